@@ -1,0 +1,56 @@
+# Needs Python 3.11+ and make, nothing else. Each target installs into .venv what it lacks.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# torch comes first and alone, so that no later range can replace the pinned build
+TORCH := $(shell grep '^torch==' constraints.txt)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALLED_BY := pyproject.toml constraints.txt
+
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check train-xs
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
+
+install: $(VENV)/.core  ## install the package and its core dependencies
+
+demo: $(VENV)/.core  ## hear the model in a recorded conversation
+	$(BIN)/interplay demo
+
+test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev  ## lint, format, types and import layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+train-xs: $(VENV)/.train  ## train the smallest model from nothing on two CPU cores
+	$(BIN)/interplay train xs
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; \
+	  exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "make: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
+	  exit 1; }
+
+$(VENV)/.core: $(INSTALLED_BY) | $(BIN)/python
+	@echo "installing into $(VENV): core (some minutes the first time)"
+	@$(INSTALL) '$(TORCH)'
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.core
+	@echo "installing into $(VENV): synth, train"
+	@$(INSTALL) -e '.[synth,train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "installing into $(VENV): dev"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The slower model behind the conversation: delegations and tools. Knows no model, no data."""

@@ -1,0 +1,1 @@
+"""Measures live systems: plays scenarios at an endpoint and scores what comes back."""

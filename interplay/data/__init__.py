@@ -1,0 +1,1 @@
+"""Makes data: scenarios, synthetic speech, records, batches. Knows no model."""

@@ -1,0 +1,1 @@
+"""The network: embeddings, backbone, heads, vocoder, checkpoints. Knows no data, no engine."""

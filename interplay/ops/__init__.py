@@ -1,0 +1,1 @@
+"""Operations whose rows do not depend on each other: linear, attention, experts, sampling."""
