@@ -1,0 +1,50 @@
+"""The tree of errors a user can meet. Knows nothing about who raises them.
+
+InterplayError            one clear line: what was seen, what is allowed, what to do next
+|- ConfigError            unknown model, recipe, key or value
+|- AudioError             missing, empty, truncated, non-audio or NaN sound
+|- VideoError             frames of a shape or type the model cannot see
+|- CheckpointError        missing, empty, foreign or damaged weights
+|- RecordError            a stored session that cannot be read
+|- SynthError             a speech engine or voice that is not installed
+|- DeviceError            no microphone or loudspeaker, no permission, disk full
+|- SessionError           an illegal move on a live session (closed, full, out of slots)
+"""
+
+
+class InterplayError(Exception):
+    """Base of every error meant for a user; the command line prints it and exits with 2."""
+
+    exit_code = 2
+
+
+class ConfigError(InterplayError):
+    """An unknown name or a value out of range; the message lists what is allowed."""
+
+
+class AudioError(InterplayError):
+    """Sound that cannot be used."""
+
+
+class VideoError(InterplayError):
+    """Frames that cannot be used."""
+
+
+class CheckpointError(InterplayError):
+    """Weights that cannot be used."""
+
+
+class RecordError(InterplayError):
+    """A stored session that cannot be used."""
+
+
+class SynthError(InterplayError):
+    """A speech engine or voice that is not there; the message says what to install."""
+
+
+class DeviceError(InterplayError):
+    """The machine refuses: no audio device, no write permission, no space left."""
+
+
+class SessionError(InterplayError):
+    """An illegal move on a live session."""
