@@ -1,0 +1,226 @@
+"""The transformer, with the semantics of Qwen3. Knows nothing of streams, tokens or sound.
+
+One body of code for both uses: training passes whole sequences and no cache, serving passes the
+rows of one micro-turn and a cache. Every operation computes a row by a recipe that does not
+depend on the other rows, so both give the same bits (docs/numerics.md).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from interplay.errors import ConfigError
+from interplay.model.cache import Append, Cache, visible
+from interplay.ops.activation import swiglu
+from interplay.ops.attention import BLOCK, attend, round_up
+from interplay.ops.linear import linear
+from interplay.ops.norm import rms_norm
+
+LANES = 64  # widths are multiples of it, so that no vector loop has a scalar tail
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """Shape of a backbone. Positions see `window` positions back and the first `prefix` ones.
+
+    num_experts = 0 is a dense feed-forward of `ff_dim`; otherwise each position passes through
+    `num_experts_per_token` experts of `expert_ff_dim`, and a shared one if `shared_ff_dim` > 0.
+    """
+
+    dim: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    ff_dim: int
+    head_dim: int = 64
+    rope_theta: float = 10_000.0
+    norm_eps: float = 1e-6
+    window: int = 1024
+    prefix: int = 0
+    num_experts: int = 0
+    num_experts_per_token: int = 2
+    expert_ff_dim: int = 0
+    shared_ff_dim: int = 0
+
+    def __post_init__(self):
+        widths = {"dim": self.dim, "head_dim": self.head_dim}
+        if self.num_experts:
+            widths["expert_ff_dim"] = self.expert_ff_dim
+            widths["shared_ff_dim"] = self.shared_ff_dim or LANES
+        else:
+            widths["ff_dim"] = self.ff_dim
+        for name, width in widths.items():
+            if width <= 0 or width % LANES:
+                raise ConfigError(f"{name} is {width}; it must be a positive multiple of {LANES}")
+        if self.num_kv_heads < 1 or self.num_heads % self.num_kv_heads:
+            raise ConfigError(
+                f"num_heads is {self.num_heads}; it must be a multiple of num_kv_heads, "
+                f"{self.num_kv_heads}"
+            )
+        if self.window <= 0 or self.window % BLOCK:
+            raise ConfigError(f"window is {self.window}; it must be a positive multiple of {BLOCK}")
+        if self.prefix < 0:
+            raise ConfigError(f"prefix is {self.prefix}; it must be 0 or more positions")
+        if self.num_experts and not 1 <= self.num_experts_per_token <= self.num_experts:
+            raise ConfigError(
+                f"num_experts_per_token is {self.num_experts_per_token}; it must be 1 to "
+                f"num_experts, {self.num_experts}"
+            )
+
+
+def rope_tables(
+    positions: Int[Tensor, "b r"], head_dim: int, theta: float
+) -> tuple[Float[Tensor, "b r d"], Float[Tensor, "b r d"]]:
+    """Cosines and sines, fp32, of angles computed in float64: positions grow for hours.
+
+    Half-rotation layout (Su et al. 2021; as in Qwen3): both halves hold the same angles.
+    """
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float64, device=positions.device)
+    angles = positions[..., None].double() * theta ** (-exponents / head_dim)
+    cos, sin = angles.cos().float(), angles.sin().float()
+    return torch.cat([cos, cos], -1), torch.cat([sin, sin], -1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate pairs (i, i + head_dim / 2) of x [b, r, h, d] by the angles of its position."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with a norm on every query and key head."""
+
+    def __init__(self, config: BackboneConfig):
+        super().__init__()
+        self.config = config
+        heads, kv_heads, head_dim = config.num_heads, config.num_kv_heads, config.head_dim
+        self.qkv = nn.Parameter(torch.empty((heads + 2 * kv_heads) * head_dim, config.dim))
+        self.out = nn.Parameter(torch.empty(config.dim, heads * head_dim))
+        self.q_norm = nn.Parameter(torch.ones(head_dim))
+        self.k_norm = nn.Parameter(torch.ones(head_dim))
+
+    def forward(self, x, rope, layer: int, past: Append | None, mask: Tensor | None):
+        """x [b, r, dim] -> [b, r, dim]."""
+        cfg = self.config
+        b, r, _ = x.shape
+        qkv = linear(x, self.qkv).view(b, r, -1, cfg.head_dim)
+        q, k, v = qkv.split([cfg.num_heads, cfg.num_kv_heads, cfg.num_kv_heads], dim=2)
+        q = rotate(rms_norm(q, self.q_norm, cfg.norm_eps), *rope).transpose(1, 2)
+        k = rotate(rms_norm(k, self.k_norm, cfg.norm_eps), *rope).transpose(1, 2)
+        v = v.transpose(1, 2)
+        if past is not None:
+            k, v = past.put(layer, k, v)
+            mask = past.mask
+        out = attend(q, k, v, mask)
+        return linear(out.transpose(1, 2).reshape(b, r, -1), self.out)
+
+
+class FeedForward(nn.Module):
+    """Dense SwiGLU; gate and up are one matrix."""
+
+    def __init__(self, dim: int, ff_dim: int):
+        super().__init__()
+        self.gate_up = nn.Parameter(torch.empty(2 * ff_dim, dim))
+        self.down = nn.Parameter(torch.empty(dim, ff_dim))
+
+    def forward(self, x: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
+        """x [..., dim] -> [..., dim]."""
+        return linear(swiglu(linear(x, self.gate_up)), self.down)
+
+
+class Layer(nn.Module):
+    """One pre-norm transformer layer."""
+
+    def __init__(self, config: BackboneConfig):
+        super().__init__()
+        self.eps = config.norm_eps
+        self.attention_norm = nn.Parameter(torch.ones(config.dim))
+        self.attention = Attention(config)
+        self.ff_norm = nn.Parameter(torch.ones(config.dim))
+        self.ff = FeedForward(config.dim, config.ff_dim)
+
+    def forward(self, x, rope, layer: int, past: Append | None, mask: Tensor | None):
+        """x [b, r, dim] -> [b, r, dim]."""
+        normed = rms_norm(x, self.attention_norm, self.eps)
+        x = x + self.attention(normed, rope, layer, past, mask)
+        return x + self.ff(rms_norm(x, self.ff_norm, self.eps))
+
+
+class Backbone(nn.Module):
+    """A stack of layers and a final norm.
+
+    zero_init_outputs: start every layer as the identity, which trains faster from nothing.
+    """
+
+    def __init__(self, config: BackboneConfig, *, zero_init_outputs: bool = True):
+        super().__init__()
+        self.config = config
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.norm = nn.Parameter(torch.ones(config.dim))
+        self.reset_parameters(zero_init_outputs)
+
+    def reset_parameters(self, zero_init_outputs: bool = True) -> None:
+        """Normal with variance 1 / fan-in for matrices; norms stay 1."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim < 2:
+                continue
+            is_output = name.endswith((".out", ".down"))
+            std = 0.0 if zero_init_outputs and is_output else parameter.shape[-1] ** -0.5
+            nn.init.normal_(parameter, std=std)
+
+    def new_cache(self, num_slots: int, dtype: torch.dtype | None = None) -> Cache:
+        """Empty arenas for `num_slots` sessions, of this model's dtype unless given."""
+        cfg = self.config
+        return Cache(
+            num_layers=cfg.num_layers,
+            num_slots=num_slots,
+            num_kv_heads=cfg.num_kv_heads,
+            head_dim=cfg.head_dim,
+            window=cfg.window,
+            prefix=cfg.prefix,
+            dtype=dtype or self.norm.dtype,
+            device=self.norm.device,
+        )
+
+    def forward(
+        self,
+        x: Float[Tensor, "b r dim"],
+        positions: Int[Tensor, "b r"],
+        cache: Cache | None = None,
+        slots: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b r dim"]:
+        """Hidden states, after the final norm, of rows at absolute `positions`.
+
+        Without a cache the rows are whole sequences, each from its first position on. With one
+        they follow what the cache holds in `slots` (all by default), and the cache advances.
+        """
+        if cache is None:
+            return self._run(x, positions, None, self._whole_mask(x))
+        names = None if slots is None else slots.tolist()
+        pieces = []
+        for part, at in zip(
+            x.split(cache.max_rows, dim=1), positions.split(cache.max_rows, dim=1), strict=True
+        ):
+            past = cache.append(part.shape[1], names)
+            pieces.append(self._run(part, at, past, None))
+            past.commit()
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+    def _whole_mask(self, x: Tensor) -> Tensor | None:
+        num_rows = x.shape[1]
+        if num_rows <= self.config.window:
+            return None
+        at = torch.arange(num_rows, device=x.device)
+        keys = torch.arange(round_up(num_rows), device=x.device)
+        cfg = self.config
+        return visible(at[:, None], keys[None], cfg.window, cfg.prefix)[None, None]
+
+    def _run(self, x: Tensor, positions: Tensor, past: Append | None, mask: Tensor | None):
+        cfg = self.config
+        rope = rope_tables(positions, cfg.head_dim, cfg.rope_theta)
+        rope = tuple(table[:, :, None].to(x.dtype) for table in rope)
+        for index, layer in enumerate(self.layers):
+            x = layer(x, rope, index, past, mask)
+        return rms_norm(x, self.norm, cfg.norm_eps)

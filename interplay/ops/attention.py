@@ -1,0 +1,62 @@
+"""Attention whose rows do not depend on how the past was cut. Knows nothing of models or caches.
+
+The CPU kernel walks over keys in blocks of 512: keys must begin at an absolute position that is
+a multiple of 512 and be a multiple of 512 long; whole blocks that are masked change no bit.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+BLOCK = 512
+MIN_QUERY_ROWS = 4
+
+
+def round_up(num: int, multiple: int = BLOCK) -> int:
+    """The smallest multiple of `multiple` that is not below `num`."""
+    return -(-num // multiple) * multiple
+
+
+def attend(
+    q: Float[Tensor, "b h r d"],
+    k: Float[Tensor, "b kvh s d"],
+    v: Float[Tensor, "b kvh s d"],
+    mask: Bool[Tensor, "b_or_1 1 r s"] | None,
+) -> Float[Tensor, "b h r d"]:
+    """Softmax attention with grouped key heads; mask is True where a query may look.
+
+    Without a mask the rows are a whole sequence and attention is causal. The mask covers whole
+    blocks of keys; keys that it has more columns than are filled up with zeros.
+    """
+    if mask is None:
+        return _attend_causal(q, k, v)
+    num_keys = mask.shape[-1]
+    assert num_keys % BLOCK == 0, "keys come in whole blocks"
+    if num_keys > k.shape[2]:
+        k, v = (F.pad(x, (0, 0, 0, num_keys - x.shape[2])) for x in (k, v))
+    num_rows = q.shape[2]
+    padding = max(0, MIN_QUERY_ROWS - num_rows)
+    if padding:
+        q = F.pad(q, (0, 0, 0, padding))
+        mask = torch.cat([mask, mask[:, :, -1:].expand(-1, -1, padding, -1)], dim=2)
+    groups = q.shape[1] // k.shape[1]
+    out = F.scaled_dot_product_attention(q, _expand(k, groups), _expand(v, groups), attn_mask=mask)
+    return out[:, :, :num_rows]
+
+
+def _attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    num_rows, groups = q.shape[2], q.shape[1] // k.shape[1]
+    padding = -num_rows % BLOCK
+    if padding:
+        q, k, v = (F.pad(x, (0, 0, 0, padding)) for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, _expand(k, groups), _expand(v, groups), is_causal=True)
+    return out[:, :, :num_rows]
+
+
+def _expand(x: Tensor, groups: int) -> Tensor:
+    """Repeat every key head for the query heads that share it; free when there is one."""
+    if groups == 1:
+        return x
+    b, heads, s, d = x.shape
+    return x[:, :, None].expand(b, heads, groups, s, d).reshape(b, heads * groups, s, d)
