@@ -1,0 +1,1 @@
+"""Speech engines called in process: each turns spoken words into sound with phone times."""

@@ -1,0 +1,133 @@
+"""`synthesize(text, voice)`: one utterance with exact word and phone times, from any engine.
+
+Checks the text, spells letters, dispatches to an engine, brings the sound to 16 kHz and trims its
+silence. Knows nothing about sentences, sessions or banks.
+"""
+
+import re
+import threading
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import soxr
+from jaxtyping import Int16
+
+from interplay.clock import SAMPLE_RATE_HZ
+from interplay.data.engines.espeak import Espeak
+from interplay.data.engines.flite import Flite
+from interplay.data.engines.raw import RawSpeech
+from interplay.errors import SynthError
+
+ENGINES = {engine.name: engine for engine in (Espeak, Flite)}
+EDGE_S = 0.02  # silence kept at most before the first and after the last sound
+_SOUND_DB = -50.0  # relative to the loudest sample: below this an edge counts as silence
+_MIN_EDGE_PHONE_S = 0.01
+_BLOCK = SAMPLE_RATE_HZ // 500
+_WORD = re.compile(r"'?[a-z]+('[a-z]+)*'?|[A-Z]")
+# Alone, "a" is read as the article; this spelling gives its letter name in every engine and accent.
+_LETTER_NAMES = {"a": "eigh"}
+_lock = threading.Lock()  # the engines' libraries keep global state
+
+Span = tuple[str, float, float]
+PhoneSpan = tuple[int, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One synthetic utterance.
+
+    samples: int16 [T], 16 kHz mono; at most 20 ms of silence at either end.
+    words: (word, start [s], end [s]), exactly `text.lower().split()`; the first starts with the
+        sound, the last ends with it.
+    phones: (phone id, start [s], end [s]) in order; what they leave uncovered is silence.
+    """
+
+    text: str
+    voice: str
+    engine: str
+    samples: Int16[np.ndarray, " T"]
+    words: list[Span]
+    phones: list[PhoneSpan]
+
+
+def synthesize(text: str, voice: str) -> Utterance:
+    """Speak `text` with a voice spec such as `espeak:en-us+f3:p50:r160:g55` or `flite:slt`.
+
+    The text holds lower-case words and apostrophes only. Two or more single letters in a row
+    ("s e v e n") are read as letter names, and so is one capital letter ("the letter A").
+    Safe to call from many processes; calls from threads of one process take turns.
+    Raises SynthError on other text, an unknown engine or voice, or an engine not installed.
+    """
+    words = text.split()
+    bad = [word for word in words if not _WORD.fullmatch(word)]
+    if bad or not words:
+        raise SynthError(
+            f"cannot speak {(bad or [text])[0]!r}; text is lower-case words with apostrophes, "
+            "numbers are written out, letters stand alone ('s e v e n', 'the letter A')"
+        )
+    name = voice.split(":")[0]
+    if name not in ENGINES:
+        raise SynthError(f"voice {voice!r}: engine {name!r} is not one of {', '.join(ENGINES)}")
+    with _lock:
+        raw = _engine(name).speak(_spoken_forms(words), voice)
+    return _finish(raw, text=text, voice=voice, engine=name)
+
+
+@cache
+def _engine(name: str) -> Espeak | Flite:
+    return ENGINES[name]()
+
+
+def _spoken_forms(words: list[str]) -> list[str]:
+    """How each word is handed to the engine."""
+    single = [False, *(len(word) == 1 for word in words), False]
+    forms = []
+    for index, word in enumerate(words):
+        in_run = single[index + 1] and (single[index] or single[index + 2])
+        letter = word.lower()
+        forms.append(_LETTER_NAMES.get(letter, letter) if in_run or word.isupper() else word)
+    return forms
+
+
+def _finish(raw: RawSpeech, *, text: str, voice: str, engine: str) -> Utterance:
+    """Resample, trim and move all times so that zero is the first sample kept."""
+    samples = raw.samples
+    if raw.sample_rate_hz != SAMPLE_RATE_HZ:
+        samples = soxr.resample(samples, raw.sample_rate_hz, SAMPLE_RATE_HZ, quality="MQ")
+    labels = text.lower().split()
+    if sorted({word for word, *_ in raw.phones}) != list(range(len(labels))):
+        raise SynthError(f"{engine} skips a word of {text!r} with voice {voice!r}; reword the text")
+    onset_s, offset_s = _sounding(samples)
+    onset_s = min(onset_s, raw.phones[0][3] - _MIN_EDGE_PHONE_S)
+    offset_s = max(offset_s, raw.phones[-1][2] + _MIN_EDGE_PHONE_S)
+    first = max(0, round((onset_s - EDGE_S / 2) * SAMPLE_RATE_HZ))
+    last = min(len(samples), round((offset_s + EDGE_S / 2) * SAMPLE_RATE_HZ))
+    zero_s = first / SAMPLE_RATE_HZ
+    phones = [
+        [word, phone, *np.clip((start_s, end_s), onset_s, offset_s)]
+        for word, phone, start_s, end_s in raw.phones
+    ]
+    phones[0][2], phones[-1][3] = onset_s, offset_s
+    starts, ends = {}, {}
+    for word, _, start_s, end_s in phones:
+        starts.setdefault(word, start_s - zero_s)
+        ends[word] = end_s - zero_s
+    return Utterance(
+        text=text,
+        voice=voice,
+        engine=engine,
+        samples=np.ascontiguousarray(samples[first:last]),
+        words=[(label, float(starts[i]), float(ends[i])) for i, label in enumerate(labels)],
+        phones=[(phone, float(s - zero_s), float(e - zero_s)) for _, phone, s, e in phones],
+    )
+
+
+def _sounding(samples: Int16[np.ndarray, " T"]) -> tuple[float, float]:
+    """Seconds where sound begins and ends, to 2 ms."""
+    peaks = np.abs(samples[: len(samples) // _BLOCK * _BLOCK].astype(np.int32))
+    peaks = peaks.reshape(-1, _BLOCK).max(1)
+    loud = np.flatnonzero(peaks > peaks.max() * 10 ** (_SOUND_DB / 20))
+    if not len(loud):
+        raise SynthError("the engine returned silence; try another voice")
+    return loud[0] * _BLOCK / SAMPLE_RATE_HZ, (loud[-1] + 1) * _BLOCK / SAMPLE_RATE_HZ
