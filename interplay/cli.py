@@ -88,7 +88,8 @@ def version_report() -> str:
     import torch
 
     capability = torch.backends.cpu.get_cpu_capability()
-    cpu_bf16 = "native" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "slow, use float32"
+    fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    cpu_bf16 = "native" if fast else "slow, use float32"
     lines = [
         f"interplay {__version__}",
         f"torch {torch.__version__}, Python {platform.python_version()}",

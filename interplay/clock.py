@@ -6,7 +6,7 @@ exists so that the one loop that must wait (`Pacer`) can be run on real or on pr
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 TURN_MS = 200  # the micro-turn: the unit of everything
 TURN_S = TURN_MS / 1000
@@ -19,6 +19,7 @@ SAMPLES_PER_TURN = SAMPLE_RATE_HZ * TURN_MS // 1000
 SAMPLES_PER_SLOT = SAMPLE_RATE_HZ * SLOT_MS // 1000
 
 
+@runtime_checkable  # the tests check signatures while they run
 class Clock(Protocol):
     """Seconds that only go forward."""
 

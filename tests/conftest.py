@@ -1,0 +1,39 @@
+"""What every test runs under: one thread, and scratch memory that shows when it was not written.
+
+Knows nothing of the subjects under test.
+"""
+
+import functools
+import os
+
+import pytest
+import torch
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub fails at once
+torch.set_num_threads(1)  # workers run side by side; and timing tests must not fight for cores
+
+
+def _poisoned(allocate):
+    """`allocate` with its uninitialized result filled by NaN, or the largest integer."""
+
+    @functools.wraps(allocate)
+    def wrapper(*args, **kwargs):
+        tensor = allocate(*args, **kwargs)
+        with torch.no_grad():
+            if tensor.is_floating_point() or tensor.is_complex():
+                return tensor.fill_(float("nan"))
+            return tensor.fill_(1 if tensor.dtype == torch.bool else torch.iinfo(tensor.dtype).max)
+
+    return wrapper
+
+
+@pytest.fixture(autouse=True)
+def nan_filled_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.empty` and its relatives give NaN, so code that reads what it never wrote fails.
+
+    Patched by hand: torch's own switch (`fill_uninitialized_memory`) acts only together with
+    `use_deterministic_algorithms`, which would run other kernels than users run.
+    """
+    monkeypatch.setattr(torch, "empty", _poisoned(torch.empty))
+    monkeypatch.setattr(torch, "empty_like", _poisoned(torch.empty_like))
+    monkeypatch.setattr(torch.Tensor, "new_empty", _poisoned(torch.Tensor.new_empty))
