@@ -1,0 +1,25 @@
+"""One training example: the streams of a session and what the losses need beside them.
+
+Knows nothing of tensors, batches or how an example is made.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from interplay.turns.types import Streams
+
+
+@dataclass(kw_only=True)
+class Example:
+    """N micro-turns to learn from.
+
+    phones_user, phones_own: int8 [N, 4], the phone (data.phones) that ends each 50 ms slot of the
+    user's and of the model's own voice; -1 where no phone loss applies.
+    scored_from: losses count from this micro-turn on; what lies before is given context.
+    """
+
+    streams: Streams
+    phones_user: np.ndarray
+    phones_own: np.ndarray
+    scored_from: int = 0

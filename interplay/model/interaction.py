@@ -1,0 +1,138 @@
+"""The interaction model: streams in, hidden states, then tokens, the speaking gate and voice out.
+
+One body, two doors: `forward` runs a whole session at once (training, replay), `read_input` and
+`read_slot` append to a live one. Both go through the same embeddings and `Backbone.forward`, and
+every op computes a row from that row alone, so the doors agree bit for bit. Knows nothing of
+wall clocks, sampling policy or losses.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from interplay.model.backbone import Backbone, BackboneConfig
+from interplay.model.cache import Cache
+from interplay.model.embed import Embed, EmbedConfig
+from interplay.model.see import See, SeeConfig
+from interplay.model.vocoder import VocoderConfig
+from interplay.model.voice import VoiceConfig, VoiceHead
+from interplay.ops.linear import linear
+from interplay.turns.layout import (
+    TEXT_OUT,
+    hear_positions,
+    interleave,
+    out_positions,
+    positions_per_turn,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A whole interaction model. `see` is None for a model without eyes."""
+
+    backbone: BackboneConfig
+    voice: VoiceConfig
+    vocoder: VocoderConfig
+    vocab_size: int = 1024
+    subframes: int = 4
+    see: SeeConfig | None = None
+
+
+@dataclass(kw_only=True)
+class Inputs:
+    """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B)."""
+
+    hear: Tensor
+    read: Tensor
+    turn: Tensor
+    tokens: Tensor
+    voice: Tensor
+    voice_on: Tensor
+    see: Tensor | None = None
+
+    @property
+    def camera(self) -> bool:
+        return self.see is not None
+
+
+class InteractionModel(nn.Module):
+    """Embeddings, backbone, three text heads, the speaking gate and the voice heads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.backbone.dim
+        see = See(config.see) if config.see else None
+        self.embed = Embed(
+            EmbedConfig(dim=dim, vocab_size=config.vocab_size, subframes=config.subframes), see
+        )
+        self.backbone = Backbone(config.backbone)
+        self.words = nn.Parameter(torch.randn(config.vocab_size, dim) * 0.02)
+        self.word_streams = nn.Parameter(torch.randint(0, 2, (len(TEXT_OUT), dim)) * 2.0 - 1.0)
+        self.gate = nn.Parameter(torch.zeros(dim))
+        self.gate_bias = nn.Parameter(torch.full((1,), -2.0))
+        self.voice = VoiceHead(config.voice)
+
+    def forward(
+        self, inputs: Inputs, dtype: torch.dtype
+    ) -> tuple[Float[Tensor, "B N 4 d"], Float[Tensor, "B N 4 d"]]:
+        """Whole sessions from position 0. Returns hidden states of the output and hear slots."""
+        hear = self.embed.hear(inputs.hear, inputs.read, inputs.turn, dtype)
+        out = self.embed.out(inputs.tokens, inputs.voice, inputs.voice_on, None, dtype)
+        x = interleave(self._see(inputs.see, dtype), hear, out)
+        positions = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
+        hidden = self.backbone(x, positions, None)
+        camera = inputs.camera
+        return out_positions(hidden, camera=camera), hear_positions(hidden, camera=camera)
+
+    def read_input(self, inputs: Inputs, cache: Cache, slots: Tensor, dtype: torch.dtype) -> None:
+        """Append the input half of one micro-turn (N = 1) of each session in `slots`."""
+        hear = self.embed.hear(inputs.hear, inputs.read, inputs.turn, dtype).flatten(1, 2)
+        see = self._see(inputs.see, dtype)
+        x = hear if see is None else torch.cat([see.flatten(1, 2), hear], dim=1)
+        self._append(x, cache, slots)
+
+    def read_slot(
+        self,
+        tokens: Int[Tensor, "b R 3"],
+        voice: Float[Tensor, "b R S 80"],
+        voice_on: Tensor,
+        slot: int | None,
+        cache: Cache,
+        slots: Tensor,
+        dtype: torch.dtype,
+    ) -> Float[Tensor, "b R d"]:
+        """Append output slot `slot` (R = 1) or a whole output half (`slot` None, R = 4)."""
+        x = self.embed.out(
+            tokens.unsqueeze(1), voice.unsqueeze(1), voice_on.unsqueeze(1), slot, dtype
+        )
+        return self._append(x.squeeze(1), cache, slots)
+
+    def _append(self, x: Tensor, cache: Cache, slots: Tensor) -> Tensor:
+        start = cache.length[slots]
+        positions = start.unsqueeze(1) + torch.arange(x.shape[1], device=x.device)
+        return self.backbone(x, positions, cache, slots)
+
+    def _see(self, see: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+        if see is None:
+            return None
+        assert self.embed.see is not None, "callers check that the model has eyes"
+        return self.embed.see(see).to(dtype)
+
+    def text_logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... 3 V"]:
+        """Logits of heard, say and act: one shared table, one sign vector per stream."""
+        per_stream = hidden.unsqueeze(-2) * self.word_streams.to(hidden.dtype)
+        return linear(per_stream, self.words)
+
+    def gate_logit(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "..."]:
+        """Above zero: the voice is on for these 50 ms."""
+        return (hidden.float() * self.gate.float()).sum(-1) + self.gate_bias.float()
+
+    def say_vectors(self, say: Int[Tensor, "rows"], dtype: torch.dtype) -> Tensor:
+        """Embedding of the word token just emitted, the voice heads' second input."""
+        return self.embed.text(say, "say").to(dtype)
+
+    def positions_per_turn(self, *, camera: bool) -> int:
+        return positions_per_turn(camera=camera)
