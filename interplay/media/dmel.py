@@ -170,8 +170,9 @@ def _bin_thresholds() -> np.ndarray:
     """The smallest float32 that is nearer (in fp64) to each centre than to the one below."""
     thresholds = ((BIN_CENTERS[1:] + BIN_CENTERS[:-1]) / 2).astype(np.float32)
     for i, middle in enumerate(thresholds):
-        near = [np.nextafter(middle, np.float32(-9)), middle, np.nextafter(middle, np.float32(9))]
-        distances = np.abs(np.float64(near)[:, None] - BIN_CENTERS[i : i + 2])
+        below, above = np.nextafter(middle, np.float32(-9)), np.nextafter(middle, np.float32(9))
+        near = np.array([below, middle, above])
+        distances = np.abs(near.astype(np.float64)[:, None] - BIN_CENTERS[i : i + 2])
         thresholds[i] = near[int(np.argmax(distances[:, 1] < distances[:, 0]))]
     return thresholds
 
