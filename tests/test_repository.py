@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 from interplay import __version__, cli
 from interplay.errors import ConfigError
@@ -39,9 +40,6 @@ def _interplay(*words: str) -> subprocess.CompletedProcess:
     return _run(sys.executable, "-m", "interplay", *words)
 
 
-# Sources
-
-
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_source_says_what_it_is_and_stays_small(path: Path):
     text = path.read_text()
@@ -60,6 +58,15 @@ def test_source_says_what_it_is_and_stays_small(path: Path):
 def test_imports_point_down_only():
     done = _run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_scratch_memory_is_poisoned():
+    x = torch.zeros(2, 3, dtype=torch.bfloat16)
+    assert torch.empty(5).isnan().all()
+    assert torch.empty_like(x).isnan().all()
+    assert x.new_empty(3, dtype=torch.float32).isnan().all()
+    assert (torch.empty(2, dtype=torch.int16) == 2**15 - 1).all()
+    assert torch.empty(2, dtype=torch.bool).all()
 
 
 def _third_party_imports() -> dict[str, str]:
@@ -81,9 +88,6 @@ def _third_party_imports() -> dict[str, str]:
         for name, path in found.items()
         if name not in sys.stdlib_module_names and name != "interplay"
     }
-
-
-# Dependencies
 
 
 def _requirements(*extras: str) -> list[str]:
@@ -141,9 +145,6 @@ def test_hints_name_extras_that_exist():
         assert _import_names(_extras()[extra]) <= set(cli.EXTRA_OF_MODULE)
 
 
-# Make and README
-
-
 def _make_targets() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.M))
 
@@ -174,7 +175,17 @@ def test_readme_names_only_make_targets_that_exist():
     assert {"demo", "test"} <= set(named) <= _make_targets()
 
 
-# The command line
+def _shell_lines(path: Path) -> str:
+    """A script as it is; of a Markdown text only what stands in code fences."""
+    text = path.read_text()
+    return text if path.suffix == ".sh" else "".join(re.findall(r"^```.*?^```", text, re.M | re.S))
+
+
+def test_texts_and_runs_name_only_commands_that_exist():
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "runs").glob("*.sh")]
+    call = re.compile(r"^\s*(?:\$ )?(?:\S*bin/)?interplay ([a-z-]+)", re.M)
+    named = {name: _name(path) for path in texts for name in call.findall(_shell_lines(path))}
+    assert not {name: path for name, path in named.items() if name not in cli.COMMANDS}
 
 
 def test_help_lists_every_command_without_loading_torch():
