@@ -17,8 +17,8 @@ class When:
     """A moment: `seconds` after an anchor; before it where negative ("start" only from 0 on).
 
     start: the item's first sample.
-    voice: the model's voice becomes audible, the first time after cue `cue` began (item start
-        if None). The model may never speak: then the cue never comes.
+    voice: the model's voice is audible, the first time after cue `cue` ended (item start if
+        None). The model may never speak: then the cue never comes.
     delegate: the model closes a delegation on `act`, the first after cue `cue` began.
     cue_start, cue_end: first and last sound (or token) of cue `cue`.
     """
@@ -81,7 +81,7 @@ class Heard:
 
 @dataclass(frozen=True, kw_only=True)
 class Say:
-    """The reply to cue `after` contains one of the texts; its voice starts `within_s` of its end."""
+    """The reply to cue `after` has one of the texts; its voice starts `within_s` after the end."""
 
     text: tuple[str, ...]
     after: int
