@@ -25,7 +25,7 @@ SILENCE = 0
 PHONE_ID = {name: index for index, name in enumerate(PHONES)}
 
 # Length and stress marks carry no class of their own; what is left is cut greedily, longest first.
-_IPA_MARKS = re.compile("[ˈˌːˑ\u0329\u032f\u0303\u02b0\u02b2\u0325]")
+_IPA_MARKS = re.compile("[ˈˌːˑ:\u032a\u0329\u032f\u0303\u02b0\u02b2\u0325]")
 _IPA = {
     **{"aɪ": "AY", "ɔɪ": "OY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "ʌʊ": "OW"},
     **{"ei": "IY", "əu": "UW", "ɛɪ": "EY", "æʊ": "AW", "ɛʊ": "AW", "ʌɪ": "AY", "ɒɪ": "OY"},

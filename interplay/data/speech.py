@@ -21,12 +21,16 @@ from interplay.errors import SynthError
 
 ENGINES = {engine.name: engine for engine in (Espeak, Flite)}
 EDGE_S = 0.02  # silence kept at most before the first and after the last sound
-_SOUND_DB = -50.0  # relative to the loudest sample: below this an edge counts as silence
+LEVEL_DBFS = -22.0  # root mean square of every utterance: engines differ by 17 dB
+PEAK = 0.95 * 32767
+_SOUND_DB = -45.0  # relative to the loudest sample: below this an edge counts as silence
 _MIN_EDGE_PHONE_S = 0.01
 _BLOCK = SAMPLE_RATE_HZ // 500
 _WORD = re.compile(r"'?[a-z]+('[a-z]+)*'?|[A-Z]")
 # Alone, "a" is read as the article; this spelling gives its letter name in every engine and accent.
 _LETTER_NAMES = {"a": "eigh"}
+# Noises the engines would spell ("em em"), written so that they are hummed.
+_RESPELLED = {"mm": "um", "hmm": "hum", "mhm": "umhum"}
 _lock = threading.Lock()  # the engines' libraries keep global state
 
 Span = tuple[str, float, float]
@@ -37,7 +41,7 @@ PhoneSpan = tuple[int, float, float]
 class Utterance:
     """One synthetic utterance.
 
-    samples: int16 [T], 16 kHz mono; at most 20 ms of silence at either end.
+    samples: int16 [T], 16 kHz mono at -22 dBFS; at most 20 ms of silence at either end.
     words: (word, start [s], end [s]), exactly `text.lower().split()`; the first starts with the
         sound, the last ends with it.
     phones: (phone id, start [s], end [s]) in order; what they leave uncovered is silence.
@@ -86,7 +90,10 @@ def _spoken_forms(words: list[str]) -> list[str]:
     for index, word in enumerate(words):
         in_run = single[index + 1] and (single[index] or single[index + 2])
         letter = word.lower()
-        forms.append(_LETTER_NAMES.get(letter, letter) if in_run or word.isupper() else word)
+        if in_run or word.isupper():
+            forms.append(_LETTER_NAMES.get(letter, letter))
+        else:
+            forms.append(_RESPELLED.get(word, word))
     return forms
 
 
@@ -98,9 +105,11 @@ def _finish(raw: RawSpeech, *, text: str, voice: str, engine: str) -> Utterance:
     labels = text.lower().split()
     if sorted({word for word, *_ in raw.phones}) != list(range(len(labels))):
         raise SynthError(f"{engine} skips a word of {text!r} with voice {voice!r}; reword the text")
-    onset_s, offset_s = _sounding(samples)
-    onset_s = min(onset_s, raw.phones[0][3] - _MIN_EDGE_PHONE_S)
-    offset_s = max(offset_s, raw.phones[-1][2] + _MIN_EDGE_PHONE_S)
+    (_, _, *head), (_, _, *tail) = raw.phones[0], raw.phones[-1]
+    # the engine's times bound the search: statistical voices hiss in their pauses
+    onset_s, offset_s = _sounding(samples, head[0] - EDGE_S, tail[1] + EDGE_S)
+    onset_s = min(onset_s, head[1] - _MIN_EDGE_PHONE_S)
+    offset_s = max(offset_s, tail[0] + _MIN_EDGE_PHONE_S)
     first = max(0, round((onset_s - EDGE_S / 2) * SAMPLE_RATE_HZ))
     last = min(len(samples), round((offset_s + EDGE_S / 2) * SAMPLE_RATE_HZ))
     zero_s = first / SAMPLE_RATE_HZ
@@ -117,17 +126,28 @@ def _finish(raw: RawSpeech, *, text: str, voice: str, engine: str) -> Utterance:
         text=text,
         voice=voice,
         engine=engine,
-        samples=np.ascontiguousarray(samples[first:last]),
+        samples=_leveled(samples[first:last]),
         words=[(label, float(starts[i]), float(ends[i])) for i, label in enumerate(labels)],
         phones=[(phone, float(s - zero_s), float(e - zero_s)) for _, phone, s, e in phones],
     )
 
 
-def _sounding(samples: Int16[np.ndarray, " T"]) -> tuple[float, float]:
-    """Seconds where sound begins and ends, to 2 ms."""
+def _sounding(
+    samples: Int16[np.ndarray, " T"], start_s: float, end_s: float
+) -> tuple[float, float]:
+    """Seconds where sound begins and ends between two times, to 2 ms."""
+    first, last = (round(t * SAMPLE_RATE_HZ) // _BLOCK for t in (start_s, end_s))
     peaks = np.abs(samples[: len(samples) // _BLOCK * _BLOCK].astype(np.int32))
     peaks = peaks.reshape(-1, _BLOCK).max(1)
-    loud = np.flatnonzero(peaks > peaks.max() * 10 ** (_SOUND_DB / 20))
+    first = max(first, 0)
+    loud = np.flatnonzero(peaks[first : last + 1] > peaks.max() * 10 ** (_SOUND_DB / 20)) + first
     if not len(loud):
         raise SynthError("the engine returned silence; try another voice")
     return loud[0] * _BLOCK / SAMPLE_RATE_HZ, (loud[-1] + 1) * _BLOCK / SAMPLE_RATE_HZ
+
+
+def _leveled(samples: Int16[np.ndarray, " T"]) -> Int16[np.ndarray, " T"]:
+    sound = samples.astype(np.float32)
+    wanted = 32768 * 10 ** (LEVEL_DBFS / 20)
+    gain = min(wanted / np.sqrt(np.mean(sound**2)), PEAK / np.abs(sound).max())
+    return np.rint(sound * gain).astype(np.int16)

@@ -162,8 +162,7 @@ def _read_phones(events: list[Event], words: list[str]) -> list[Timed]:
         starts.append(starts[-1] + len(word) + 1)
     phones: list[Timed] = []
     open_phones: tuple[int, ...] = ()
-    word = 0
-    opened = 0
+    word = upcoming = opened = 0
     for kind, position, sample, ipa in events:
         if kind in (_PHONEME, _END) and open_phones:
             step = (sample - opened) / len(open_phones)
@@ -171,11 +170,10 @@ def _read_phones(events: list[Event], words: list[str]) -> list[Timed]:
                 first = opened + round(index * step)
                 phones.append((word, phone, first, opened + round((index + 1) * step)))
             open_phones = ()
-        if kind == _WORD:
-            word_next = bisect_right(starts, position) - 1
-            pending = word_next
+        if kind == _WORD:  # comes before the last phone of the word before has ended
+            upcoming = bisect_right(starts, position) - 1
         if kind == _PHONEME:
-            open_phones, opened, word = from_ipa(ipa), sample, pending
+            open_phones, opened, word = from_ipa(ipa), sample, upcoming
     return phones
 
 

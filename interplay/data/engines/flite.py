@@ -75,6 +75,7 @@ class Flite:
         for name, (result, *arguments) in _PROTOTYPES.items():
             function = getattr(self._core, name)
             function.restype, function.argtypes = result, arguments
+        self._libc = ctypes.CDLL(None)
         self._core.flite_init()
         self._voices: dict[str, int] = {}
 
@@ -90,6 +91,7 @@ class Flite:
         features = ctypes.cast(handle, ctypes.POINTER(_Voice)).contents.features
         self._core.feat_set_float(features, b"duration_stretch", values["d"])
         self._core.feat_set_float(features, b"f0_shift", values["p"])
+        self._libc.srand(1)  # the statistical voices draw their noise from rand()
         utterance = self._core.flite_synth_text(" ".join(words).encode("ascii"), handle)
         try:
             wave = self._core.utt_wave(utterance).contents

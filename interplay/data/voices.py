@@ -1,0 +1,83 @@
+"""Who speaks: voice specs for training, for testing, and of an engine no training ever hears.
+
+Knows nothing about how a voice is synthesised or what it says.
+"""
+
+import numpy as np
+
+from interplay.errors import ConfigError
+
+OWN_VOICE = "flite:slt"
+
+# espeak-ng variants a recogniser with a 20-word grammar follows; whispers, croaks,
+# robots and the variants it loses are left out.
+_TRAIN_VARIANTS = (
+    *("f1", "f2", "f3", "f5", "m1", "m3", "m4", "m5", "m6", "m8"),
+    *("klatt", "klatt2", "klatt4", "klatt5", "klatt6", "Alex", "Andy", "Annie", "Diogo", "Gene"),
+    *("Henrique", "Hugo", "Jacky", "Mario", "Mike", "Nguyen", "adam", "announcer", "antonio"),
+    *("belinda", "caleb", "david", "ed", "edward", "edward2", "grandma", "grandpa", "iven3"),
+    *("iven4", "john", "max", "miguel", "mike2", "pablo", "paul", "pedro", "quincy", "rob"),
+    *("robert", "sandro", "shelby", "steph", "steph2", "travis", "victor", "zac"),
+)
+_TEST_VARIANTS = ("f4", "m2", "m7", "klatt3", "Denis", "Reed", "anika", "aunty", "benjamin")
+_TEST_VARIANTS += ("linda", "michel", "steph3")
+_TRAIN_ACCENTS = {
+    **{"en-us": 0.45, "en": 0.25, "en-gb-scotland": 0.08, "en-gb-x-gbclan": 0.08},
+    **{"en-029": 0.07, "en-gb-x-gbcwmd": 0.07},
+}
+_TEST_ACCENTS = {"en-us": 0.4, "en-us-nyc": 0.3, "en-gb-x-rp": 0.3}
+
+# Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak voice, and the
+# flite speakers of the test split are stretched and shifted beyond anything in training.
+TRAIN_VOICES = (
+    *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
+    *("flite:rms", "flite:awb", "flite:slt"),
+)
+TEST_VOICES = (
+    *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
+    *("flite:rms", "flite:awb"),
+)
+UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # the diphone engine
+SPLITS = ("train", "test", "unseen")
+
+_SHARES = {
+    "train": {"espeak": 0.75, "rms": 0.12, "awb": 0.08, "slt": 0.05},
+    "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
+    "unseen": {"kal16": 0.7, "kal": 0.3},
+}
+_Ranges = tuple[tuple[float, float], ...]
+_PITCH: dict[str, _Ranges] = {"train": ((25, 75),), "test": ((10, 22), (78, 90))}
+_RATE: dict[str, _Ranges] = {"train": ((125, 200),), "test": ((110, 122), (203, 225))}
+_FACTOR: dict[str, _Ranges] = {
+    "train": ((0.85, 1.18),),
+    "test": ((0.74, 0.82), (1.21, 1.32)),
+    "unseen": ((0.85, 1.2),),
+}
+_OWN_PITCH: _Ranges = ((0.8, 0.92), (1.1, 1.25))  # a user never has exactly the model's voice
+
+
+def random_voice(rng: np.random.Generator, split: str) -> str:
+    """Draw a user's voice spec of split `train`, `test` or `unseen` (an engine never trained on).
+
+    Raises ConfigError on another split.
+    """
+    if split not in SPLITS:
+        raise ConfigError(f"voice split {split!r} is not one of {', '.join(SPLITS)}")
+    speaker = _pick(rng, _SHARES[split])
+    if speaker != "espeak":
+        pitch = _OWN_PITCH if speaker == "slt" else _FACTOR[split]
+        stretch = _between(rng, _FACTOR[split])
+        return f"flite:{speaker}:d{stretch:.2f}:p{_between(rng, pitch):.2f}"
+    accent = _pick(rng, _TRAIN_ACCENTS if split == "train" else _TEST_ACCENTS)
+    variant = rng.choice(_TRAIN_VARIANTS if split == "train" else _TEST_VARIANTS)
+    pitch, rate = _between(rng, _PITCH[split]), _between(rng, _RATE[split])
+    return f"espeak:{accent}+{variant}:p{pitch:.0f}:r{rate:.0f}:g{rng.integers(25, 81)}"
+
+
+def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    return str(rng.choice(list(shares), p=list(shares.values())))
+
+
+def _between(rng: np.random.Generator, ranges: _Ranges) -> float:
+    low, high = ranges[rng.integers(len(ranges))]
+    return rng.uniform(low, high)
