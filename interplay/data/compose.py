@@ -1,0 +1,122 @@
+"""Sessions to learn from: episodes laid on a timeline, sound mixed and heard through dMel.
+
+Batch k is a function of (seed, k) alone, so any resume sees the same batches. Knows nothing of
+tensors, losses or models.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from interplay.data import augment, episodes
+from interplay.data.bank import Clip
+from interplay.data.corpus import Corpus
+from interplay.data.episodes import Talk
+from interplay.data.example import Example
+from interplay.data.timeline import Timeline
+from interplay.media.dmel import DmelConfig, filterbank, log_mel, quantize
+
+LISTENING = {"listen": 0.62, "say_after_me": 0.26, "question": 0.12}
+BEHAVIOURS = {
+    **{"listen": 0.27, "question": 0.22, "say_after_me": 0.08, "repeat": 0.04, "recite": 0.1},
+    **{"read_aloud": 0.08, "timer": 0.06, "every": 0.05, "stopwatch": 0.04, "delegate": 0.06},
+}
+NUM_WARPS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeConfig:
+    """num_positions of a batch are constant: sessions are few and long or many and short.
+
+    listening_until: share of training in which only ears and copying are taught.
+    long_from: share of training after which sessions are twice as long.
+    """
+
+    seed: int = 0
+    batch_size: int = 16
+    num_turns: int = 64
+    listening_until: float = 0.15
+    long_from: float = 0.7
+
+
+class Composer:
+    """Draws batches of sessions from a corpus."""
+
+    def __init__(self, corpus: Corpus, config: ComposeConfig) -> None:
+        self.corpus = corpus
+        self.config = config
+        self.mel = DmelConfig(subframes=4)
+        warps = np.linspace(0.84, 1.2, NUM_WARPS)
+        self._filters = [filterbank(self.mel, warp=float(w)) for w in warps]
+        self._plain = filterbank(self.mel)
+
+    def batch(self, step: int, progress: float) -> list[Example]:
+        """Batch number `step`; `progress` in [0, 1] is how much of the training is done."""
+        config = self.config
+        long = progress >= config.long_from
+        size, num_turns = config.batch_size, config.num_turns
+        if long:
+            size, num_turns = size // 2, num_turns * 2
+        mix = LISTENING if progress < config.listening_until else BEHAVIOURS
+        return [
+            self.session(np.random.default_rng([config.seed, step, i]), num_turns, mix, late=long)
+            for i in range(size)
+        ]
+
+    def session(
+        self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
+    ) -> Example:
+        """One session; `late` ones may begin in the middle, right at a note."""
+        middle = late and rng.random() < 0.3
+        extra = num_turns // 2 if middle else 0
+        timeline = self._fill(rng, num_turns + extra, mix)
+        timeline.write_notes()
+        bins = self._hear(timeline, rng)
+        start = self._note_turn(timeline, extra) if middle else 0
+        return timeline.example(bins, start=start, stop=start + num_turns)
+
+    def _fill(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
+        first_turn = int(rng.integers(300))
+        timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
+        loudness = rng.uniform(-9, 6)
+
+        def arrive(clip: Clip) -> np.ndarray:
+            return self._arrive(clip, rng, loudness)
+
+        talk = Talk(timeline, self.corpus, rng, arrive)
+        talk.rest(0.1, 1.5)
+        names, shares = list(mix), np.array(list(mix.values()))
+        misses = 0
+        while misses < 4 and talk.fits(1.0):
+            name = str(rng.choice(names, p=shares / shares.sum()))
+            misses = 0 if getattr(episodes, name)(talk) else misses + 1
+            talk.rest(0.4, 2.5 if name == "listen" else 1.8)
+        return timeline
+
+    def _arrive(self, clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
+        """One clip as it reaches the microphone: level, room, line."""
+        sound = np.asarray(clip.samples, np.float32) / 32768
+        level = 0.07 / (np.sqrt(np.mean(sound**2)) + 1e-4)
+        sound = sound * (level * 10 ** ((loudness_db + rng.uniform(-2, 2)) / 20))
+        return augment.arrive(sound, rng)
+
+    def _hear(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
+        """uint8 [N, 4, S, 80]: the microphone's signal with echo and noise, as dMel bins."""
+        track = augment.surround(timeline.user, timeline.own, rng)
+        filters = self._plain
+        if rng.random() < 0.6:
+            filters = self._filters[rng.integers(NUM_WARPS)]
+        mel = log_mel(track, self.mel, filters=filters)
+        return quantize(mel).reshape(timeline.num_turns, 4, 4, -1)
+
+    def _note_turn(self, timeline: Timeline, extra: int) -> int:
+        """The micro-turn of a note early enough to start from, or 0."""
+        first = -timeline.streams.first_turn % 50
+        return next((t for t in range(first, extra + 1, 50) if t > 0), 0)
+
+
+def own_voice_statistics(corpus: Corpus, num_clips: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the own voice's log10 mel, per band, float32 [80]."""
+    mels = [np.asarray(clip.mel, np.float32) for clip in corpus.own_clips()[:num_clips]]
+    frames = np.concatenate(mels)
+    return frames.mean(0), frames.std(0) + 0.1

@@ -1,0 +1,219 @@
+"""What a from-scratch model is trained on: which utterances, in which voices, and the tokenizer.
+
+`build_corpus` plans and synthesises once into a folder; `Corpus` reads it. Knows nothing of
+sessions or batches.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from interplay.data import questions, vocabulary
+from interplay.data.bank import Bank, Clip, Request, build_bank
+from interplay.data.human import HumanClips
+from interplay.data.questions import Question
+from interplay.data.voices import OWN_VOICE, random_voice
+from interplay.errors import RecordError
+from interplay.turns.tokens import Tokenizer
+
+USER_TAGS = (
+    *("listen", "statement", "word", "say", "fact", "greeting", "recital", "repeat", "timer"),
+    *("every", "cancel", "clock_start", "clock_ask", "delegate", "backchannel"),
+)
+TIMER_SECONDS = range(2, 11)
+EVERY_SECONDS = range(2, 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusPlan:
+    """How many user utterances of each kind; `scale` multiplies them all."""
+
+    seed: int = 0
+    scale: float = 1.0
+    own_voice: str = OWN_VOICE
+    vocab_size: int = 1024
+    num_phrases: int = 2400
+    num_short_phrases: int = 300
+    num_statements: int = 700
+    listen: int = 3600
+    statement: int = 2000
+    word: int = 2400
+    say: int = 4400
+    fact: int = 7000
+    greeting: int = 700
+    recital: int = 900
+    repeat: int = 500
+    timer: int = 1600
+    every: int = 1000
+    cancel: int = 600
+    clock_start: int = 400
+    clock_ask: int = 400
+    delegate: int = 2200
+    backchannel: int = 700
+
+    def count(self, tag: str) -> int:
+        return max(8, int(self.scale * getattr(self, tag)))
+
+
+def plan_texts(plan: CorpusPlan) -> dict[str, list[str]]:
+    """The pools that own utterances are made for: long and short phrases, statements."""
+    rng = np.random.default_rng([plan.seed, 1])
+    scale = plan.scale
+    return {
+        "phrase": _distinct(lambda: questions.phrase(rng, 1, 9), scale * plan.num_phrases),
+        "short": _distinct(lambda: questions.phrase(rng, 1, 2), scale * plan.num_short_phrases),
+        "statement": _distinct(lambda: questions.statement(rng), scale * plan.num_statements),
+    }
+
+
+def _distinct(draw, count: float) -> list[str]:
+    """About `count` different training texts from `draw()`."""
+    found: dict[str, None] = {}
+    while len(found) < max(8, int(count)):
+        text = draw()
+        if questions.split_of(text) == "train":
+            found[text] = None
+    return list(found)
+
+
+def plan_requests(plan: CorpusPlan) -> list[Request]:
+    """Every utterance of the corpus, in random order."""
+    pools = plan_texts(plan)
+    rng = np.random.default_rng([plan.seed, 2])
+    own = [*pools["phrase"], *pools["short"], *pools["statement"], *_answers()]
+    requests = [Request(text=t, voice=plan.own_voice, role="own") for t in dict.fromkeys(own)]
+    for tag, draw in _speakers(pools, rng).items():
+        for _ in range(plan.count(tag)):
+            voice = random_voice(rng, "train")
+            requests.append(Request(text=draw(), voice=voice, tag=tag))
+    order = rng.permutation(len(requests))
+    return [requests[i] for i in order]
+
+
+def _answers() -> list[str]:
+    """Everything the model says that is not a copy."""
+    known = [*questions.facts("train"), *questions.greetings(), *questions.recitals()]
+    clock = [f"{n} seconds" for n in vocabulary.NUMBERS] + ["one second"]
+    fixed = [vocabulary.BRIDGE, vocabulary.ACKNOWLEDGE]
+    return [*(q.answer for q in known), *clock, *fixed, *vocabulary.REMINDERS]
+
+
+def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
+    """For every kind of user utterance a function that draws its text."""
+
+    def one(kind):
+        return str(kind[rng.integers(len(kind))])
+
+    facts, greetings = questions.facts("train"), questions.greetings()
+    by_kind: dict[str, list[Question]] = {}
+    for question in facts:
+        by_kind.setdefault(question.kind, []).append(question)
+    shares = {"arithmetic": 0.46, "opposite": 0.24, "colour": 0.12, "day": 0.1, "spelling": 0.08}
+    kinds = list(shares)
+
+    def fact() -> str:
+        return one(by_kind[kinds[rng.choice(len(kinds), p=list(shares.values()))]]).text
+
+    def timer() -> str:
+        text = one([*pools["short"], *vocabulary.REMINDERS])
+        return f"say {text} in {vocabulary.NUMBERS[one_of(TIMER_SECONDS)]} seconds"
+
+    def every() -> str:
+        text = one(vocabulary.REMINDERS if rng.random() < 0.7 else pools["short"])
+        return f"remind me to {text} every {vocabulary.NUMBERS[one_of(EVERY_SECONDS)]} seconds"
+
+    def one_of(values: range) -> int:
+        return int(rng.integers(values.start, values.stop))
+
+    def say() -> str:
+        return one(("say", "please say", "can you say")) + " " + _at_most(one, pools["phrase"], 5)
+
+    def listening() -> str:
+        return questions.phrase(rng, 2, 7)
+
+    return {
+        "listen": listening,
+        "statement": lambda: one(pools["statement"]),
+        "word": lambda: one(vocabulary.CONTENT),
+        "say": say,
+        "fact": fact,
+        "greeting": lambda: one(greetings).text,
+        "recital": lambda: one(questions.recitals()).text,
+        "repeat": lambda: one(vocabulary.REPEAT_ASK),
+        "timer": timer,
+        "every": every,
+        "cancel": lambda: one(vocabulary.CANCELS),
+        "clock_start": lambda: one(vocabulary.CLOCK_START),
+        "clock_ask": lambda: one(vocabulary.CLOCK_ASK),
+        "delegate": lambda: questions.open_question(rng),
+        "backchannel": lambda: one(vocabulary.BACKCHANNELS),
+    }
+
+
+def _at_most(one, pool: list[str], num_words: int) -> str:
+    while len((text := one(pool)).split()) > num_words:
+        pass
+    return text
+
+
+def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> None:
+    """Synthesise the bank and train the tokenizer; what is already there is kept."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    requests = plan_requests(plan)
+    build_bank(folder / "bank", requests, workers=num_workers)
+    tokenizer = Tokenizer.train(_spellings(plan), plan.vocab_size)
+    (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
+    facts = {"seed": plan.seed, "scale": plan.scale, "num_utterances": len(requests)}
+    (folder / "corpus.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _spellings(plan: CorpusPlan) -> list[str]:
+    """Text for the tokenizer: every known word often enough to become one token."""
+    words = [w for w in questions.vocabulary() for _ in range(50)]
+    return [*words, *(r.text for r in plan_requests(plan))]
+
+
+class Corpus:
+    """A built corpus: clips by kind, the model's own utterances by text."""
+
+    def __init__(self, folder: Path, *, human: Path | None = None) -> None:
+        folder = Path(folder)
+        if not (folder / "corpus.json").exists():
+            raise RecordError(f"no corpus in {folder}; `interplay train xs` makes one")
+        self.bank = Bank.open(folder / "bank")
+        self.tokenizer = Tokenizer.load(folder / "tokenizer.json")
+        self.human = HumanClips.open(human, "train")
+        self._by_tag = {tag: self.bank.find(role="user", tag=tag) for tag in USER_TAGS}
+        own = set(self.bank.find(role="own").tolist())
+        self._own = {
+            text: int(i) for text, rows in self.bank.by_text.items() for i in rows if i in own
+        }
+        known = [*questions.facts("train"), *questions.greetings(), *questions.recitals()]
+        self._questions = {q.text: q for q in known}
+        self._phrases = {
+            size: [t for t in self._own if len(t.split()) <= size] for size in range(1, 10)
+        }
+
+    def user(self, tag: str, rng: np.random.Generator) -> Clip:
+        """A random user clip of a kind; without human recordings `human` means `word`."""
+        if tag == "human" and len(self.human):
+            return self.human[int(rng.integers(len(self.human)))]
+        rows = self._by_tag["word" if tag == "human" else tag]
+        return self.bank.clip(int(rows[rng.integers(len(rows))]))
+
+    def own(self, text: str) -> Clip:
+        return self.bank.clip(self._own[text])
+
+    def own_clips(self) -> list[Clip]:
+        return [self.bank.clip(i) for i in self._own.values()]
+
+    def question(self, text: str) -> Question:
+        return self._questions[text]
+
+    def phrase(self, rng: np.random.Generator, max_words: int) -> str:
+        """A text of at most `max_words` words that the own voice has been heard to say."""
+        pool = self._phrases[max_words]
+        return pool[rng.integers(len(pool))]

@@ -1,0 +1,195 @@
+"""A session being written: user sound and the model's streams, laid on the 200 ms grid.
+
+The timing rules of the whole project live here. Knows nothing about what is said or why.
+
+    heard   a word is due 0.28 s after its end
+    say     the answer begins in the micro-turn in which the last word is due, one slot later;
+            later words run 0.3 s ahead of their sound
+    voice   begins one slot after the first `say` token; slot s is played 4 slots later
+    yield   the voice stops with the first micro-turn that has 0.34 s of the interruption
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
+from interplay.data.bank import Clip
+from interplay.data.example import Example
+from interplay.data.phones import SILENCE
+from interplay.turns import tokens
+from interplay.turns.tokens import Tokenizer
+from interplay.turns.types import PAD, Streams
+
+HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
+YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
+SAY_LEAD_SLOTS = 6
+PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
+VOCODER_DELAY = 400  # samples, two mel frames
+
+
+def turn_with(sample: int) -> int:
+    """The first micro-turn whose input half is complete up to `sample`."""
+    return max(0, -(-int(sample) // SAMPLES_PER_TURN) - 1)
+
+
+@dataclass
+class Spoken:
+    """Where an utterance of the model lies: output slots [first, last) and its sound in samples."""
+
+    first: int
+    last: int
+
+    @property
+    def starts(self) -> int:
+        return (self.first + PLAYBACK_SLOTS) * SAMPLES_PER_SLOT + VOCODER_DELAY
+
+    @property
+    def ends(self) -> int:
+        return (self.last + PLAYBACK_SLOTS) * SAMPLES_PER_SLOT + VOCODER_DELAY
+
+
+@dataclass
+class Running:
+    """A timer or clock: `kind` is the token that opened it; turns are [start, stop)."""
+
+    kind: int
+    start: int
+    stop: int
+    period: int
+    text: list[int] = field(default_factory=list)
+
+
+class Timeline:
+    """`num_turns` micro-turns of silence to write into. Sound past the end is dropped."""
+
+    def __init__(self, num_turns: int, tokenizer: Tokenizer, *, first_turn: int = 0) -> None:
+        self.num_turns = num_turns
+        self.num_samples = num_turns * SAMPLES_PER_TURN
+        self.num_slots = num_turns * NUM_SLOTS
+        self.tokenizer = tokenizer
+        self.streams = Streams.empty(num_turns, subframes=4, first_turn=first_turn)
+        self.user = np.zeros(self.num_samples, np.float32)
+        self.own = np.zeros(self.num_samples, np.float32)
+        self.phones_user = np.full(self.num_slots, SILENCE, np.int8)
+        self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
+        self.running: list[Running] = []
+        self._text = {
+            name: getattr(self.streams, name).reshape(-1)
+            for name in ("read", "heard", "say", "act")
+        }
+
+    def write(self, stream: str, ids: list[int], slot: int) -> int:
+        """Put ids into the first free slots from `slot` on; returns the slot after the last."""
+        row = self._text[stream]
+        for token in ids:
+            while slot < self.num_slots and row[slot] != PAD:
+                slot += 1
+            if slot >= self.num_slots:
+                break
+            row[slot] = token
+            slot += 1
+        return slot
+
+    def hear(
+        self, clip: Clip, sound: np.ndarray, start: int, *, transcribe: bool = True
+    ) -> tuple[int, int]:
+        """User speech from sample `start`; `sound` is the clip as it arrives (augmented, maybe
+        longer by its reverberation). Returns the true samples of its first and last word edge."""
+        self._add(self.user, sound, start)
+        for phone, begin_s, end_s in clip.phones:
+            self._mark_phone(self.phones_user, phone, start, begin_s, end_s)
+        first = start + int(clip.words[0][1] * SAMPLE_RATE_HZ)
+        end = first
+        for word, _, end_s in clip.words:
+            end = start + int(end_s * SAMPLE_RATE_HZ)
+            if transcribe:
+                slot = NUM_SLOTS * turn_with(end + HEARD_DELAY)
+                self.write("heard", self.tokenizer.encode_word(word), slot)
+        return first, end
+
+    def speak(self, clip: Clip, slot: int) -> Spoken:
+        """The model says the clip: first word token at output slot `slot`, voice one later."""
+        voice = slot + 1
+        mel = clip.mel.reshape(-1, 4, clip.mel.shape[-1])
+        spoken = Spoken(first=voice, last=min(voice + len(mel), self.num_slots))
+        size = max(0, spoken.last - voice)
+        frames = self.streams.voice.reshape(-1, *self.streams.voice.shape[2:])
+        frames[voice : voice + size] = mel[:size]
+        self.streams.voice_on.reshape(-1)[voice : voice + size] = True
+        self._add(self.own, clip.samples.astype(np.float32) / 32768, spoken.starts)
+        for phone, begin_s, end_s in clip.phones:
+            self._mark_phone(self.phones_own, phone, voice * SAMPLES_PER_SLOT, begin_s, end_s)
+        at = slot
+        for word, begin_s, _ in clip.words:
+            due = voice + int(begin_s * SAMPLE_RATE_HZ) // SAMPLES_PER_SLOT - SAY_LEAD_SLOTS
+            at = self.write("say", self.tokenizer.encode_word(word), max(at, due))
+        self.write("say", [tokens.END], at)
+        return spoken
+
+    def stop(self, spoken: Spoken, turn: int) -> Spoken:
+        """Cut an utterance at output half `turn`: the voice is off, the words are dropped."""
+        slot = NUM_SLOTS * turn
+        self._text["say"][slot : spoken.last] = PAD
+        self.write("say", [tokens.STOP], slot)
+        self.streams.voice.reshape(-1, *self.streams.voice.shape[2:])[slot : spoken.last] = 0
+        self.streams.voice_on.reshape(-1)[slot : spoken.last] = False
+        self.phones_own[slot : spoken.last] = SILENCE
+        cut = Spoken(first=spoken.first, last=min(slot, spoken.last))
+        self.own[max(0, cut.ends) : max(0, spoken.ends)] = 0
+        return cut
+
+    def answer_slot(self, end: int) -> int:
+        """Output slot of the first word of an answer to speech that ended at sample `end`."""
+        return NUM_SLOTS * turn_with(end + HEARD_DELAY) + 1
+
+    def yield_turn(self, onset: int) -> int:
+        """The micro-turn in which an interruption that began at sample `onset` is obeyed."""
+        return turn_with(onset + YIELD_DELAY)
+
+    def write_notes(self) -> None:
+        """Every 10 s of the phase clock: what is running, on `act`."""
+        for turn in range(self.num_turns):
+            if (self.streams.first_turn + turn) % 50 == 0:
+                ids = [i for r in self.running if r.start < turn < r.stop for i in _note(r, turn)]
+                if ids:
+                    slot = NUM_SLOTS * turn + 1
+                    self.write("act", [tokens.NOTE, *ids, tokens.END], slot)
+
+    def example(self, hear_bins: np.ndarray, *, start: int = 0, stop: int | None = None) -> Example:
+        """The finished session, or micro-turns [start, stop) of it; `hear_bins` uint8
+        [N, 4, S, 80]."""
+        self.streams.hear = hear_bins
+        stop = self.num_turns if stop is None else stop
+        slots = slice(NUM_SLOTS * start, NUM_SLOTS * stop)
+        return Example(
+            streams=self.streams.cut(start, stop),
+            phones_user=self.phones_user[slots].reshape(-1, NUM_SLOTS),
+            phones_own=self.phones_own[slots].reshape(-1, NUM_SLOTS),
+            scored_from=3 if start else 0,
+        )
+
+    def _add(self, track: np.ndarray, sound: np.ndarray, start: int) -> None:
+        size = min(len(sound), self.num_samples - start)
+        if size > 0:
+            track[start : start + size] += sound[:size]
+
+    def _mark_phone(
+        self, row: np.ndarray, phone: int, start: int, begin_s: float, end_s: float
+    ) -> None:
+        """A slot's phone is the one that covers its end."""
+        first = -(-(start + int(begin_s * SAMPLE_RATE_HZ)) // SAMPLES_PER_SLOT) - 1
+        last = -(-(start + int(end_s * SAMPLE_RATE_HZ)) // SAMPLES_PER_SLOT) - 1
+        row[max(0, first) : max(0, last)] = phone
+
+
+def _note(running: Running, turn: int) -> list[int]:
+    """One running timer or clock as note tokens: kind, period, seconds left (or gone), text."""
+    elapsed = turn - running.start
+    if running.kind == tokens.CLOCK:
+        return [running.kind, tokens.count_token(min(elapsed // 5, tokens.MAX_COUNT))]
+    left = running.period - elapsed % running.period
+    ids = [running.kind]
+    if running.kind == tokens.EVERY:
+        ids.append(tokens.count_token(running.period // 5))
+    return [*ids, tokens.count_token(-(-left // 5)), *running.text]
