@@ -17,8 +17,6 @@ NUM_ROWS, NUM_COLUMNS = HEIGHT_PX // TILE_PX, WIDTH_PX // TILE_PX
 
 def check_frame(frame: np.ndarray) -> None:
     """Raises VideoError unless `frame` is uint8 [H, W, 3] with at least one pixel."""
-    if not isinstance(frame, np.ndarray):
-        raise VideoError(f"a frame is {type(frame).__name__}; pass a numpy uint8 array [H, W, 3]")
     if frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise VideoError(f"a frame has shape {list(frame.shape)}; RGB [H, W, 3] is needed")
     if frame.dtype != np.uint8:
