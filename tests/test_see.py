@@ -60,7 +60,7 @@ def test_the_named_widths_are_those_of_inkling():
     config = InklingVisionConfig(text_hidden_size=96, num_hidden_layers=4)
     with torch.device("meta"):
         ours: Any = See(SeeConfig(dim=96, widths="inkling"))
-    oracle = InklingVisionModel(config)
+    oracle: Any = InklingVisionModel(config)
     for layer, theirs in zip(ours.layers, oracle.encoder_layers, strict=True):
         assert layer.weight.shape == theirs.projection.weight.shape
         assert (layer.moments, layer.pixels) == (theirs.t_fold, theirs.hw_fold)

@@ -56,7 +56,8 @@ def tile_pairs(
     """What one micro-turn sees: each tile at the moment before and now, uint8 [12, 2, 40, 40, 3].
 
     Both frames are uint8 [H, W, 3] of any size. Without a previous frame (the first one, or a
-    picture) the pair holds the frame twice, as Inkling does with pictures. Raises VideoError.
+    picture) the pair holds the frame twice, as Inkling does with pictures. A caller that keeps
+    `fit_frame(frame)` as the next previous frame saves scaling it again. Raises VideoError.
     """
     now = cut_tiles(fit_frame(frame))
     before = now if previous_frame is None else cut_tiles(fit_frame(previous_frame))
