@@ -12,7 +12,10 @@ import numpy as np
 
 from interplay.data import questions, vocabulary
 from interplay.data.bank import Bank, Clip, Request, build_bank
-from interplay.data.human import HumanClips
+
+try:
+    from interplay.data.human import HumanClips
+except ImportError: HumanClips=None
 from interplay.data.questions import Question
 from interplay.data.voices import OWN_VOICE, random_voice
 from interplay.errors import RecordError
@@ -104,7 +107,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
     """For every kind of user utterance a function that draws its text."""
 
     def one(kind):
-        return str(kind[rng.integers(len(kind))])
+        return kind[rng.integers(len(kind))]
 
     facts, greetings = questions.facts("train"), questions.greetings()
     by_kind: dict[str, list[Question]] = {}

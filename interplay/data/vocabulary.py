@@ -101,3 +101,11 @@ CONTENT = tuple(
         [*NUMBERS, *DAYS, *COLOURS, *OPPOSITE, *COLOUR_OF, *NOUNS, *ADJECTIVES, *VERBS, *CITIES]
     )
 )  # what random strings are drawn from
+
+UNSEEN = _list(
+    "pocket helmet bucket ticket magnet cactus walnut pigeon dragon wizard statue "
+    "velvet copper marble candy puppet balcony dentist sailor plumber lobster parrot penguin "
+    "zebra kangaroo spinach lettuce cabbage parsley vanilla cinnamon compass anchor lantern "
+    "saddle feather pebble meadow orchard canyon glacier volcano comet galaxy fabric ribbon "
+    "needle thimble hamster ferret badger otter beaver"
+)  # never in any training text: for reading words aloud that were never heard

@@ -119,7 +119,7 @@ class InteractionModel(nn.Module):
         if see is None:
             return None
         assert self.embed.see is not None, "callers check that the model has eyes"
-        return self.embed.see(see).to(dtype)
+        return self.embed.see(see, dtype)
 
     def text_logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... 3 V"]:
         """Logits of heard, say and act: one shared table, one sign vector per stream."""
