@@ -1,0 +1,88 @@
+"""From outcomes of single items to one row: value, n, confidence interval.
+
+Knows nothing of traces or of what was judged.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+NUM_RESAMPLES = 2000
+Statistic = Literal["ratio", "median", "p99", "sum"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one item says about a row.
+
+    value: 1 or 0 for a success or a failure, an error count, or a time; None where there is
+        none to give (no response). of: what `value` is a part of (words; 1 for one try).
+    notes: why; counted and reported beside the value.
+    """
+
+    value: float | None
+    of: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A row's number. value is None when nothing could be measured. n: outcomes behind it.
+
+    extra: share of outcomes that carry each note.
+    """
+
+    value: float | None
+    n: int
+    ci95: tuple[float, float] | None
+    extra: dict[str, float]
+
+
+def summarize(outcomes: Sequence[Outcome], statistic: Statistic, seed: int) -> Score:
+    """One number with a 95 % interval: percentiles of a bootstrap over outcomes, seeded.
+
+    ratio: sum of values over sum of `of`, missing values counting as 0. median, p99: over the
+    values there are. sum: of all values, without an interval.
+    """
+    notes = Counter(note for outcome in outcomes for note in outcome.notes)
+    extra = {name: count / len(outcomes) for name, count in sorted(notes.items())}
+    pairs = _pairs(outcomes, statistic)
+    if not len(pairs) or not pairs[:, 1].sum():
+        return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
+    value = float(_statistic(pairs[None], statistic)[0])
+    interval = None if statistic == "sum" else _bootstrap(pairs, statistic, seed)
+    return Score(value=value, n=len(outcomes), ci95=interval, extra=extra)
+
+
+def _pairs(outcomes: Sequence[Outcome], statistic: Statistic) -> np.ndarray:
+    """[n, 2]: value, of."""
+    if statistic == "ratio":
+        kept = [(outcome.value or 0.0, outcome.of) for outcome in outcomes]
+    else:
+        kept = [(outcome.value, 1.0) for outcome in outcomes if outcome.value is not None]
+    return np.array(kept, dtype=np.float64).reshape(-1, 2)
+
+
+def _statistic(pairs: np.ndarray, statistic: Statistic) -> np.ndarray:
+    """pairs [R, n, 2] -> [R]."""
+    if statistic == "ratio":
+        return pairs[..., 0].sum(1) / np.maximum(pairs[..., 1].sum(1), 1e-9)
+    if statistic == "sum":
+        return pairs[..., 0].sum(1)
+    return np.percentile(pairs[..., 0], 50 if statistic == "median" else 99, axis=1)
+
+
+def _bootstrap(pairs: np.ndarray, statistic: Statistic, seed: int) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    num_resamples = min(NUM_RESAMPLES, max(100, 4_000_000 // len(pairs)))
+    values = np.concatenate(
+        [
+            _statistic(pairs[rng.integers(len(pairs), size=(100, len(pairs)))], statistic)
+            for _ in range(num_resamples // 100)
+        ]
+    )
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,236 @@
+"""One item while it is played: cues become sound and tokens as their moments come.
+
+Time is the micro-turn index. Knows nothing about who answers: whatever plays is told what the
+user does in micro-turn i, and hands back what it emitted, which sounds in micro-turn i + 1.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float32
+
+from interplay.bench.trace import (
+    FRAME_S,
+    SLOT_S,
+    Span,
+    Trace,
+    audible,
+    calls_of,
+    is_control,
+    to_int16,
+    voice_spans,
+    words_of,
+)
+from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
+from interplay.data.item import Clip, Item, Noise, Speak, Type, When
+
+FLOOR_DB = -60.0  # a microphone is never digitally silent
+EMPTY = ("",) * NUM_SLOTS
+TimedWord = tuple[str, float, float]
+
+
+class Speech(Protocol):
+    """What a synthesiser returns: int16 [T] at 16 kHz and the time of each word."""
+
+    @property
+    def samples(self) -> np.ndarray: ...
+
+    @property
+    def words(self) -> list[TimedWord]: ...
+
+
+Synthesizer = Callable[[str, str], Speech]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emission:
+    """What a system emits in one output half: text pieces per slot ("" for none), sound.
+
+    A piece that opens a word has a leading space; control tokens are spelled "<name>".
+    """
+
+    heard: tuple[str, ...] = EMPTY
+    say: tuple[str, ...] = EMPTY
+    act: tuple[str, ...] = EMPTY
+    voice: Float32[np.ndarray, " 3200"] = field(
+        default_factory=lambda: np.zeros(SAMPLES_PER_TURN, np.float32)
+    )
+
+
+def num_turns(item: Item) -> int:
+    """Micro-turns an item lasts."""
+    return math.ceil(item.length_s / TURN_S - 1e-9)
+
+
+class Stage:
+    """The user's side of one item, and the record of the model's side."""
+
+    def __init__(self, item: Item, synthesize: Synthesizer) -> None:
+        self.item = item
+        self.turn = 0
+        self.num_turns = num_turns(item)
+        self.cues: list[Span | None] = [None] * len(item.cues)
+        self.user_words: list[TimedWord] = []
+        self.pauses: dict[int, Span] = {}
+        self.read: tuple = ()  # tokens of `read` in this micro-turn
+        self.pieces: dict[str, list[tuple[str, float]]] = {"heard": [], "say": [], "act": []}
+        self._synthesize = synthesize
+        self._queue: deque = deque()
+        self._user = _noise(item, self.num_turns * SAMPLES_PER_TURN)
+        self.model = np.zeros(len(self._user), np.int16)
+        self._pending = {i for i, cue in enumerate(item.cues) if not isinstance(cue, Noise)}
+
+    @property
+    def now_s(self) -> float:
+        """When the current micro-turn begins."""
+        return self.turn * TURN_S
+
+    @property
+    def done(self) -> bool:
+        return self.turn >= self.num_turns
+
+    @property
+    def hear(self) -> Float32[np.ndarray, " 3200"]:
+        """The user's sound in the current micro-turn."""
+        start = self.turn * SAMPLES_PER_TURN
+        return np.clip(self._user[start : start + SAMPLES_PER_TURN], -1, 1)
+
+    def begin_turn(self, encode: Callable[[str, str], list]) -> None:
+        """Start the cues that are due; `encode(control, text)` gives tokens for `read`."""
+        for index in sorted(self._pending):
+            cue = self.item.cues[index]
+            assert not isinstance(cue, Noise)
+            moment_s = self._moment(cue.at)
+            if moment_s is None or moment_s >= self.now_s + TURN_S:
+                continue
+            self._pending.discard(index)
+            self.cues[index] = self._start(index, max(moment_s, self.now_s), encode)
+        self.read = tuple(self._queue.popleft() for _ in range(min(NUM_SLOTS, len(self._queue))))
+
+    def end_turn(self, emitted: Emission) -> None:
+        """Keep what the model emitted in this micro-turn; it sounds in the next one."""
+        self.turn += 1
+        for name, pieces in self.pieces.items():
+            for slot, piece in enumerate(getattr(emitted, name)):
+                if piece:
+                    pieces.append((piece, self.now_s + slot * SLOT_S))
+        if not self.done:
+            start = self.turn * SAMPLES_PER_TURN
+            self.model[start : start + SAMPLES_PER_TURN] = to_int16(emitted.voice)
+
+    def trace(self) -> Trace:
+        """The record of the whole item."""
+        return Trace(
+            item=self.item,
+            user=to_int16(self._user),
+            model=self.model,
+            voice=voice_spans(self.model),
+            heard=words_of(self.pieces["heard"]),
+            say=words_of(self.pieces["say"]),
+            act=calls_of(self.pieces["act"]),
+            cues=tuple(self.cues),
+            user_words=tuple(sorted(self.user_words, key=lambda word: word[1])),
+            pauses=self.pauses,
+        )
+
+    def _moment(self, when: When) -> float | None:
+        """Seconds at which a `When` falls, or None while its anchor has not come."""
+        if when.after == "start":
+            return when.seconds
+        if when.after in ("cue_start", "cue_end"):
+            span = self.cues[when.cue or 0]
+            anchor_s = span and span[when.after == "cue_end"]
+        else:
+            after_s = 0.0
+            if when.cue is not None:
+                span = self.cues[when.cue]
+                if span is None:
+                    return None
+                after_s = span[1] if when.after == "voice" else span[0]
+            anchor_s = self._first_voice(after_s)
+            if when.after == "delegate":
+                anchor_s = self._first_delegation(after_s)
+        return None if anchor_s is None else anchor_s + when.seconds
+
+    def _first_voice(self, after_s: float) -> float | None:
+        """First audible moment of the model from `after_s` on; its sound is known to t1."""
+        known = self.model[: (self.turn + 1) * SAMPLES_PER_TURN]
+        first = int(after_s / FRAME_S)
+        frames = np.flatnonzero(audible(known)[first:])
+        return float(first + frames[0]) * FRAME_S if len(frames) else None
+
+    def _first_delegation(self, after_s: float) -> float | None:
+        """When the first delegation that began after `after_s` was closed."""
+        is_open = False
+        for piece, time_s in self.pieces["act"]:
+            if is_open and is_control(piece):
+                return time_s + SLOT_S
+            is_open = is_open or (piece == "<delegate>" and time_s >= after_s)
+        return None
+
+    def _start(self, index: int, start_s: float, encode: Callable[[str, str], list]) -> Span:
+        """Put a cue on its track; returns its span."""
+        cue = self.item.cues[index]
+        if isinstance(cue, Type):
+            tokens = encode(cue.control, cue.text)
+            ahead = len(self._queue)
+            self._queue.extend(tokens)
+            begin, end = ahead // NUM_SLOTS, -(-(ahead + len(tokens)) // NUM_SLOTS)
+            return self.now_s + begin * TURN_S, self.now_s + end * TURN_S
+        start_s = round(start_s * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+        if isinstance(cue, Clip):
+            samples = _as_float(cue.samples)
+            words = [(word, 0.0, len(samples) / SAMPLE_RATE_HZ) for word in cue.word.split()]
+        else:
+            assert isinstance(cue, Speak)
+            samples, words, pause = _speak(cue, self._synthesize)
+            if pause is not None:
+                self.pauses[index] = (start_s + pause[0], start_s + pause[1])
+        self._mix(samples * 10 ** (cue.gain_db / 20), start_s)
+        self.user_words += [(word, start_s + s, start_s + e) for word, s, e in words]
+        return start_s + words[0][1], start_s + words[-1][2]
+
+    def _mix(self, samples: np.ndarray, start_s: float) -> None:
+        start = round(start_s * SAMPLE_RATE_HZ)
+        room = self._user[start : start + len(samples)]
+        room += samples[: len(room)]
+
+
+def _speak(cue: Speak, synthesize: Synthesizer) -> tuple[np.ndarray, list[TimedWord], Span | None]:
+    """Sound and words of a spoken cue; with a pause, its two parts are synthesised apart."""
+    if cue.pause_after_word is None:
+        speech = synthesize(cue.text, cue.voice)
+        return _as_float(speech.samples), list(speech.words), None
+    words = cue.text.split()
+    first = synthesize(" ".join(words[: cue.pause_after_word + 1]), cue.voice)
+    second = synthesize(" ".join(words[cue.pause_after_word + 1 :]), cue.voice)
+    gap = round(cue.pause_s * SAMPLE_RATE_HZ)
+    shift_s = (len(first.samples) + gap) / SAMPLE_RATE_HZ
+    samples = np.concatenate(
+        [_as_float(first.samples), np.zeros(gap, np.float32), _as_float(second.samples)]
+    )
+    later = [(word, s + shift_s, e + shift_s) for word, s, e in second.words]
+    pause = (float(first.words[-1][2]), float(later[0][1]))
+    return samples, [*first.words, *later], pause
+
+
+def _noise(item: Item, length: int) -> Float32[np.ndarray, " T"]:
+    """The floor, plus what the item's Noise cues ask for (pink: equal power per octave)."""
+    rng = np.random.default_rng([item.seed, 0xF100])
+    track = rng.standard_normal(length).astype(np.float32) * np.float32(10 ** (FLOOR_DB / 20))
+    for cue in item.cues:
+        if isinstance(cue, Noise):
+            spectrum = np.fft.rfft(rng.standard_normal(length))
+            pink = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1.0), length)
+            track += (pink / pink.std() * 10 ** (cue.level_db / 20)).astype(np.float32)
+    return track
+
+
+def _as_float(samples: np.ndarray) -> Float32[np.ndarray, " T"]:
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) / 32768
+    return np.asarray(samples, np.float32)
