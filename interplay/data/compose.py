@@ -72,16 +72,16 @@ class Composer:
         timeline = self._fill(rng, num_turns + extra, mix)
         timeline.write_notes()
         bins = self._hear(timeline, rng)
-        start = self._note_turn(timeline, extra) if middle else 0
+        start = _note_turn(timeline, extra) if middle else 0
         return timeline.example(bins, start=start, stop=start + num_turns)
 
     def _fill(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
         first_turn = int(rng.integers(300))
         timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
-        loudness = rng.uniform(-9, 6)
+        loudness = rng.uniform(-4, 4)
 
         def arrive(clip: Clip) -> np.ndarray:
-            return self._arrive(clip, rng, loudness)
+            return _arrive(clip, rng, loudness)
 
         talk = Talk(timeline, self.corpus, rng, arrive)
         talk.rest(0.1, 1.5)
@@ -93,26 +93,28 @@ class Composer:
             talk.rest(0.4, 2.5 if name == "listen" else 1.8)
         return timeline
 
-    def _arrive(self, clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
-        """One clip as it reaches the microphone: level, room, line."""
-        sound = np.asarray(clip.samples, np.float32) / 32768
-        level = 0.07 / (np.sqrt(np.mean(sound**2)) + 1e-4)
-        sound = sound * (level * 10 ** ((loudness_db + rng.uniform(-2, 2)) / 20))
-        return augment.arrive(sound, rng)
-
     def _hear(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
         """uint8 [N, 4, S, 80]: the microphone's signal with echo and noise, as dMel bins."""
-        track = augment.surround(timeline.user, timeline.own, rng)
+        strength = rng.uniform(0.1, 0.9)
+        track = augment.augment_track(timeline.user, timeline.own, rng, strength)
         filters = self._plain
         if rng.random() < 0.6:
             filters = self._filters[rng.integers(NUM_WARPS)]
         mel = log_mel(track, self.mel, filters=filters)
         return quantize(mel).reshape(timeline.num_turns, 4, 4, -1)
 
-    def _note_turn(self, timeline: Timeline, extra: int) -> int:
-        """The micro-turn of a note early enough to start from, or 0."""
-        first = -timeline.streams.first_turn % 50
-        return next((t for t in range(first, extra + 1, 50) if t > 0), 0)
+
+def _note_turn(timeline: Timeline, extra: int) -> int:
+    """The micro-turn of a note early enough to start from, or 0."""
+    first = -timeline.streams.first_turn % 50
+    return next((t for t in range(first, extra + 1, 50) if t > 0), 0)
+
+
+def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
+    """One clip at the level of its session, give or take 2 dB."""
+    sound = np.asarray(clip.samples, np.float32) / 32768
+    level = 0.07 / (np.sqrt(np.mean(sound**2)) + 1e-4)
+    return sound * (level * 10 ** ((loudness_db + rng.uniform(-2, 2)) / 20))
 
 
 def own_voice_statistics(corpus: Corpus, num_clips: int = 300) -> tuple[np.ndarray, np.ndarray]:

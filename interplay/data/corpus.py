@@ -15,7 +15,8 @@ from interplay.data.bank import Bank, Clip, Request, build_bank
 
 try:
     from interplay.data.human import HumanClips
-except ImportError: HumanClips=None
+except ImportError:
+    HumanClips = None
 from interplay.data.questions import Question
 from interplay.data.voices import OWN_VOICE, random_voice
 from interplay.errors import RecordError
@@ -36,7 +37,7 @@ class CorpusPlan:
     seed: int = 0
     scale: float = 1.0
     own_voice: str = OWN_VOICE
-    vocab_size: int = 1024
+    vocab_size: int = 1536
     num_phrases: int = 2400
     num_short_phrases: int = 300
     num_statements: int = 700
@@ -167,16 +168,15 @@ def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     requests = plan_requests(plan)
     build_bank(folder / "bank", requests, workers=num_workers)
-    tokenizer = Tokenizer.train(_spellings(plan), plan.vocab_size)
+    tokenizer = Tokenizer.train(_spellings(), plan.vocab_size)
     (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
     facts = {"seed": plan.seed, "scale": plan.scale, "num_utterances": len(requests)}
     (folder / "corpus.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _spellings(plan: CorpusPlan) -> list[str]:
+def _spellings() -> list[str]:
     """Text for the tokenizer: every known word often enough to become one token."""
-    words = [w for w in questions.vocabulary() for _ in range(50)]
-    return [*words, *(r.text for r in plan_requests(plan))]
+    return [word for word in questions.vocabulary() for _ in range(50)]
 
 
 class Corpus:
