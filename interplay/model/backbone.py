@@ -16,7 +16,7 @@ from interplay.model.cache import Append, Cache, visible
 from interplay.ops.activation import swiglu
 from interplay.ops.attention import BLOCK, attend, round_up
 from interplay.ops.linear import linear
-from interplay.ops.norm import rms_norm
+from interplay.ops.norm import norm_and_rotate, rms_norm
 
 LANES = 64  # widths are multiples of it, so that no vector loop has a scalar tail
 
@@ -72,21 +72,11 @@ class BackboneConfig:
 
 def rope_tables(
     positions: Int[Tensor, "b r"], head_dim: int, theta: float
-) -> tuple[Float[Tensor, "b r d"], Float[Tensor, "b r d"]]:
-    """Cosines and sines, fp32, of angles computed in float64: positions grow for hours.
-
-    Half-rotation layout (Su et al. 2021; as in Qwen3): both halves hold the same angles.
-    """
+) -> tuple[Float[Tensor, "b r half"], Float[Tensor, "b r half"]]:
+    """Cosines and sines, fp32, of angles computed in float64: positions grow for hours."""
     exponents = torch.arange(0, head_dim, 2, dtype=torch.float64, device=positions.device)
     angles = positions[..., None].double() * theta ** (-exponents / head_dim)
-    cos, sin = angles.cos().float(), angles.sin().float()
-    return torch.cat([cos, cos], -1), torch.cat([sin, sin], -1)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate pairs (i, i + head_dim / 2) of x [b, r, h, d] by the angles of its position."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-second, first], dim=-1) * sin
+    return angles.cos().float(), angles.sin().float()
 
 
 class Attention(nn.Module):
@@ -106,9 +96,10 @@ class Attention(nn.Module):
         cfg = self.config
         b, r, _ = x.shape
         qkv = linear(x, self.qkv).view(b, r, -1, cfg.head_dim)
-        q, k, v = qkv.split([cfg.num_heads, cfg.num_kv_heads, cfg.num_kv_heads], dim=2)
-        q = rotate(rms_norm(q, self.q_norm, cfg.norm_eps), *rope).transpose(1, 2)
-        k = rotate(rms_norm(k, self.k_norm, cfg.norm_eps), *rope).transpose(1, 2)
+        qk, v = qkv.split([cfg.num_heads + cfg.num_kv_heads, cfg.num_kv_heads], dim=2)
+        norms = self.q_norm.expand(cfg.num_heads, -1), self.k_norm.expand(cfg.num_kv_heads, -1)
+        qk = norm_and_rotate(qk, torch.cat(norms), *rope, cfg.norm_eps).transpose(1, 2)
+        q, k = qk.split([cfg.num_heads, cfg.num_kv_heads], dim=1)
         v = v.transpose(1, 2)
         if past is not None:
             k, v = past.put(layer, k, v)
@@ -220,7 +211,6 @@ class Backbone(nn.Module):
     def _run(self, x: Tensor, positions: Tensor, past: Append | None, mask: Tensor | None):
         cfg = self.config
         rope = rope_tables(positions, cfg.head_dim, cfg.rope_theta)
-        rope = tuple(table[:, :, None].to(x.dtype) for table in rope)
         for index, layer in enumerate(self.layers):
             x = layer(x, rope, index, past, mask)
         return rms_norm(x, self.norm, cfg.norm_eps)
