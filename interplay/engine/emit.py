@@ -1,0 +1,134 @@
+"""From hidden states to what output slots emit, and the numbers that prove how. Knows nothing of
+sessions, caches or time.
+
+The same `measure` runs while serving, in corrections and in `replay`, so that the numbers can be
+compared bit for bit.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interplay.engine.chance import normal, uniform
+from interplay.engine.past import Said
+from interplay.errors import ConfigError
+from interplay.model.interaction import InteractionModel
+
+SAY = 1  # index of `say` among the text streams
+SAY_STREAM, VOICE_STREAM = 0, 1  # of random numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """How `say` tokens are chosen; `heard` and `act` are always the most probable ones.
+
+    say_temperature: 0 takes the most probable token. say_top_k: choose among so many, 0 = all.
+    """
+
+    say_temperature: float = 0.0
+    say_top_k: int = 0
+
+    def __post_init__(self) -> None:
+        if self.say_temperature < 0 or self.say_top_k < 0:
+            raise ConfigError(
+                f"say_temperature is {self.say_temperature} and say_top_k {self.say_top_k}; "
+                "use 0 or more"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """What the model computed at R slots, fp32. log_probs [R, 3] of the emitted tokens, gate
+    [R] logit of the voice, mean [R, S * 80] of the mean head, 0 where the voice is off."""
+
+    log_probs: Tensor
+    gate: Tensor
+    mean: Tensor
+
+
+@torch.inference_mode()
+def measure(
+    model: InteractionModel, hidden: Float[Tensor, "R d"], said: Said, logits: Tensor | None = None
+) -> Numbers:
+    """The numbers at slots whose hidden states are `hidden` and which emitted `said`."""
+    logits = model.text_logits(hidden) if logits is None else logits
+    log_probs = logits.float().log_softmax(-1)
+    mean = torch.zeros(said.voice.flatten(1).shape)
+    rows = said.voice_on.nonzero().squeeze(1)
+    if len(rows):
+        say = model.say_vectors(said.tokens[rows, SAY], hidden.dtype)
+        mean[rows] = model.voice.mean(hidden[rows], say)
+    return Numbers(
+        log_probs=log_probs.gather(-1, said.tokens.long().unsqueeze(-1)).squeeze(-1),
+        gate=model.gate_logit(hidden),
+        mean=mean,
+    )
+
+
+class Emitter:
+    """Samples what output slots emit."""
+
+    def __init__(self, model: InteractionModel, sampling: SamplingConfig) -> None:
+        self.model = model
+        self.sampling = sampling
+
+    def emit(
+        self,
+        hidden: Float[Tensor, "b d"],
+        before: Said,
+        seeds: Int[Tensor, " b"],
+        counters: Int[Tensor, " b"],
+    ) -> tuple[Said, Numbers]:
+        """One slot of b sessions. before: what their slots before emitted (R = b).
+
+        counters: how many output slots each session had before; with the seed they fix the
+        random numbers.
+        """
+        model = self.model
+        logits = model.text_logits(hidden)
+        tokens = logits.argmax(-1)
+        if self.sampling.say_temperature:
+            tokens[:, SAY] = self._sample_say(logits[:, SAY], seeds, counters)
+        gate = model.gate_logit(hidden)
+        voice_on = gate > 0
+        voice = torch.zeros_like(before.voice)
+        rows = voice_on.nonzero().squeeze(1)
+        if len(rows):
+            voice[rows] = self._voice(hidden, tokens, before, seeds, counters, rows)
+        said = Said(tokens=tokens.int(), voice=voice, voice_on=voice_on)
+        return said, measure(model, hidden, said, logits)
+
+    def _sample_say(
+        self, logits: Float[Tensor, "b V"], seeds: Tensor, counters: Tensor
+    ) -> Int[Tensor, " b"]:
+        """Gumbel-max (Maddison et al. 2014): one random number per token."""
+        top_k = self.sampling.say_top_k
+        logits = logits.float()
+        if top_k:
+            least = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
+            logits = logits.masked_fill(logits < least, -torch.inf)
+        random = uniform(seeds, counters, logits.shape[-1], stream=SAY_STREAM)
+        gumbel = -torch.log(-torch.log(random))
+        return (logits / self.sampling.say_temperature + gumbel).argmax(-1)
+
+    def _voice(
+        self,
+        hidden: Tensor,
+        tokens: Tensor,
+        before: Said,
+        seeds: Tensor,
+        counters: Tensor,
+        rows: Tensor,
+    ) -> Float[Tensor, "rows S 80"]:
+        voice = self.model.voice
+        hidden = hidden[rows]
+        say = self.model.say_vectors(tokens[rows, SAY], hidden.dtype)
+        recent = voice.normalize(before.voice[rows]) * before.voice_on[rows][:, None, None]
+        recent = recent.flatten(1)
+        if voice.config.sampler == "flow":
+            noise = normal(seeds[rows], counters[rows], recent.shape[1], stream=VOICE_STREAM)
+        else:
+            noise = torch.zeros_like(recent)
+        return voice.sample(hidden, say, recent, noise)

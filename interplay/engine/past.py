@@ -1,0 +1,142 @@
+"""All that a live session remembers, as a value. Knows nothing of models or of how time passes.
+
+`Past` is replaced as a whole when a micro-turn is committed, so an aborted one leaves no trace.
+`SessionState` adds the session's share of the key-value cache and can be kept in a file.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
+from interplay.engine.speech import Speaking
+from interplay.errors import RecordError
+from interplay.turns.types import NUM_MELS, PAD
+
+FORMAT = "interplay session 1"
+COUNTERS = ("seed", "turn", "num_turns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What R output slots emitted: tokens int32 [R, 3] (heard, say, act), voice float32
+    [R, S, 80] log10 mel (0 where off), voice_on bool [R]."""
+
+    tokens: Tensor
+    voice: Tensor
+    voice_on: Tensor
+
+    @staticmethod
+    def nothing(num_slots: int, subframes: int) -> "Said":
+        return Said(
+            tokens=torch.full((num_slots, 3), PAD, dtype=torch.int32),
+            voice=torch.zeros(num_slots, subframes, NUM_MELS),
+            voice_on=torch.zeros(num_slots, dtype=torch.bool),
+        )
+
+    def read_after(self, before: "Said") -> "Said":
+        """What these slots read: `before` (one slot), then themselves but for the last."""
+        return Said(
+            tokens=torch.cat([before.tokens, self.tokens[:-1]]),
+            voice=torch.cat([before.voice, self.voice[:-1]]),
+            voice_on=torch.cat([before.voice_on, self.voice_on[:-1]]),
+        )
+
+    def last(self) -> "Said":
+        return Said(tokens=self.tokens[-1:], voice=self.voice[-1:], voice_on=self.voice_on[-1:])
+
+    def played(self, num_samples: int) -> "Said":
+        """The same with the voice off in every slot that was not played to its end."""
+        ends = torch.arange(1, NUM_SLOTS + 1) * SAMPLES_PER_SLOT
+        voice_on = self.voice_on & (ends <= num_samples)
+        return replace(self, voice=self.voice * voice_on[:, None, None], voice_on=voice_on)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """Everything but the cache, after a number of whole micro-turns.
+
+    turn: index of the next micro-turn on the phase clock. num_turns: how many there were.
+    waiting: `read` tokens not read yet. hear_tail: newest samples of the user's audio.
+    before, said: the slot before the newest output half, and that half.
+    speaking: the vocoder's memory while the voice is on.
+    """
+
+    seed: int
+    turn: int
+    num_turns: int
+    waiting: tuple[int, ...]
+    hear_tail: np.ndarray
+    before: Said
+    said: Said
+    speaking: Speaking | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionState:
+    """A session that can be copied, kept and taken up again. cache: k, v, length, base."""
+
+    past: Past
+    cache: dict[str, Tensor | int]
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file."""
+        past = self.past
+        tensors = {
+            "waiting": torch.tensor(past.waiting, dtype=torch.int64),
+            "hear_tail": torch.from_numpy(past.hear_tail),
+        }
+        for name in ("before", "said"):
+            said = getattr(past, name)
+            tensors |= {f"{name}.{key}": value for key, value in vars(said).items()}
+        if past.speaking:
+            tensors["frame"] = past.speaking.frame
+            tensors |= {f"vocoder.{key}": value for key, value in past.speaking.state.items()}
+        numbers = {name: getattr(past, name) for name in COUNTERS}
+        for key, value in self.cache.items():
+            if isinstance(value, Tensor):
+                tensors[f"cache.{key}"] = value
+            else:
+                numbers[f"cache.{key}"] = value
+        tensors = {key: value.contiguous() for key, value in tensors.items()}
+        save_file(tensors, path, {"format": FORMAT, "numbers": json.dumps(numbers)})
+
+    @staticmethod
+    def load(path: str | Path) -> "SessionState":
+        """Inverse of `save`. Raises RecordError when the file is missing, foreign or damaged."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise RecordError(f"{path} is not a saved session of this interplay version")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise RecordError(f"{path} does not exist; save a session first") from None
+        except (SafetensorError, OSError) as error:
+            raise RecordError(f"{path} is damaged ({error}); save the session again") from None
+        return _state(tensors, json.loads(metadata["numbers"]))
+
+
+def _part(values: dict, prefix: str) -> dict:
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+
+
+def _state(tensors: dict[str, Tensor], numbers: dict[str, int]) -> SessionState:
+    speaking = None
+    if "frame" in tensors:
+        speaking = Speaking(state=_part(tensors, "vocoder."), frame=tensors["frame"])
+    past = Past(
+        **{name: numbers[name] for name in COUNTERS},
+        waiting=tuple(tensors["waiting"].tolist()),
+        hear_tail=tensors["hear_tail"].numpy(),
+        before=Said(**_part(tensors, "before.")),
+        said=Said(**_part(tensors, "said.")),
+        speaking=speaking,
+    )
+    return SessionState(past=past, cache=_part(tensors, "cache.") | _part(numbers, "cache."))
