@@ -7,7 +7,7 @@ models. Knows nothing of batches, noise or how clips were made.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from interplay.turns import tokens
 SECOND = SAMPLE_RATE_HZ
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where clips come from: `data.corpus.Corpus`."""
 

@@ -45,7 +45,13 @@ def _worded(templates: tuple[str, ...], fact: str, answer: str, kind: str) -> li
 
 def arithmetic() -> list[Question]:
     """Sums of two numbers up to ten, and differences from twenty down."""
-    templates = ("what is | {}", "how much is | {}", "tell me {}", "what does {} make")
+    templates = (
+        "what is | {}",
+        "how much is | {}",
+        "tell me {}",
+        "what does {} make",
+        "{} is what",
+    )
     facts = [(a, "plus", b, a + b) for a in range(11) for b in range(11)]
     facts += [(a, "minus", b, a - b) for a in range(21) for b in range(11) if a >= b]
     n = words.NUMBERS

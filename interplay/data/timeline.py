@@ -23,8 +23,10 @@ from interplay.turns.types import PAD, Streams
 
 HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
+UNKNOWN = -1  # recordings of people come without phone times
 SAY_LEAD_SLOTS = 6
 PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
+MEL_FLOOR = -4.5  # log10; the synthesiser's digital zero would be an outlier to regress on
 VOCODER_DELAY = 400  # samples, two mel frames
 
 
@@ -97,7 +99,7 @@ class Timeline:
         """User speech from sample `start`; `sound` is the clip as it arrives (augmented, maybe
         longer by its reverberation). Returns the true samples of its first and last word edge."""
         self._add(self.user, sound, start)
-        for phone, begin_s, end_s in clip.phones:
+        for phone, begin_s, end_s in clip.phones or [(UNKNOWN, 0.0, clip.duration_s)]:
             self._mark_phone(self.phones_user, phone, start, begin_s, end_s)
         first = start + int(clip.words[0][1] * SAMPLE_RATE_HZ)
         end = first
@@ -111,7 +113,7 @@ class Timeline:
     def speak(self, clip: Clip, slot: int) -> Spoken:
         """The model says the clip: first word token at output slot `slot`, voice one later."""
         voice = slot + 1
-        mel = clip.mel.reshape(-1, 4, clip.mel.shape[-1])
+        mel = np.maximum(clip.mel, MEL_FLOOR).reshape(-1, 4, clip.mel.shape[-1])
         spoken = Spoken(first=voice, last=min(voice + len(mel), self.num_slots))
         size = max(0, spoken.last - voice)
         frames = self.streams.voice.reshape(-1, *self.streams.voice.shape[2:])
