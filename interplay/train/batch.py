@@ -1,0 +1,143 @@
+"""From examples to tensors: what the model reads, what it should emit, and what counts.
+
+Knows nothing of losses or optimizers. The model's own past is made a little wrong on purpose, so
+that it learns to go on from its own imperfect voice when it speaks alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interplay.data.example import Example
+from interplay.model.embed import BIN_STEP
+from interplay.model.interaction import Inputs
+from interplay.turns.layout import TEXT_OUT, lay_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryNoise:
+    """How the own past voice is disturbed before the model reads it.
+
+    sigma: standard deviation of the noise, in units of each band's own spread.
+    jitter: share of values moved by one bin, up or down. drop: share of 50 ms slots whose sound
+    is replaced by the average voice.
+    """
+
+    sigma: float = 0.15
+    jitter: float = 0.1
+    drop: float = 0.05
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """B sessions of N micro-turns.
+
+    tokens: int64 [B, N, 4, 3], the heard, say and act token to emit. voice: log10 mel
+    [B, N, 4, S, 80] to emit where voice_on [B, N, 4]. recent, recent_on: the undisturbed voice of
+    the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
+    scored: bool [B, N], micro-turns that count.
+    """
+
+    inputs: Inputs
+    tokens: Int[Tensor, "B N 4 3"]
+    voice: Float[Tensor, "B N 4 S 80"]
+    voice_on: Bool[Tensor, "B N 4"]
+    recent: Float[Tensor, "B N 4 S 80"]
+    recent_on: Bool[Tensor, "B N 4"]
+    phones_user: Int[Tensor, "B N 4"]
+    phones_own: Int[Tensor, "B N 4"]
+    scored: Bool[Tensor, "B N"]
+
+    @property
+    def num_positions(self) -> int:
+        """Transformer positions without camera tiles."""
+        return 2 * self.voice_on.numel()
+
+
+def assemble(
+    examples: Sequence[Example],
+    *,
+    mel_mean: np.ndarray,
+    mel_std: np.ndarray,
+    noise: HistoryNoise,
+    seed: tuple[int, ...],
+) -> Batch:
+    """One batch of examples of equal length. mel_mean, mel_std: [80], of the own voice."""
+    streams = [example.streams for example in examples]
+    num_turns = len(streams[0])
+    assert all(len(s) == num_turns for s in streams), "examples of one batch differ in length"
+    laid = [lay_out(s)[0] for s in streams]
+    previous = [item.previous for item in laid]
+    recent = np.stack([p.voice for p in previous])
+    recent_on = np.stack([p.voice_on for p in previous])
+    disturbed = disturb(
+        recent, recent_on, mel_mean, mel_std, noise, np.random.default_rng([*seed, 0xB0])
+    )
+    inputs = Inputs(
+        hear=_stacked([item.hear for item in laid]),
+        read=_stacked([item.read for item in laid]),
+        turn=_stacked([item.turn for item in laid]),
+        tokens=_stacked([p.tokens for p in previous]),
+        voice=torch.from_numpy(disturbed),
+        voice_on=torch.from_numpy(recent_on),
+        see=_stacked_frames([item.see for item in laid]),
+    )
+    scored = np.arange(num_turns) >= np.array([[example.scored_from] for example in examples])
+    return Batch(
+        inputs=inputs,
+        tokens=_stacked(
+            [np.stack([getattr(s, name) for name in TEXT_OUT], axis=-1) for s in streams]
+        ).long(),
+        voice=_stacked([s.voice for s in streams]),
+        voice_on=_stacked([s.voice_on for s in streams]),
+        recent=torch.from_numpy(recent),
+        recent_on=torch.from_numpy(recent_on),
+        phones_user=_stacked([example.phones_user for example in examples]).long(),
+        phones_own=_stacked([example.phones_own for example in examples]).long(),
+        scored=torch.from_numpy(scored),
+    )
+
+
+def disturb(
+    voice: np.ndarray,
+    voice_on: np.ndarray,
+    mel_mean: np.ndarray,
+    mel_std: np.ndarray,
+    noise: HistoryNoise,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """A disturbed copy of `voice` [..., S, 80] where `voice_on` [...]; the rest stays as it is."""
+    out = voice.copy()
+    rows = out[voice_on]
+    rows += rng.standard_normal(rows.shape, np.float32) * (noise.sigma * mel_std)
+    jump = rng.random(rows.shape, np.float32)
+    rows += BIN_STEP * ((jump < noise.jitter / 2) * np.float32(1))
+    rows -= BIN_STEP * ((jump > 1 - noise.jitter / 2) * np.float32(1))
+    rows[rng.random(len(rows)) < noise.drop] = mel_mean
+    out[voice_on] = rows
+    return out
+
+
+def voice_statistics(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation [80] of log10 mel where the own voice is on."""
+    frames = np.concatenate([e.streams.voice[e.streams.voice_on] for e in examples])
+    frames = frames.reshape(-1, frames.shape[-1])
+    if not len(frames):
+        width = examples[0].streams.voice.shape[-1]
+        return np.full(width, -3.0, np.float32), np.ones(width, np.float32)
+    return frames.mean(0), np.maximum(frames.std(0), 0.1)
+
+
+def _stacked(arrays: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
+
+
+def _stacked_frames(frames: list[np.ndarray | None]) -> Tensor | None:
+    """Tiles of all sessions, or None while every camera is off."""
+    present = [f for f in frames if f is not None]
+    assert len(present) in (0, len(frames)), "a batch holds sessions with or without camera"
+    return _stacked(present) if present else None

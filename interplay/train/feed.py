@@ -1,0 +1,117 @@
+"""Batches ahead of time: a worker process makes them while the main one trains.
+
+Knows nothing of models. A batch is asked for by (step, progress) and is a pure function of both, so
+neither the worker nor a resumed run can change what is seen. The worker is spawned, not forked: the
+trainer's threads would be copied in whatever state they are.
+"""
+
+import multiprocessing
+import os
+import queue
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol
+
+from interplay.data.example import Example
+from interplay.errors import InterplayError
+
+Batches = Callable[[int, float], Sequence[Example]]
+NICE = 10
+POLL_S = 2.0
+
+
+class Feed(Protocol):
+    """Takes requests in order, gives batches in the same order."""
+
+    def ask(self, step: int, progress: float) -> None: ...
+
+    def take(self) -> Sequence[Example]: ...
+
+    def __enter__(self) -> "Feed": ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class PlainFeed:
+    """Makes a batch when it is taken, in this process."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+        self._asked: deque[tuple[int, float]] = deque()
+
+    def __enter__(self) -> "PlainFeed":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._asked.clear()
+
+    def ask(self, step: int, progress: float) -> None:
+        self._asked.append((step, progress))
+
+    def take(self) -> Sequence[Example]:
+        return self._batches(*self._asked.popleft())
+
+
+class WorkerFeed:
+    """Makes batches in a niced process; `batches` must be picklable, and small when pickled."""
+
+    def __init__(self, batches: Batches) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._asked, self._made = context.Queue(), context.Queue()
+        self._process = context.Process(
+            target=_serve, args=(batches, self._asked, self._made, os.getpid()), daemon=True
+        )
+
+    def __enter__(self) -> "WorkerFeed":
+        threads = os.environ.get("OMP_NUM_THREADS")
+        os.environ["OMP_NUM_THREADS"] = "1"  # read when the worker loads its libraries
+        self._process.start()
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._process.terminate()
+        self._process.join()
+        for line in (self._asked, self._made):
+            line.cancel_join_thread()
+            line.close()
+
+    def ask(self, step: int, progress: float) -> None:
+        self._asked.put((step, progress))
+
+    def take(self) -> Sequence[Example]:
+        while True:
+            try:
+                made = self._made.get(timeout=POLL_S)
+            except queue.Empty:
+                if not self._process.is_alive():
+                    raise RuntimeError("the batch worker died; its traceback is above") from None
+            else:
+                if isinstance(made, InterplayError):
+                    raise made
+                return made
+
+
+def _serve(batches: Batches, asked, made, parent: int) -> None:
+    """The worker: until the parent is gone. The parent alone answers Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICE)
+    while os.getppid() == parent:
+        try:
+            step, progress = asked.get(timeout=POLL_S)
+        except queue.Empty:
+            continue
+        try:
+            made.put(batches(step, progress))
+        except InterplayError as error:
+            made.put(error)

@@ -1,0 +1,252 @@
+"""The training loop: batches in, weights out, a log and snapshots on the way.
+
+Knows nothing of how batches are made or of named recipes. A run is a pure function of its seed,
+its plan and the number of threads: stopped and resumed, it gives the same bits.
+"""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from interplay.errors import ConfigError
+from interplay.model.interaction import InteractionModel
+from interplay.train.batch import HistoryNoise, assemble, voice_statistics
+from interplay.train.curves import draw_curves
+from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
+from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
+from interplay.train.monitor import Monitor
+from interplay.train.optim import Average, OptimConfig, Optimizer, rate
+from interplay.train.plan import Pace, Plan
+from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
+
+NUM_AHEAD = 8  # batches asked for before they are needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One run. Exactly one of `minutes` (of training, wall clock) and `num_steps` is given.
+
+    dtype: type of activations; weights stay float32. worker: make batches in a second process.
+    """
+
+    minutes: float | None = None
+    num_steps: int | None = None
+    seed: int = 0
+    dtype: torch.dtype = torch.bfloat16
+    num_threads: int = 2
+    worker: bool = True
+    log_every: int = 10
+    save_minutes: float = 4.0
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    noise: HistoryNoise = field(default_factory=HistoryNoise)
+
+    def __post_init__(self) -> None:
+        given = [value for value in (self.minutes, self.num_steps) if value is not None]
+        if len(given) != 1 or given[0] <= 0:
+            raise ConfigError(
+                f"minutes is {self.minutes} and num_steps is {self.num_steps}; "
+                "give one of them, above 0"
+            )
+
+    def plan(self) -> Plan:
+        if self.num_steps is not None:
+            return Plan.of_steps(self.num_steps)
+        assert self.minutes is not None
+        return Plan.of_seconds(60 * self.minutes)
+
+
+class Trainer:
+    """Everything that changes while training, and the step that changes it."""
+
+    def __init__(self, config: TrainConfig, model: InteractionModel) -> None:
+        self.config = config
+        self.model = model
+        backbone = model.config.backbone
+        self.phone_heads = PhoneHeads(backbone.dim)
+        named = [*model.named_parameters(), *self.phone_heads.named_parameters("phone")]
+        self.optimizer = Optimizer(
+            named, config.optim, kv_rows=backbone.num_kv_heads * backbone.head_dim
+        )
+        self.average = Average(model.named_parameters(), config.optim.average)
+        self.plan = config.plan()
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.norm = 0.0
+        self.num_positions = 0
+
+    def start(self, examples) -> None:
+        """Measure the own voice's spread once; the model keeps it."""
+        mean, std = voice_statistics(examples)
+        self.model.voice.mel_mean.copy_(torch.from_numpy(mean))
+        self.model.voice.mel_std.copy_(torch.from_numpy(std))
+
+    def advance(self, examples) -> Losses:
+        """One optimizer step on one batch."""
+        config, voice = self.config, self.model.voice
+        batch = assemble(
+            examples,
+            mel_mean=voice.mel_mean.numpy(),
+            mel_std=voice.mel_std.numpy(),
+            noise=config.noise,
+            seed=(config.seed, self.step),
+        )
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        losses = compute_losses(
+            self.model,
+            self.phone_heads,
+            batch,
+            config.losses,
+            dtype=config.dtype,
+            generator=generator,
+        )
+        losses.total.backward()
+        factor = rate(self.step, self.plan.progress(self.step), config.optim)
+        self.norm = self.optimizer.step(factor)
+        if not torch.isfinite(torch.tensor(self.norm)):
+            raise ConfigError(
+                f"training diverged at step {self.step}: the gradient is {self.norm}; go on from "
+                "the last snapshot with --resume and another --seed, or lower the learning rates"
+            )
+        self.average.update(self.step)
+        self.num_positions = batch.num_positions
+        self.step += 1
+        return losses
+
+    @property
+    def is_done(self) -> bool:
+        return self.plan.progress(self.step) >= 1.0
+
+    def facts(self) -> dict[str, float]:
+        """Where the run is, for the log."""
+        progress = self.plan.progress(self.step)
+        return {
+            "step": self.step,
+            "progress": progress,
+            "elapsed_s": self.elapsed_s,
+            "lr": rate(self.step - 1, self.plan.progress(self.step - 1), self.config.optim),
+            "gradient": self.norm,
+            "positions": self.num_positions,
+        }
+
+    def state(self) -> dict:
+        return {
+            "model": self.model.state_dict(),
+            "phone_heads": self.phone_heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.values,
+            "plan": self.plan.to_state(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "seed": self.config.seed,
+        }
+
+    def load_state(self, state: dict) -> None:
+        """Go on from `state()`. Raises ConfigError when it belongs to another run."""
+        if state["seed"] != self.config.seed:
+            raise ConfigError(
+                f"the snapshot was made with seed {state['seed']}, not {self.config.seed}; "
+                f"pass --seed {state['seed']} or choose another --out"
+            )
+        self.model.load_state_dict(state["model"])
+        self.phone_heads.load_state_dict(state["phone_heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load(state["average"])
+        self.plan = Plan.from_state(state["plan"])
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+
+    def averaged_model(self) -> InteractionModel:
+        """The model with its averaged weights: what is exported."""
+        with torch.no_grad():
+            for name, weight in self.model.named_parameters():
+                weight.copy_(self.average.values[name])
+        return self.model.eval()
+
+
+def train(
+    config: TrainConfig,
+    batches: Batches,
+    model: InteractionModel,
+    out: Path,
+    *,
+    resume: bool = False,
+) -> InteractionModel:
+    """Train `model` and return it with averaged weights.
+
+    batches: (step, progress) -> examples of equal length, a pure function. out: a folder for
+    log.jsonl, curves.png and snapshots. Ctrl-C or SIGTERM saves a snapshot and raises
+    KeyboardInterrupt. Raises DeviceError when the folder cannot be written, ConfigError when it
+    holds a run already and `resume` is not set.
+    """
+    prepare_folder(out)
+    torch.set_num_threads(config.num_threads)
+    trainer = Trainer(config, model)
+    found = snapshots(out)
+    if found and not resume:
+        raise ConfigError(f"{out} holds a run at {found[-1].name}; add --resume or another --out")
+    if found:
+        trainer.load_state(load_snapshot(found[-1]))
+    else:
+        (out / "log.jsonl").unlink(missing_ok=True)
+        trainer.start(batches(0, 0.0))
+    if not trainer.is_done:
+        with WorkerFeed(batches) if config.worker else PlainFeed(batches) as feed:
+            _run(trainer, feed, out)
+    return trainer.averaged_model()
+
+
+def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
+    """Steps until the plan's end, with log lines, snapshots and measurements of the speed."""
+    config, plan = trainer.config, trainer.plan
+    pace = Pace(plan=plan, step=trainer.step, elapsed_s=trainer.elapsed_s)
+    asked = trainer.step
+    began = time.monotonic() - trainer.elapsed_s
+    saved_s = trainer.elapsed_s
+    with _stop_requests() as stop, Monitor(out / "log.jsonl") as monitor:
+        while not trainer.is_done:
+            while asked < trainer.step + NUM_AHEAD and plan.progress(asked) < 1.0:
+                feed.ask(asked, plan.progress(asked))
+                asked += 1
+            losses = trainer.advance(feed.take())
+            trainer.elapsed_s = time.monotonic() - began
+            pace.observe(trainer.step, trainer.elapsed_s, asked)
+            monitor.add(losses, trainer.facts())
+            if trainer.step % config.log_every == 0 or trainer.is_done:
+                monitor.write()
+            late = trainer.elapsed_s - saved_s > 60 * config.save_minutes
+            if late or stop or trainer.is_done:
+                save_snapshot(out, trainer.step, trainer.state())
+                draw_curves(out / "log.jsonl", out / "curves.png")
+                saved_s = trainer.elapsed_s
+            if stop and not trainer.is_done:
+                raise KeyboardInterrupt
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Gives a list that fills when the user presses Ctrl-C or the system asks to end.
+
+    A second Ctrl-C ends at once.
+    """
+    asked: list[int] = []
+
+    def note(number: int, _frame) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked  # only the main thread may listen
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

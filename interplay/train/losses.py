@@ -1,0 +1,243 @@
+"""What the model is trained on: text, speaking gate, voice, and phones as auxiliary targets.
+
+Knows nothing of optimizers or of where batches come from. The voice is computed only on the slots
+where it is on; the phone heads live here because nothing but training needs them.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from interplay.data.phones import PHONES
+from interplay.model.interaction import InteractionModel
+from interplay.model.voice import PRIOR_STD
+from interplay.ops.linear import linear
+from interplay.train.batch import Batch
+from interplay.turns.layout import TEXT_OUT, token_weights
+from interplay.turns.types import PAD
+
+ROWS_PER_CHUNK = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Weights of the terms, and how the flow head is trained.
+
+    pad_weight: of the empty token, against 1 for any other. num_flow_draws: (time, noise) pairs
+    per slot of voice. recent_dropout: share of slots whose condition lacks the slot before.
+    phone_delay: hear slots between the end of a phone and its target.
+    """
+
+    pad_weight: float = 0.2
+    text: float = 1.0
+    gate: float = 1.0
+    mean: float = 1.0
+    flow: float = 1.0
+    phones_user: float = 0.3
+    phones_own: float = 0.2
+    num_flow_draws: int = 4
+    recent_dropout: float = 0.2
+    phone_delay: int = 2
+
+
+class PhoneHeads(nn.Module):
+    """Linear phone classifiers on hear slots (the user's phones) and output slots (the own)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.user = nn.Parameter(torch.zeros(len(PHONES), dim))
+        self.own = nn.Parameter(torch.zeros(len(PHONES), dim))
+
+
+@dataclass(kw_only=True)
+class Losses:
+    """total: the loss to descend. parts: every term, unweighted. metrics: (sum, count) pairs,
+    so that values of several steps can be averaged right."""
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def items(self) -> dict[str, float]:
+        """Everything as plain numbers; a metric without any case is left out."""
+        values = {"loss": float(self.total.detach())} | {k: float(v) for k, v in self.parts.items()}
+        for name, (total, count) in self.metrics.items():
+            if count > 0:
+                values[name] = float(total / count)
+        return values
+
+
+class _WordLoss(torch.autograd.Function):
+    """Softmax cross entropy of `x @ table.T`, weighted sum, with the gradient made on the way.
+
+    Chunk by chunk, so that the logits of a batch never exist at once and are computed once.
+    """
+
+    @staticmethod
+    def forward(ctx, x, table, targets, weights):  # type: ignore[override]
+        word_table = table.to(x.dtype)
+        total = x.new_zeros((), dtype=torch.float32)
+        best = torch.empty_like(targets)
+        x_grad = torch.empty_like(x)
+        table_grad = torch.zeros_like(table, dtype=torch.float32)
+        for part in torch.arange(len(x)).split(ROWS_PER_CHUNK):
+            rows = slice(int(part[0]), int(part[-1]) + 1)
+            logits = linear(x[rows], word_table)
+            best[rows] = logits.argmax(-1)
+            log_probs = F.log_softmax(logits, -1, dtype=torch.float32)
+            target, weight = targets[rows, None], weights[rows, None]
+            total -= (log_probs.gather(1, target) * weight).sum()
+            slope = log_probs.exp_().scatter_add_(1, target, -torch.ones_like(weight))
+            slope = slope.mul_(weight).to(x.dtype)
+            x_grad[rows] = slope @ word_table
+            table_grad += slope.T @ x[rows]
+        ctx.save_for_backward(x_grad, table_grad)
+        ctx.mark_non_differentiable(best)
+        return total, best
+
+    @staticmethod
+    def backward(ctx, total_grad, _best_grad):  # type: ignore[override]
+        x_grad, table_grad = ctx.saved_tensors
+        return x_grad * total_grad.to(x_grad.dtype), table_grad * total_grad, None, None
+
+
+def word_loss(
+    x: Float[Tensor, "rows d"],
+    table: Float[Tensor, "V d"],
+    targets: Int[Tensor, " rows"],
+    weights: Float[Tensor, " rows"],
+) -> tuple[Float[Tensor, ""], Int[Tensor, " rows"]]:
+    """Weighted sum of cross entropies of `x @ table.T`, and the likeliest token of every row."""
+    return _WordLoss.apply(x, table, targets, weights)  # type: ignore[return-value]
+
+
+def text_losses(
+    model: InteractionModel, hidden: Float[Tensor, "rows d"], batch: Batch, config: LossConfig
+) -> Losses:
+    """Cross entropy of heard, say and act, each divided by the sum of its own weights.
+
+    That divisor, and not one number for all, is what keeps `say` alive: the fewer words a stream
+    has, the more each of them counts, up to 1 / pad_weight times.
+    """
+    targets = batch.tokens[batch.scored].flatten(0, 1)
+    weights = token_weights(targets, pad_weight=config.pad_weight)
+    weights = weights / weights.sum(0).clamp(min=1e-6)
+    out = Losses(total=hidden.new_zeros((), dtype=torch.float32))
+    for index, stream in enumerate(TEXT_OUT):
+        x = hidden * model.word_streams[index].to(hidden.dtype)
+        target = targets[:, index].contiguous()
+        loss, best = word_loss(x, model.words, target, weights[:, index].contiguous())
+        out.total = out.total + config.text * loss
+        out.parts[stream] = loss.detach()
+        out.metrics |= _text_metrics(stream, target, best)
+    return out
+
+
+def _text_metrics(stream: str, target: Tensor, best: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Accuracy on words; how many of them got any word; how often a word comes for nothing."""
+    word = target != PAD
+    return {
+        f"{stream}_accuracy": ((best == target)[word].sum(), word.sum()),
+        f"{stream}_recall": ((best != PAD)[word].sum(), word.sum()),
+        f"{stream}_false": ((best != PAD)[~word].sum(), (~word).sum()),
+    }
+
+
+def gate_loss(
+    logit: Float[Tensor, " rows"], voice_on: Bool[Tensor, " rows"]
+) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
+    """Binary cross entropy of speaking, and how often the gate is right."""
+    loss = F.binary_cross_entropy_with_logits(logit, voice_on.float())
+    right = ((logit > 0) == voice_on).sum()
+    return loss, {"gate_accuracy": (right, torch.tensor(voice_on.numel()))}
+
+
+def voice_losses(
+    model: InteractionModel,
+    hidden: Float[Tensor, "rows d"],
+    batch: Batch,
+    on: Bool[Tensor, "B N 4"],
+    config: LossConfig,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """L1 of the mean head and flow-matching error, both on normalised mel, on slots `on`.
+
+    The flow carries N(mean, 0.5^2) to the mel along straight lines; its target is their slope
+    (Lipman et al. 2022, arXiv 2210.02747).
+    """
+    head = model.voice
+    say = model.say_vectors(batch.tokens[..., TEXT_OUT.index("say")][on], hidden.dtype)
+    mel = head.normalize(batch.voice[on]).flatten(1)
+    mean = head.mean(hidden, say)
+    l1 = (mean - mel).abs().mean()
+    draws = config.num_flow_draws
+    if not draws:
+        return l1, l1.new_zeros(())
+    kept = torch.rand(len(mel), generator=generator) >= config.recent_dropout
+    kept &= batch.recent_on[on]
+    recent = head.normalize(batch.recent[on]).flatten(1) * kept[:, None]
+    time = torch.rand(draws * len(mel), 1, generator=generator)
+    noise = torch.randn(draws * len(mel), mel.shape[1], generator=generator)
+    start = mean.detach().repeat(draws, 1) + PRIOR_STD * noise
+    end = mel.repeat(draws, 1)
+    velocity = head.velocity(
+        start + time * (end - start),
+        time,
+        hidden.repeat(draws, 1),
+        say.repeat(draws, 1),
+        recent.repeat(draws, 1),
+    )
+    return l1, (velocity - (end - start)).square().mean()
+
+
+def phone_loss(
+    hidden: Float[Tensor, "B N 4 d"], table: Tensor, phones: Int[Tensor, "B N 4"], delay: int
+) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
+    """Cross entropy of the phone `delay` slots ago, where one is known; zero where none is."""
+    late = F.pad(phones.flatten(1), (delay, 0), value=-1)[:, : phones[0].numel()]
+    rows = late >= 0
+    if not rows.any():
+        return hidden.new_zeros((), dtype=torch.float32), {}
+    logits = linear(hidden.flatten(1, 2)[rows], table).float()
+    target = late[rows]
+    right = (logits.argmax(-1) == target).sum()
+    return F.cross_entropy(logits, target), {"accuracy": (right, torch.tensor(len(target)))}
+
+
+def compute_losses(
+    model: InteractionModel,
+    phone_heads: PhoneHeads,
+    batch: Batch,
+    config: LossConfig,
+    *,
+    dtype: torch.dtype,
+    generator: torch.Generator,
+) -> Losses:
+    """All terms of one batch. generator: the source of every random number drawn here."""
+    out_hidden, hear_hidden = model(batch.inputs, dtype)
+    scored_hidden = out_hidden[batch.scored].flatten(0, 1)
+    losses = text_losses(model, scored_hidden, batch, config)
+    gate, metrics = gate_loss(
+        model.gate_logit(scored_hidden), batch.voice_on[batch.scored].flatten()
+    )
+    losses.metrics |= metrics
+    terms = {"gate": (config.gate, gate)}
+    on = batch.voice_on & batch.scored[..., None]
+    if on.any():
+        l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator)
+        terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}
+    for name, hidden, phones, delay, weight in (
+        ("user", hear_hidden, batch.phones_user, config.phone_delay, config.phones_user),
+        ("own", out_hidden, batch.phones_own, 0, config.phones_own),
+    ):
+        if weight:
+            loss, metrics = phone_loss(hidden, getattr(phone_heads, name), phones, delay)
+            losses.metrics |= {f"phones_{name}_{k}": v for k, v in metrics.items()}
+            terms[f"phones_{name}"] = (weight, loss)
+    for name, (weight, loss) in terms.items():
+        losses.total = losses.total + weight * loss
+        losses.parts[name] = loss.detach()
+    return losses

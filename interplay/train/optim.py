@@ -1,0 +1,192 @@
+"""How weights move: Muon for matrices, AdamW for the rest, the learning-rate curve, the average.
+
+Knows nothing of losses or batches.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024, steepest at zero
+NUM_NEWTON_SCHULZ = 5
+# Vectors that are looked up or added, not products: their rows are no singular directions.
+TABLES = ("tokens", "words", "mel_table", "mel_line", "streams", "slots", "phases", "phone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """Learning rates are peaks; the curve is warm-up, level, then linear to `final` of the peak.
+
+    warmup_steps counts steps; decay_share is the last part of the run's progress.
+    """
+
+    muon_lr: float = 0.01
+    muon_momentum: float = 0.95
+    muon_decay: float = 0.1
+    adam_lr: float = 2e-3
+    adam_betas: tuple[float, float] = (0.9, 0.98)
+    adam_decay: float = 0.0
+    warmup_steps: int = 60
+    decay_share: float = 0.5
+    final: float = 0.02
+    clip_norm: float = 1.0
+    average: float = 0.999
+
+
+def rate(step: int, progress: float, config: OptimConfig) -> float:
+    """Factor on the learning rates at `step` (from 0) of a run that has come to `progress`."""
+    warm = min(1.0, (step + 1) / config.warmup_steps)
+    left = min(1.0, (1.0 - progress) / config.decay_share)
+    return warm * (config.final + (1.0 - config.final) * left)
+
+
+def orthogonalize(updates: Tensor) -> Tensor:
+    """[k, m, n] matrices, m <= n -> nearly orthogonal ones with the same singular vectors.
+
+    Newton-Schulz in bfloat16 (Jordan et al. 2024): singular values end in about 0.7 ... 1.2.
+    """
+    a, b, c = NEWTON_SCHULZ
+    x = updates.bfloat16()
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(NUM_NEWTON_SCHULZ):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+def split_rows(name: str, weight: Tensor, kv_rows: int) -> list[int]:
+    """Row counts of the matrices that the weight called `name` is fused from.
+
+    kv_rows: rows of keys (and of values) in a fused query-key-value weight.
+    """
+    kind = name.rsplit(".", 1)[-1]
+    if kind == "qkv":
+        return [len(weight) - 2 * kv_rows, kv_rows, kv_rows]
+    if kind in ("gate_up", "modulate"):
+        return [len(weight) // 2] * 2
+    return [len(weight)]
+
+
+def is_matrix(name: str, weight: Tensor) -> bool:
+    """Whether Muon moves it: a weight that multiplies hidden states, not a table of vectors."""
+    return weight.ndim == 2 and not any(word in name for word in TABLES)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised; equal shapes are done together in one batched product.
+
+    As torch.optim.Muon with its "original" scale, lr * sqrt(max(1, rows / columns)), except that
+    a fused weight is taken apart and that matrices lie flat while they are orthogonalised.
+    params: groups with `params` (weights) and `splits` (one list of row counts per weight).
+    """
+
+    def __init__(
+        self, params: list[dict], *, lr: float, momentum: float, weight_decay: float
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:  # type: ignore[override]
+        assert closure is None
+        for group in self.param_groups:
+            self._step_group(group)
+
+    def _step_group(self, group: dict) -> None:
+        weights = [w for w in group["params"] if w.grad is not None]
+        splits = [
+            s for w, s in zip(group["params"], group["splits"], strict=True) if w.grad is not None
+        ]
+        for w in weights:
+            if not self.state[w]:
+                self.state[w]["momentum"] = torch.zeros_like(w)
+        momenta = [self.state[w]["momentum"] for w in weights]
+        grads: list[Tensor] = [w.grad for w in weights]  # type: ignore[misc]
+        torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
+        updates = torch._foreach_lerp(grads, momenta, group["momentum"])
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        same: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
+        for weight, update, rows in zip(weights, updates, splits, strict=True):
+            for target, part in zip(weight.split(rows), update.split(rows), strict=True):
+                shape = (min(part.shape), max(part.shape))
+                same.setdefault(shape, []).append((target, part))
+        for pairs in same.values():
+            self._move(pairs, group["lr"])
+
+    @staticmethod
+    def _move(pairs: list[tuple[Tensor, Tensor]], lr: float) -> None:
+        flat = [part if part.shape[0] <= part.shape[1] else part.mT for _, part in pairs]
+        for (target, part), move in zip(pairs, orthogonalize(torch.stack(flat)), strict=True):
+            rows, columns = part.shape
+            move = move if rows <= columns else move.mT
+            target.add_(move, alpha=-lr * math.sqrt(max(1.0, rows / columns)))
+
+
+class Optimizer:
+    """Both optimizers over named weights, gradient clipping and one learning-rate factor."""
+
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig, *, kv_rows: int
+    ) -> None:
+        self.config = config
+        named = list(named)
+        self.weights = [weight for _, weight in named]
+        matrices = [(name, weight) for name, weight in named if is_matrix(name, weight)]
+        chosen = {name for name, _ in matrices}
+        group = {
+            "params": [weight for _, weight in matrices],
+            "splits": [split_rows(name, weight, kv_rows) for name, weight in matrices],
+        }
+        self.muon = Muon(
+            [group],
+            lr=config.muon_lr,
+            momentum=config.muon_momentum,
+            weight_decay=config.muon_decay,
+        )
+        self.adam = torch.optim.AdamW(
+            [weight for name, weight in named if name not in chosen],
+            lr=config.adam_lr,
+            betas=config.adam_betas,
+            weight_decay=config.adam_decay,
+            fused=True,
+        )
+
+    def step(self, factor: float) -> float:
+        """One step at `factor` times the peak rates; clears gradients, returns their norm."""
+        norm = nn.utils.clip_grad_norm_(self.weights, self.config.clip_norm)
+        self.muon.param_groups[0]["lr"] = factor * self.config.muon_lr
+        self.adam.param_groups[0]["lr"] = factor * self.config.adam_lr
+        self.muon.step()
+        self.adam.step()
+        for weight in self.weights:
+            weight.grad = None
+        return float(norm)
+
+    def state_dict(self) -> dict:
+        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+
+
+class Average:
+    """Exponential moving average of weights; young averages forget faster."""
+
+    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], decay: float) -> None:
+        self.decay = decay
+        self._live = dict(named)
+        self.values = {name: weight.detach().clone() for name, weight in self._live.items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the live weights after `step` (from 0)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.values.values()), list(self._live.values()), 1 - decay)
+
+    @torch.no_grad()
+    def load(self, values: dict[str, Tensor]) -> None:
+        for name, value in self.values.items():
+            value.copy_(values[name])
