@@ -16,9 +16,23 @@ import numpy as np
 
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
-from interplay.data.item import At, Delegate, Heard, Say, StopBy, Type
+from interplay.data.item import (
+    At,
+    Clip,
+    Delegate,
+    Expect,
+    Heard,
+    Item,
+    KeepTalking,
+    Noise,
+    Say,
+    Speak,
+    StopBy,
+    Type,
+)
 
 BABBLE = "la lo"
+LONG_TEXT = "one two three four five six seven eight nine ten"  # to be interrupted in
 _HEARD_LAG_S = 0.3
 
 
@@ -88,7 +102,7 @@ class Oracle:
     def _step(self, stage: Stage, mouth: _Mouth) -> Emission:
         plays_s = stage.now_s + TURN_S  # when this output half sounds
         if self._policy.knows:
-            for index, expect in enumerate(stage.item.expect):
+            for index, expect in enumerate(_duties(stage.item)):
                 if index not in mouth.done and self._attend(stage, mouth, expect, plays_s):
                     mouth.done.add(index)
         start = (stage.turn + 1) * SAMPLES_PER_TURN
@@ -99,7 +113,7 @@ class Oracle:
             voice=mouth.voice[start : start + SAMPLES_PER_TURN].copy(),
         )
 
-    def _attend(self, stage: Stage, mouth: _Mouth, expect: object, plays_s: float) -> bool:
+    def _attend(self, stage: Stage, mouth: _Mouth, expect: Expect, plays_s: float) -> bool:
         """Do what an expectation asks if its moment falls into this output half."""
         policy = self._policy
         if isinstance(expect, Say | Delegate):
@@ -161,6 +175,22 @@ class Oracle:
         due = due[:NUM_SLOTS]
         mouth.num_heard += len(due)
         return (*(f" {word}" for word in due), *EMPTY)[:NUM_SLOTS]
+
+
+def _duties(item: Item) -> list[Expect]:
+    """What the item expects, and the replies that its later cues wait for."""
+    spoken = {expect.after for expect in item.expect if isinstance(expect, Say)}
+    waited = {cue.at.cue for cue in item.cues if not isinstance(cue, Noise) and _waits(cue)}
+    planned = [text for e in item.expect if isinstance(e, KeepTalking) for text in e.text]
+    openers = [
+        Say(text=(planned[0] if planned else LONG_TEXT,), after=cue)
+        for cue in sorted({cue or 0 for cue in waited} - spoken)
+    ]
+    return [*openers, *item.expect]
+
+
+def _waits(cue: Speak | Clip | Type) -> bool:
+    return cue.at.after == "voice"
 
 
 def _spread(text: str, time_s: float) -> list[tuple[float, str]]:

@@ -3,7 +3,7 @@
 Measured on the model's sound, never on what it meant to do. Knows nothing of answers.
 """
 
-from interplay.bench.answering import find, says
+from interplay.bench.answering import find
 from interplay.bench.score import Outcome
 from interplay.bench.trace import VOICE_LAG_S, Span, Trace, overlaps, span_at
 from interplay.data.item import KeepTalking, NoTakeover, StopBy
@@ -50,7 +50,8 @@ def _stopped(trace: Trace, cue: Span | None, within_s: float) -> Outcome:
         return Outcome(value=0, notes=("went_on",))
     if overlaps(trace.voice, limit_s, cue[1]):
         return Outcome(value=0, notes=("started_again",))
-    return Outcome(value=1)
+    answered = any(end > cue[1] for _, end in trace.voice)
+    return Outcome(value=1, notes=() if answered else ("silent_afterwards",))
 
 
 def backchannel_continue(trace: Trace) -> list[Outcome]:
@@ -94,10 +95,3 @@ def _breaks_between(trace: Trace, start_s: float, end_s: float) -> bool:
     inside = [(max(s, start_s), min(e, end_s)) for s, e in trace.voice if e > start_s and s < end_s]
     edges = [start_s, *(time_s for span in inside for time_s in span), end_s]
     return any(b - a > MAX_BREAK_S for a, b in zip(edges[::2], edges[1::2], strict=True))
-
-
-def answered_after_interruption(trace: Trace) -> list[Outcome]:
-    """Whether something was said after the interruption; reported beside the stop rate."""
-    cuts = {expect.after for expect in trace.item.expect if isinstance(expect, StopBy)}
-    spans = [span for say in says(trace) if say.after in cuts and (span := trace.cues[say.after])]
-    return [Outcome(value=float(overlaps(trace.voice, e, trace.length_s))) for _, e in spans]

@@ -28,6 +28,7 @@ from interplay.bench.trace import (
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import Clip, Item, Noise, Speak, Type, When
 
+FADE = SAMPLE_RATE_HZ * 3 // 1000
 FLOOR_DB = -60.0  # a microphone is never digitally silent
 EMPTY = ("",) * NUM_SLOTS
 TimedWord = tuple[str, float, float]
@@ -201,21 +202,22 @@ class Stage:
 
 
 def _speak(cue: Speak, synthesize: Synthesizer) -> tuple[np.ndarray, list[TimedWord], Span | None]:
-    """Sound and words of a spoken cue; with a pause, its two parts are synthesised apart."""
+    """Sound and words of a spoken cue; a pause opens at the border between two words."""
+    speech = synthesize(cue.text, cue.voice)
+    samples, words = _as_float(speech.samples), list(speech.words)
     if cue.pause_after_word is None:
-        speech = synthesize(cue.text, cue.voice)
-        return _as_float(speech.samples), list(speech.words), None
-    words = cue.text.split()
-    first = synthesize(" ".join(words[: cue.pause_after_word + 1]), cue.voice)
-    second = synthesize(" ".join(words[cue.pause_after_word + 1 :]), cue.voice)
+        return samples, words, None
+    first = cue.pause_after_word + 1
+    cut = round(words[first - 1][2] * SAMPLE_RATE_HZ)
+    before, after = samples[:cut].copy(), samples[cut:].copy()
+    fade = np.linspace(1, 0, FADE, dtype=np.float32)  # a cut wave would click
+    before[-FADE:] *= fade
+    after[:FADE] *= fade[::-1]
     gap = round(cue.pause_s * SAMPLE_RATE_HZ)
-    shift_s = (len(first.samples) + gap) / SAMPLE_RATE_HZ
-    samples = np.concatenate(
-        [_as_float(first.samples), np.zeros(gap, np.float32), _as_float(second.samples)]
-    )
-    later = [(word, s + shift_s, e + shift_s) for word, s, e in second.words]
-    pause = (float(first.words[-1][2]), float(later[0][1]))
-    return samples, [*first.words, *later], pause
+    later = [(w, s + gap / SAMPLE_RATE_HZ, e + gap / SAMPLE_RATE_HZ) for w, s, e in words[first:]]
+    pause = (float(words[first - 1][2]), float(later[0][1]))
+    track = np.concatenate([before, np.zeros(gap, np.float32), after])
+    return track, [*words[:first], *later], pause
 
 
 def _noise(item: Item, length: int) -> Float32[np.ndarray, " T"]:

@@ -9,20 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-# What a benchmark asks for by name: `scenario.test_items(kind, num_items=, seed=) -> list[Item]`.
-KINDS = {
-    "hear": "sentences in known engines' held-out voices; Heard",
-    "hear_unseen": "the same in an engine left out of training; Heard",
-    "human": "recorded words of held-out people in silence and in noise; Clip, Heard",
-    "question": "closed questions, Say; statements that want no answer, Silence",
-    "pause": "questions with a pause inside; NoTakeover, Say",
-    "interrupt": "a long reply, cut into with another question; Say, StopBy, Say",
-    "backchannel": "a long reply, and a word of assent meanwhile; Say, KeepTalking",
-    "timer": "timers, intervals and cancelled ones; At",
-    "read": "text of known words to read aloud; Type, Say",
-    "read_unseen": "text of words never seen in training; Type, Say",
-    "delegate": "open questions and their results; Delegate, Type(<result>), Say",
-}
 Anchor = Literal["start", "voice", "delegate", "cue_start", "cue_end"]
 
 

@@ -1,0 +1,190 @@
+"""The rows of the core suite: stable names, what they mean, and what they should reach.
+
+Knows nothing of how a row is measured.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from interplay.bench.score import Statistic
+from interplay.errors import ConfigError
+
+SUITES = ("core",)
+BASELINES = ("silent", "always", "half_duplex", "perfect")
+Unit = Literal["fraction", "s", "ms", "count"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """kind: of the items played for it (data.heldout), or the name of a probe of the machine.
+
+    reach: the value that passes, None where the value is only reported.
+    """
+
+    name: str
+    kind: str
+    what: str
+    reach: float | None
+    lower_is_better: bool = False
+    unit: Unit = "fraction"
+    statistic: Statistic = "ratio"
+
+    def passes(self, value: float | None) -> bool | None:
+        """Whether a value reaches the goal; None if there is no goal."""
+        if self.reach is None:
+            return None
+        if value is None:
+            return False
+        return value <= self.reach if self.lower_is_better else value >= self.reach
+
+
+SESSION, BITS = "session", "bits"  # probes of the machine: no items, no baselines
+
+CORE = (
+    Row(
+        name="heard_wer",
+        kind="hear",
+        what="word error of `heard`, known engines",
+        reach=0.06,
+        lower_is_better=True,
+    ),
+    Row(
+        name="heard_wer_unseen_engine",
+        kind="hear_unseen",
+        what="word error of `heard`, an engine never trained on",
+        reach=0.20,
+        lower_is_better=True,
+    ),
+    Row(
+        name="heard_acc_human",
+        kind="human",
+        what="word accuracy, recordings of people never trained on",
+        reach=0.80,
+    ),
+    Row(name="answer_acc", kind="answer", what="question answered correctly", reach=0.90),
+    Row(
+        name="answer_latency_p50_s",
+        kind="answer",
+        what="median time from the end of speech to the first sound",
+        reach=0.6,
+        lower_is_better=True,
+        unit="s",
+        statistic="median",
+    ),
+    Row(
+        name="repeat_acc",
+        kind="repeat",
+        what="a statement given back when asked for",
+        reach=None,
+    ),
+    Row(
+        name="elapsed_acc",
+        kind="stopwatch",
+        what="elapsed seconds told, give or take one",
+        reach=None,
+    ),
+    Row(
+        name="pause_takeover",
+        kind="pause",
+        what="took over inside a pause of the user",
+        reach=0.08,
+        lower_is_better=True,
+    ),
+    Row(
+        name="interrupt_stop",
+        kind="interrupt",
+        what="stops within 0.6 s when interrupted",
+        reach=0.92,
+    ),
+    Row(
+        name="backchannel_continue",
+        kind="backchannel",
+        what="goes on through a backchannel",
+        reach=0.85,
+    ),
+    Row(
+        name="timer_hit",
+        kind="timer",
+        what="timed utterances, right words within 0.6 s",
+        reach=0.85,
+    ),
+    Row(
+        name="read_aloud_acc",
+        kind="read_aloud",
+        what="known words read aloud, by pocketsphinx",
+        reach=0.80,
+    ),
+    Row(
+        name="read_aloud_acc_unseen",
+        kind="read_unseen",
+        what="words never seen in training read aloud, by pocketsphinx",
+        reach=None,
+    ),
+    Row(
+        name="delegate_acc",
+        kind="delegate",
+        what="handed over with the right words, result spoken within 1 s",
+        reach=0.85,
+    ),
+    Row(
+        name="voice_acc_pocketsphinx",
+        kind="read_aloud",
+        what="its voice as pocketsphinx takes it, against its own words",
+        reach=0.80,
+    ),
+    Row(
+        name="voice_acc_self",
+        kind="read_aloud",
+        what="its voice as it hears itself, against its own words",
+        reach=0.92,
+    ),
+    Row(
+        name="tick_p99_ms",
+        kind=SESSION,
+        what="compute of one micro-turn, one thread, 99th percentile",
+        reach=60,
+        lower_is_better=True,
+        unit="ms",
+        statistic="p99",
+    ),
+    Row(
+        name="session_misses",
+        kind=SESSION,
+        what="deadlines missed in a session of 30 minutes",
+        reach=0,
+        lower_is_better=True,
+        unit="count",
+        statistic="sum",
+    ),
+    Row(
+        name="session_memory_growth",
+        kind=SESSION,
+        what="growth of memory after minute 2 of that session",
+        reach=0.01,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    Row(
+        name="bits_differing",
+        kind=BITS,
+        what="bits that differ between chunked and whole, bf16 and fp32",
+        reach=0,
+        lower_is_better=True,
+        unit="count",
+        statistic="sum",
+    ),
+)
+ROWS = {row.name: row for row in CORE}
+
+
+def choose_rows(names: Sequence[str] | None) -> list[Row]:
+    """The named rows in the order of the table, or all. Raises ConfigError on an unknown name."""
+    if names is None:
+        return list(CORE)
+    unknown = [name for name in names if name not in ROWS]
+    if unknown or not names:
+        raise ConfigError(
+            f"no row {', '.join(unknown) or 'named'} in the suite core; rows: {', '.join(ROWS)}"
+        )
+    return [row for row in CORE if row.name in names]

@@ -1,0 +1,195 @@
+"""Runs the core suite: items are drawn, played and scored kind by kind, beside the baselines.
+
+Knows nothing of tables or of the command line.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from interplay.bench import answering, hearing, overlap, system, timing, voice
+from interplay.bench.local import LocalSystem
+from interplay.bench.oracle import Oracle
+from interplay.bench.report import entry
+from interplay.bench.rows import BASELINES, BITS, SESSION, Row
+from interplay.bench.runner import System, play
+from interplay.bench.score import Outcome, Score, summarize
+from interplay.bench.stage import Synthesizer
+from interplay.bench.trace import Trace
+from interplay.data import heldout
+from interplay.data.item import Item
+from interplay.data.speech import synthesize
+from interplay.data.voices import OWN_VOICE
+from interplay.engine.engine import Engine
+from interplay.model.checkpoint import Loaded
+
+MAX_BASELINE_ITEMS = 100  # trivial systems need no narrow intervals
+TURNS_PER_ITEM = 30  # of the long session: 300 items stand for its full 30 minutes
+Scorer = Callable[[Trace], list[Outcome]]
+Advance = Callable[[str, int, int], None]  # what is running, done, of how many
+
+
+def _with_silence(scorer: Scorer) -> Scorer:
+    """The scorer, and a failed try for every stretch of expected silence that was broken."""
+
+    def score(trace: Trace) -> list[Outcome]:
+        broken = [outcome for outcome in timing.silence(trace) if not outcome.value]
+        return [*scorer(trace), *(Outcome(value=0, notes=("spoke_unasked",)) for _ in broken)]
+
+    return score
+
+
+PLAIN: dict[str, Scorer] = {
+    "heard_wer": hearing.heard_wer,
+    "heard_wer_unseen_engine": hearing.heard_wer,
+    "heard_acc_human": hearing.heard_acc,
+    "answer_acc": _with_silence(answering.answer_acc),
+    "answer_latency_p50_s": answering.answer_latency,
+    "repeat_acc": _with_silence(answering.answer_acc),
+    "elapsed_acc": _with_silence(answering.answer_acc),
+    "pause_takeover": overlap.pause_takeover,
+    "interrupt_stop": overlap.interrupt_stop,
+    "backchannel_continue": overlap.backchannel_continue,
+    "timer_hit": timing.timer_hit,
+    "delegate_acc": answering.delegate_acc,
+}
+BY_POCKETSPHINX = {
+    "read_aloud_acc": voice.wanted_words,
+    "read_aloud_acc_unseen": voice.wanted_words,
+    "voice_acc_pocketsphinx": voice.own_words,
+}
+BY_ITSELF = "voice_acc_self"
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """How a suite is run.
+
+    loaded: the model, or None to measure the oracle of that name. wall: the long session runs in
+    real time. advance: called as work goes on.
+    """
+
+    model: str
+    loaded: Loaded | None
+    num_items: int
+    seed: int
+    wall: bool = False
+    advance: Advance = field(default=lambda what, done, total: None)
+    synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
+    draw: Callable[[str, int, int], list[Item]] = heldout.items
+    own_voice: str = OWN_VOICE
+
+    def run(self, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """Measure the rows; yields (row, its JSON entry), kind by kind."""
+        kinds = {row.kind: [r for r in rows if r.kind == row.kind] for row in rows}
+        drawn = {k: self.draw(k, self.num_items, self.seed) for k in kinds if k not in PROBES}
+        measured: System | None = None
+        for kind, wanted in kinds.items():
+            if kind in PROBES:
+                yield from self._probe(kind, wanted)
+                continue
+            measured = measured or self._system(self.model)
+            yield from self._kind(wanted, drawn[kind], measured)
+
+    def _system(self, name: str) -> System:
+        if self.loaded is None or name in BASELINES:
+            return Oracle(name, self.synthesize, self.own_voice)
+        return LocalSystem(self.loaded, name=name, seed=self.seed)
+
+    def _kind(
+        self, rows: list[Row], items: list[Item], measured: System
+    ) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """All rows that are scored on the same items."""
+        ours = self._scores(rows, items, measured)
+        few = items[:MAX_BASELINE_ITEMS]
+        theirs = {name: self._scores(rows, few, self._system(name)) for name in BASELINES}
+        for row in rows:
+            baselines = {name: scores[row.name].value for name, scores in theirs.items()}
+            yield row, entry(row, ours[row.name], baselines)
+
+    def _scores(self, rows: list[Row], items: list[Item], system: System) -> dict[str, Score]:
+        scorers = {row.name: self._scorer(row, items) for row in rows if row.name != BY_ITSELF}
+        outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
+        again: list[Item] = []
+        for trace in self._play(items, system):
+            for name, scorer in scorers.items():
+                outcomes[name] += scorer(trace)
+            if BY_ITSELF in outcomes:
+                item = voice.item_for_itself(trace)
+                again += [item] if item else []
+                silent = Outcome(value=0, of=len(voice.own_words(trace)), notes=("silent",))
+                outcomes[BY_ITSELF] += [] if item else [silent]
+        for trace in self._play(again, system):
+            heard = [word.text for word in trace.heard]
+            outcomes[BY_ITSELF].append(voice.accuracy(hearing.reference(trace), heard))
+        return {row.name: summarize(outcomes[row.name], row.statistic, self.seed) for row in rows}
+
+    def _play(self, items: list[Item], system: System) -> Iterator[Trace]:
+        for done, trace in enumerate(play(items, system, self.synthesize), 1):
+            self.advance(f"{trace.item.kind} · {system.name}", done, len(items))
+            yield trace
+
+    def _scorer(self, row: Row, items: list[Item]) -> Scorer:
+        if row.name in PLAIN:
+            return PLAIN[row.name]
+        reference = BY_POCKETSPHINX[row.name]
+        recognizer = voice.Recognizer(voice.vocabulary(items), self.synthesize, self.own_voice)
+
+        def score(trace: Trace) -> list[Outcome]:
+            return [voice.accuracy(reference(trace), recognizer.words_of(trace))]
+
+        return score
+
+    def _probe(self, kind: str, rows: list[Row]) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """Rows about the machine; an oracle has none."""
+        if self.loaded is None:
+            results: dict[str, list[Outcome]] = {}
+        else:
+            results = PROBES[kind](self)
+        for row in rows:
+            score = summarize(results.get(row.name, []), row.statistic, self.seed)
+            yield row, entry(row, score, {})
+
+    def _user_halves(self, num_items: int) -> list[Any]:
+        items = self.draw("answer", num_items, self.seed)
+        silent = Oracle("silent", self.synthesize, self.own_voice)
+        return system.user_halves(list(play(items, silent, self.synthesize)))
+
+    def session_probe(self) -> dict[str, list[Outcome]]:
+        """One long session on one thread."""
+        assert self.loaded is not None
+        num_turns = min(system.SESSION_TURNS, TURNS_PER_ITEM * self.num_items)
+        with _one_thread():
+            session = system.long_session(
+                Engine(self.loaded, num_slots=1, num_threads=1),
+                self._user_halves(min(self.num_items, 20)),
+                num_turns=num_turns,
+                wall=self.wall,
+                advance=lambda done: self.advance("long session", done, num_turns),
+            )
+        return {
+            "tick_p99_ms": system.tick_outcomes(session),
+            "session_misses": system.miss_outcomes(session),
+            "session_memory_growth": system.memory_outcomes(session),
+        }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch on one thread, and back to what it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+PROBES: dict[str, Callable[[Bench], dict[str, list[Outcome]]]] = {
+    SESSION: Bench.session_probe,
+    BITS: lambda bench: {},
+}
