@@ -16,10 +16,11 @@ from interplay.data.example import Example
 from interplay.data.timeline import Timeline
 from interplay.media.dmel import DmelConfig, filterbank, log_mel, quantize
 
-LISTENING = {"listen": 0.62, "say_after_me": 0.26, "question": 0.12}
+LISTENING = {"listen": 0.5, "people": 0.14, "say_after_me": 0.24, "question": 0.12}
 BEHAVIOURS = {
-    **{"listen": 0.27, "question": 0.22, "say_after_me": 0.08, "repeat": 0.04, "recite": 0.1},
-    **{"read_aloud": 0.08, "timer": 0.06, "every": 0.05, "stopwatch": 0.04, "delegate": 0.06},
+    **{"listen": 0.2, "people": 0.12, "question": 0.21, "say_after_me": 0.07, "repeat": 0.04},
+    **{"recite": 0.1, "read_aloud": 0.07, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
+    **{"delegate": 0.05},
 }
 NUM_WARPS = 24
 

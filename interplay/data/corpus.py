@@ -5,18 +5,15 @@ sessions or batches.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from interplay.data import questions, vocabulary
+from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
-
-try:
-    from interplay.data.human import HumanClips
-except ImportError:
-    HumanClips = None
+from interplay.data.human import HumanClips
 from interplay.data.questions import Question
 from interplay.data.voices import OWN_VOICE, random_voice
 from interplay.errors import RecordError
@@ -203,7 +200,7 @@ class Corpus:
     def user(self, tag: str, rng: np.random.Generator) -> Clip:
         """A random user clip of a kind; without human recordings `human` means `word`."""
         if tag == "human" and len(self.human):
-            return self.human[int(rng.integers(len(self.human)))]
+            return _other_speed(self.human[int(rng.integers(len(self.human)))], rng)
         rows = self._by_tag["word" if tag == "human" else tag]
         return self.bank.clip(int(rows[rng.integers(len(rows))]))
 
@@ -220,3 +217,10 @@ class Corpus:
         """A text of at most `max_words` words that the own voice has been heard to say."""
         pool = self._phrases[max_words]
         return pool[rng.integers(len(pool))]
+
+
+def _other_speed(clip: Clip, rng: np.random.Generator) -> Clip:
+    """The recording a little faster or slower: few people, so each should sound like several."""
+    sound, scale = change_speed(clip.samples.astype(np.float32), rng.uniform(0.87, 1.18))
+    words = [(word, start * scale, end * scale) for word, start, end in clip.words]
+    return replace(clip, samples=np.clip(sound, -32768, 32767).astype(np.int16), words=words)

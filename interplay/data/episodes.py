@@ -77,12 +77,24 @@ def seconds(clip: Clip) -> float:
 
 def listen(talk: Talk) -> bool:
     """Speech that asks for nothing: transcribe, stay silent."""
-    tag = str(talk.rng.choice(["listen", "statement", "word", "human"], p=[0.5, 0.22, 0.08, 0.2]))
+    tag = str(talk.rng.choice(["listen", "statement", "word"], p=[0.62, 0.28, 0.1]))
     clip = talk.source.user(tag, talk.rng)
     if not talk.fits(seconds(clip) + 0.6):
         return False
     talk.user(clip)
     return True
+
+
+def people(talk: Talk) -> bool:
+    """A few single words recorded by people: transcribe, stay silent."""
+    heard = False
+    for _ in range(int(talk.rng.integers(1, 5))):
+        clip = talk.source.user("human", talk.rng)
+        if talk.fits(seconds(clip) + 0.6):
+            talk.user(clip)
+            talk.rest(0.15, 1.0)
+            heard = True
+    return heard
 
 
 def question(talk: Talk, *, tags: tuple[str, ...] = ("fact", "fact", "fact", "greeting")) -> bool:
