@@ -103,7 +103,7 @@ class Bank:
     def __iter__(self) -> Iterator[Clip]:
         return (self.clip(index) for index in range(len(self)))
 
-    def clip(self, index: int) -> Clip:
+    def clip(self, index: int | np.integer) -> Clip:
         """Utterance number `index`; its sound is not copied."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a bank of {len(self)}")
@@ -126,7 +126,7 @@ class Bank:
             mel=frames if role == "own" else None,
         )
 
-    def _rows(self, count: str, index: int) -> slice:
+    def _rows(self, count: str, index: int | np.integer) -> slice:
         stop = self._stops[count][index]
         return slice(stop - self._columns[count][index], stop)
 
@@ -163,9 +163,10 @@ def build_bank(
 ) -> Bank:
     """Synthesise what the bank at `path` lacks, in `workers` processes, and open it.
 
-    Requests with the same (text, voice, role) are made once. Call it again after a kill, or with
-    more requests: finished shards are kept. workers=1 stays in this process; more are started
-    afresh ("spawn"), so a script must call this under `if __name__ == "__main__"`.
+    Requests with the same (text, voice, role) are made once, with the first one's tag. Call it
+    again after a kill, or with more requests: finished shards are kept. workers=1 stays in this
+    process; more are started afresh ("spawn"), so a script must call this under
+    `if __name__ == "__main__"`.
     Raises SynthError on a request that cannot be spoken, or when there is nothing to make.
     """
     path = Path(path)

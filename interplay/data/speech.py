@@ -60,6 +60,7 @@ def synthesize(text: str, voice: str) -> Utterance:
 
     The text holds lower-case words and apostrophes only. Two or more single letters in a row
     ("s e v e n") are read as letter names, and so is one capital letter ("the letter A").
+    espeak does not repeat itself to the bit (its breath noise), flite does.
     Safe to call from many processes; calls from threads of one process take turns.
     Raises SynthError on other text, an unknown engine or voice, or an engine not installed.
     """

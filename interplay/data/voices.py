@@ -27,8 +27,8 @@ _TRAIN_ACCENTS = {
 }
 _TEST_ACCENTS = {"en-us": 0.5, "en-us-nyc": 0.25, "en-gb-x-rp": 0.25}
 
-# Bases; `random_voice` adds pitch, rate and range from the same spans in every split. Train and
-# test share no espeak variant, and two of the three test accents are never trained on.
+# Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak variant, two of
+# the three test accents are never trained on, and flite's spans differ.
 TRAIN_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
     *("flite:rms", "flite:awb", "flite:slt"),
@@ -41,13 +41,14 @@ UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # the diphone engine
 SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
-    "train": {"espeak": 0.72, "rms": 0.12, "awb": 0.08, "slt": 0.08},
+    "train": {"espeak": 0.79, "rms": 0.09, "awb": 0.06, "slt": 0.06},
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FACTOR = (0.8, 1.25)
+_TEST_FACTORS = ((0.68, 0.78), (1.27, 1.4))  # known flite speakers, spoken as never in training
 _OWN_PITCH = (0.85, 1.2)
 
 
@@ -61,7 +62,10 @@ def random_voice(rng: np.random.Generator, split: str) -> str:
     speaker = _pick(rng, _SHARES[split])
     if speaker != "espeak":
         pitch = rng.uniform(*(_OWN_PITCH if speaker == "slt" else _FACTOR))
-        return f"flite:{speaker}:d{rng.uniform(*_FACTOR):.2f}:p{pitch:.2f}"
+        stretch = rng.uniform(*_FACTOR)
+        if split == "test":
+            stretch, pitch = (rng.uniform(*_TEST_FACTORS[rng.integers(2)]) for _ in range(2))
+        return f"flite:{speaker}:d{stretch:.2f}:p{pitch:.2f}"
     accent = _pick(rng, _TRAIN_ACCENTS if split == "train" else _TEST_ACCENTS)
     variant = rng.choice(_TRAIN_VARIANTS if split == "train" else _TEST_VARIANTS)
     pitch, rate = rng.uniform(*_PITCH), rng.uniform(*_RATE)

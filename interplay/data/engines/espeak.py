@@ -77,8 +77,7 @@ class Espeak:
         )
         if self.sample_rate_hz <= 0:
             raise SynthError(f"espeak-ng cannot read its data at {data}; reinstall espeakng-loader")
-        self._callback = _Callback(self._receive)  # kept alive: the library holds a bare pointer
-        self._library.espeak_SetSynthCallback(self._callback)
+        self._callback = _Callback(self._receive)
         self._blocks: list[bytes] = []
         self._events: list[Event] = []
         self._accent = ""
@@ -119,6 +118,8 @@ class Espeak:
         self._blocks.clear()
         self._events.clear()
         text = " ".join(words).encode("ascii")
+        # set each time: the library holds a bare pointer, perhaps to an instance that is gone
+        self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
         return list(self._events)
 

@@ -1,0 +1,173 @@
+"""Speech engines: exact words, times that match the sound, letters, refusals. No bank here."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from interplay.clock import SAMPLE_RATE_HZ
+from interplay.data.engines import flite
+from interplay.data.engines.espeak import ACCENTS, share_phones
+from interplay.data.phones import PHONE_ID, PHONES, from_flite, from_ipa
+from interplay.data.speech import EDGE_S, LEVEL_DBFS, Utterance, synthesize
+from interplay.errors import SynthError
+
+SIBILANTS = {PHONE_ID[name] for name in ("S", "SH", "Z", "CH")}
+
+
+def speak(text: str, voice: str) -> Utterance | None:
+    """None when it is flite that is missing, and the error says what to do about it."""
+    try:
+        return synthesize(text, voice)
+    except SynthError as error:
+        if not voice.startswith("flite"):
+            raise
+        assert "apt install libflite1" in str(error)
+        assert "espeak:" in str(error)
+        return None
+
+
+def spelled(utterance: Utterance) -> str:
+    return " ".join(PHONES[phone] for phone, *_ in utterance.phones)
+
+
+@pytest.mark.parametrize("voice", ["espeak:en-us+f3:r150", "flite:slt", "flite:kal16:d0.9:p1.2"])
+def test_words_are_exact_and_in_order_and_edges_are_sound(voice):
+    text = "what's in the middle of the s e a"
+    utterance = speak(text, voice)
+    if utterance is None:
+        return
+    assert [word for word, *_ in utterance.words] == text.split()
+    times = np.array([span[1:] for span in utterance.words])
+    assert (times[:, 1] > times[:, 0]).all()
+    assert (times[1:, 0] >= times[:-1, 1] - 1e-6).all()
+    num_s = len(utterance.samples) / SAMPLE_RATE_HZ
+    assert times[0, 0] <= EDGE_S
+    assert num_s - EDGE_S <= times[-1, 1] <= num_s
+    sound = np.abs(utterance.samples.astype(np.float32)) / np.abs(utterance.samples).max()
+    before = sound[: int(times[0, 0] * SAMPLE_RATE_HZ)]
+    assert before.max(initial=0.0) < 0.02
+    phones = np.array([span[1:] for span in utterance.phones])
+    assert (np.diff(phones[:, 0]) >= 0).all()
+    assert phones[0, 0] == times[0, 0]
+    assert phones[-1, 1] == times[-1, 1]
+
+
+@pytest.mark.parametrize(
+    "voice", ["espeak:en-us+klatt2", "espeak:en-gb-x-rp+f2:r190", "flite:rms", "flite:kal16"]
+)
+def test_sibilants_hiss_where_the_phone_times_say(voice):
+    utterance = speak("seven pushed a bus into a mud house", voice)
+    if utterance is None:
+        return
+    bands = signal.butter(4, 3500, "high", fs=SAMPLE_RATE_HZ, output="sos")
+    hiss = np.asarray(signal.sosfilt(bands, utterance.samples.astype(np.float64))) ** 2
+    inside = np.zeros(len(hiss), bool)
+    for phone, start_s, end_s in utterance.phones:
+        if phone in SIBILANTS:
+            inside[int(start_s * SAMPLE_RATE_HZ) : int(end_s * SAMPLE_RATE_HZ)] = True
+    share = hiss[inside].sum() / hiss.sum()
+    shifted = max(hiss[np.roll(inside, lag)].sum() / hiss.sum() for lag in (-1600, 1600))
+    assert 0.05 < inside.mean() < 0.5
+    assert share > 2 * inside.mean()
+    assert share > 1.5 * shifted
+
+
+def test_level_is_the_same_for_quiet_and_loud_voices():
+    for voice in ("espeak:en-us+Denis", "espeak:en-us+Jacky"):
+        samples = synthesize("turn it down please", voice).samples.astype(np.float64)
+        level_db = 20 * np.log10(np.sqrt(np.mean(samples**2)) / 32768)
+        assert LEVEL_DBFS - 4 < level_db < LEVEL_DBFS + 0.1
+        assert np.abs(samples).max() < 32767
+
+
+@pytest.mark.parametrize("voice", [*(f"espeak:{accent}" for accent in ACCENTS), "flite:slt"])
+def test_a_is_an_article_alone_and_a_letter_among_letters(voice):
+    article, letters, forced = (speak(text, voice) for text in ("a bed", "a b", "the letter A"))
+    if article is None or letters is None or forced is None:
+        return
+    assert article.phones[0][0] in (PHONE_ID["AX"], PHONE_ID["AE"], PHONE_ID["AH"])
+    assert letters.phones[0][0] == PHONE_ID["EY"]
+    assert forced.phones[-1][0] == PHONE_ID["EY"]
+    assert [word for word, *_ in letters.words] == ["a", "b"]
+    assert forced.words[-1][0] == "a"
+
+
+@pytest.mark.parametrize("voice", ["espeak:en-us", "flite:slt"])
+def test_letters_have_their_names_and_hums_are_hummed(voice):
+    spelling = speak("s e v e n", voice)
+    hum = speak("mm hmm", voice)
+    if spelling is None or hum is None:
+        return
+    assert spelled(spelling) == "EH S IY V IY IY EH N"
+    assert spelled(hum) == "AH M HH AH M"
+
+
+def test_words_said_as_one_get_their_own_phones():
+    utterance = synthesize("in the of the", "espeak:en-us")
+    assert spelled(utterance) == "IH N DH IH AH V DH AX"
+    middle = utterance.words[1]
+    phones = [PHONES[p] for p, start_s, _ in utterance.phones if middle[1] <= start_s < middle[2]]
+    assert phones == ["DH", "IH"]
+
+
+def test_sharing_follows_the_least_edits_and_leaves_nobody_out():
+    assert share_phones([5, 6, 7, 8], [[5, 6], [7, 9]]) == [0, 0, 1, 1]
+    assert share_phones([5, 7, 8], [[5, 6], [7, 8]]) == [0, 1, 1]
+    assert share_phones([1, 1], [[2], [3, 3, 3]]) == [0, 1]
+    with pytest.raises(SynthError, match="reword"):
+        share_phones([1], [[1], [2]])
+
+
+def test_statistical_voices_repeat_themselves_exactly():
+    first, second = (speak("four birds", "flite:slt") for _ in range(2))
+    if first is None or second is None:
+        return
+    np.testing.assert_array_equal(first.samples, second.samples)
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "message"),
+    [
+        ("at 7 o'clock", "espeak:en-us", "'7'.*numbers are written out"),
+        ("Hello there", "espeak:en-us", "lower-case"),
+        ("stop!", "espeak:en-us", "stop!"),
+        ("  ", "espeak:en-us", "cannot speak"),
+        ("go", "festival:kal", "espeak, flite"),
+        ("go", "espeak:en-xx", "en-us, en-us-nyc"),
+        ("go", "espeak:en-us+nobody", "f1, f2"),
+        ("go", "espeak:en-us:r900", "r80..320 .words per minute"),
+        ("go", "espeak:en-us:rfast", "pitch range"),
+        ("go", "espeak:", "no name"),
+    ],
+)
+def test_refusals_list_what_is_allowed(text, voice, message):
+    with pytest.raises(SynthError, match=message):
+        synthesize(text, voice)
+
+
+def test_flite_refuses_unknown_voices_or_says_what_to_install():
+    with pytest.raises(SynthError, match=r"slt, rms, awb|apt install libflite1"):
+        synthesize("go", "flite:nobody")
+
+
+def test_missing_flite_names_the_package_and_another_voice(monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OSError("cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    with pytest.raises(SynthError, match=r"apt install libflite1.*espeak:en-us\+f3"):
+        flite.Flite()
+
+
+def test_symbols_outside_the_inventory_are_errors():
+    assert from_ipa("ˈɔːɹ") == (PHONE_ID["AO"], PHONE_ID["R"])
+    assert from_ipa("oʊɚ") == (PHONE_ID["OW"], PHONE_ID["ER"])
+    assert from_ipa("") == ()
+    assert from_flite("pau") == 0
+    assert len(PHONES) == len(set(PHONES)) == 44
+    with pytest.raises(SynthError, match="no class"):
+        from_ipa("ɬ")
+    with pytest.raises(SynthError, match="no class"):
+        from_flite("qq")
