@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from interplay.errors import ConfigError
 from interplay.model.cache import Append, Cache, visible
-from interplay.ops.activation import swiglu
+from interplay.model.feed_forward import FeedForward
+from interplay.model.moe import MoeFeedForward
 from interplay.ops.attention import BLOCK, attend, round_up
 from interplay.ops.linear import linear
 from interplay.ops.norm import norm_and_rotate, rms_norm
@@ -33,7 +34,7 @@ class BackboneConfig:
     num_layers: int
     num_heads: int
     num_kv_heads: int
-    ff_dim: int
+    ff_dim: int = 0
     head_dim: int = 64
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-6
@@ -108,17 +109,17 @@ class Attention(nn.Module):
         return linear(out.transpose(1, 2).reshape(b, r, -1), self.out)
 
 
-class FeedForward(nn.Module):
-    """Dense SwiGLU; gate and up are one matrix."""
-
-    def __init__(self, dim: int, ff_dim: int):
-        super().__init__()
-        self.gate_up = nn.Parameter(torch.empty(2 * ff_dim, dim))
-        self.down = nn.Parameter(torch.empty(dim, ff_dim))
-
-    def forward(self, x: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
-        """x [..., dim] -> [..., dim]."""
-        return linear(swiglu(linear(x, self.gate_up)), self.down)
+def make_feed_forward(config: BackboneConfig) -> nn.Module:
+    """The dense block or the mixture of experts that `config` asks for."""
+    if not config.num_experts:
+        return FeedForward(config.dim, config.ff_dim)
+    return MoeFeedForward(
+        config.dim,
+        config.expert_ff_dim,
+        num_experts=config.num_experts,
+        num_chosen=config.num_experts_per_token,
+        shared_ff_dim=config.shared_ff_dim,
+    )
 
 
 class Layer(nn.Module):
@@ -130,7 +131,7 @@ class Layer(nn.Module):
         self.attention_norm = nn.Parameter(torch.ones(config.dim))
         self.attention = Attention(config)
         self.ff_norm = nn.Parameter(torch.ones(config.dim))
-        self.ff = FeedForward(config.dim, config.ff_dim)
+        self.ff = make_feed_forward(config)
 
     def forward(self, x, rope, layer: int, past: Append | None, mask: Tensor | None):
         """x [b, r, dim] -> [b, r, dim]."""

@@ -22,7 +22,7 @@ def attend(
     q: Float[Tensor, "b h r d"],
     k: Float[Tensor, "b kvh s d"],
     v: Float[Tensor, "b kvh s d"],
-    mask: Bool[Tensor, "b_or_1 1 r s"] | None,
+    mask: Bool[Tensor, "b_or_1 1 r blocks"] | None,
 ) -> Float[Tensor, "b h r d"]:
     """Softmax attention with grouped key heads; mask is True where a query may look.
 

@@ -1,0 +1,52 @@
+"""Finds out how many rows a matrix product needs here before its bits stop depending on them.
+
+Run once at start-up: processors and libraries differ, so the number is measured, never assumed.
+Knows nothing of models.
+"""
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+
+from interplay.errors import ConfigError
+from interplay.ops.linear import CONTRACT
+
+MAX_ROWS = 32  # row counts that are tried, one by one
+REFERENCE_ROWS = 64
+
+
+def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
+    """The smallest row count from which every weight shape (n, k) gives the same bits.
+
+    Raises ConfigError when there is none up to 32: this processor cannot keep the guarantee.
+    """
+    needed = 1
+    for n, k in sorted(set(shapes)):
+        rows = _first_safe(n, k, dtype)
+        if rows > MAX_ROWS:
+            raise ConfigError(
+                f"a {n} x {k} product in {dtype} changes its bits with up to {rows - 1} rows on "
+                f"this processor; at most {MAX_ROWS - 1} are allowed; use another dtype or run "
+                "without the promise that training and serving agree bit for bit"
+            )
+        needed = max(needed, rows)
+    return needed
+
+
+def pin_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
+    """Probe, and make `interplay.ops.linear` pad to the result from now on; returns it."""
+    CONTRACT.min_rows[dtype] = probe_rows(shapes, dtype)
+    return CONTRACT.min_rows[dtype]
+
+
+def _first_safe(n: int, k: int, dtype: torch.dtype) -> int:
+    generator = torch.Generator().manual_seed(n * 65_537 + k)
+    x = torch.randn(REFERENCE_ROWS, k, generator=generator).to(dtype)
+    weight = torch.randn(n, k, generator=generator).to(dtype)
+    with torch.no_grad():
+        reference = F.linear(x, weight)
+        for rows in range(MAX_ROWS, 0, -1):
+            if not torch.equal(F.linear(x[:rows], weight), reference[:rows]):
+                return rows + 1
+    return 1
