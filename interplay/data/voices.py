@@ -17,7 +17,7 @@ _TRAIN_VARIANTS = (
     *("Henrique", "Hugo", "Jacky", "Mario", "Mike", "Nguyen", "adam", "announcer", "antonio"),
     *("belinda", "caleb", "david", "ed", "edward", "edward2", "grandma", "grandpa", "iven3"),
     *("iven4", "john", "max", "miguel", "mike2", "pablo", "paul", "pedro", "quincy", "rob"),
-    *("robert", "sandro", "shelby", "steph", "steph2", "travis", "victor", "zac"),
+    *("robert", "sandro", "RicishayMax2", "steph", "steph2", "travis", "victor", "RicishayMax3"),
 )
 _TEST_VARIANTS = ("f4", "m2", "m7", "klatt3", "Denis", "Reed", "anika", "aunty", "benjamin")
 _TEST_VARIANTS += ("linda", "michel", "steph3")
