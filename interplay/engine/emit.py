@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interplay.engine.chance import normal, uniform
 from interplay.engine.past import Said
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
+from interplay.ops.random import normal, uniform
 
 SAY = 1  # index of `say` among the text streams
-SAY_STREAM, VOICE_STREAM = 0, 1  # of random numbers
+NUM_DRAWS = 2  # positions of random numbers per output slot: one for words, one for the voice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +109,8 @@ class Emitter:
         if top_k:
             least = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
             logits = logits.masked_fill(logits < least, -torch.inf)
-        random = uniform(seeds, counters, logits.shape[-1], stream=SAY_STREAM)
-        gumbel = -torch.log(-torch.log(random))
+        random = uniform(seeds, counters * NUM_DRAWS, logits.shape[-1])
+        gumbel = -torch.log(-torch.log(random)).float()
         return (logits / self.sampling.say_temperature + gumbel).argmax(-1)
 
     def _voice(
@@ -128,7 +128,7 @@ class Emitter:
         recent = voice.normalize(before.voice[rows]) * before.voice_on[rows][:, None, None]
         recent = recent.flatten(1)
         if voice.config.sampler == "flow":
-            noise = normal(seeds[rows], counters[rows], recent.shape[1], stream=VOICE_STREAM)
+            noise = normal(seeds[rows], counters[rows] * NUM_DRAWS + 1, recent.shape[1])
         else:
             noise = torch.zeros_like(recent)
         return voice.sample(hidden, say, recent, noise)

@@ -16,7 +16,7 @@ from torch import Tensor
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
 from interplay.engine.past import Past, Said, SessionState
-from interplay.engine.precision import cast_weights, choose_dtype
+from interplay.engine.precision import cast_weights, choose_dtype, pin_rows
 from interplay.engine.session import Correction, Session, Trace
 from interplay.engine.speech import speak
 from interplay.errors import ConfigError, SessionError
@@ -77,11 +77,13 @@ class Engine:
             "parameters": f"{num_params:,}",
             "number format": f"{str(self.dtype).removeprefix('torch.')} ({reason})",
             "threads": str(torch.get_num_threads()),
+            "row contract": pin_rows(self.model, loaded.vocoder, self.dtype),
             "vocoder": type(loaded.vocoder).__name__,
         }
         self.cache = self.model.backbone.new_cache(num_slots, self.dtype)
         self._dmel = StreamingDmel(dmel)
-        self._emitter = Emitter(self.model, sampling or SamplingConfig())
+        self.sampling = sampling or SamplingConfig()
+        self._emitter = Emitter(self.model, self.sampling)
         self._sessions: list[Session | None] = [None] * num_slots
 
     @property

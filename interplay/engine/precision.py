@@ -1,14 +1,19 @@
-"""Which number format the engine computes in, chosen once. Knows nothing of sessions.
+"""Which number format the engine computes in, chosen once, and that rows do not depend on each
+other in it. Knows nothing of sessions.
 
 Only weights that the model's own code would cast at every use are cast ahead; tables that it sums
 in fp32 before casting stay as they are, so that serving gives the bits of the training forward.
 """
 
 import copy
+import functools
 
 import torch
+from torch import nn
 
 from interplay.model.interaction import InteractionModel
+from interplay.ops.linear import CONTRACT
+from interplay.ops.probe import probe_rows
 
 SUMMED_IN_FP32 = (
     "embed.tokens",
@@ -19,6 +24,7 @@ SUMMED_IN_FP32 = (
     "gate",
     "gate_bias",
 )
+NEVER_MULTIPLIED = (*SUMMED_IN_FP32, "word_streams", "noise")  # two axes, but not matrices
 
 
 def choose_dtype(wish: torch.dtype | None) -> tuple[torch.dtype, str]:
@@ -42,3 +48,35 @@ def cast_weights(model: InteractionModel, dtype: torch.dtype) -> InteractionMode
         if not name.startswith(SUMMED_IN_FP32):
             parameter.data = parameter.data.to(dtype)
     return model
+
+
+def pin_rows(model: InteractionModel, vocoder: object, dtype: torch.dtype) -> str:
+    """Probe every product of the model in `dtype`, and of the vocoder in fp32; say the result.
+
+    Only ever raises the row counts that `ops.linear` pads to: another model may need them. Raises
+    ConfigError when this processor cannot keep the rows independent.
+    """
+    found = []
+    for module, module_dtype in ((model, dtype), (vocoder, torch.float32)):
+        if isinstance(module, nn.Module):
+            needed = _probed(_shapes(module), module_dtype, torch.get_num_threads())
+            pinned = max(CONTRACT.min_rows.get(module_dtype, 1), needed)
+            CONTRACT.min_rows[module_dtype] = pinned
+            name = str(module_dtype).removeprefix("torch.")
+            found.append(f"{needed} needed, {pinned} used in {name}")
+    return "; ".join(dict.fromkeys(found))
+
+
+@functools.cache
+def _probed(shapes: frozenset[tuple[int, int]], dtype: torch.dtype, num_threads: int) -> int:
+    assert num_threads == torch.get_num_threads(), "part of the key: threads may change a recipe"
+    return probe_rows(shapes, dtype)
+
+
+def _shapes(module: nn.Module) -> frozenset[tuple[int, int]]:
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    return frozenset(
+        (value.shape[-2], value.shape[-1])
+        for name, value in tensors
+        if value.ndim >= 2 and not name.startswith(NEVER_MULTIPLIED) and not name.endswith("taps")
+    )

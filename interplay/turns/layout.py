@@ -79,7 +79,9 @@ def lay_out(streams: Streams, carry: Emitted | None = None) -> tuple[Laid, Emitt
         previous=previous,
     )
     last = Emitted(
-        tokens=tokens[-1, -1], voice=streams.voice[-1, -1], voice_on=streams.voice_on[-1, -1]
+        tokens=tokens[-1, -1],
+        voice=streams.voice[-1, -1],
+        voice_on=np.asarray(streams.voice_on[-1, -1]),
     )
     return laid, last
 

@@ -1,0 +1,44 @@
+"""`interplay replay RECORD`: is the recorded session what the trainer computes? Knows nothing of
+how numbers are compared.
+"""
+
+import argparse
+from pathlib import Path
+
+from interplay.engine.precision import pin_rows
+from interplay.engine.record import Record, file_sha256, read_record
+from interplay.engine.replay import replay
+from interplay.errors import RecordError
+from interplay.model.checkpoint import Loaded, load_checkpoint
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", type=Path, help="the folder of a recorded session")
+    parser.add_argument(
+        "--model", help="model name or file; by default the one that the record names"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when no bit differs, 1 when any does."""
+    record = read_record(args.record)
+    loaded = _model_of(record, args.model)
+    pin_rows(loaded.model, loaded.vocoder, record.dtype)
+    report = replay(record, loaded)
+    how = f"{len(record):,} micro-turns, {record.about['dtype']}, {report.passes}"
+    print(f"{report} ({how})")
+    return 1 if report.num_differing_bits else 0
+
+
+def _model_of(record: Record, name: str | None) -> Loaded:
+    name = name or record.about["model"]
+    if name is None:
+        raise RecordError(f"{record.folder} names no model file; give one with --model")
+    loaded = load_checkpoint(name)
+    assert loaded.path is not None, "it was just read"
+    if file_sha256(loaded.path) != record.about["model_sha256"]:
+        raise RecordError(
+            f"{loaded.path} is not the model that made {record.folder} (their sha256 differ); "
+            "give the right one with --model"
+        )
+    return loaded
