@@ -1,7 +1,8 @@
-"""Renders the user's side of the demo into examples/audio: `python render_demo_audio.py HUMAN_FOLDER`.
+"""Renders the user's side of the demo: `python render_demo_audio.py HUMAN_FOLDER`.
 
 Sentences are synthesised with voices of the test split, single words are cut out of human
-recordings by speakers of the test split. Run once; the demo itself plays the files it wrote.
+recordings by speakers of the test split. Run once; the demo itself plays the
+files it wrote to examples/audio.
 Knows nothing of when they are played: examples/demo.json says that.
 """
 

@@ -7,7 +7,7 @@ during the micro-turn after it. Knows nothing of models, engines or drawing.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
@@ -68,7 +68,7 @@ class WordReader:
             if token < len(SPECIALS):
                 self._is_open = False
                 continue
-            piece = self._tokenizer.name(token)
+            piece = _printable(self._tokenizer.name(token))
             if piece.startswith(" ") or not self._is_open:
                 self.words.append(Word(text=piece.strip(), time_s=time_s))
                 self._is_open = True
@@ -132,7 +132,7 @@ class EventReader:
         for token in self._ids:
             name = self._tokenizer.name(token)
             if token >= len(SPECIALS):
-                parts.append(name)
+                parts.append(_printable(name))
             elif name in COUNTS:
                 parts.append(f" {token - FIRST_COUNT} s")
             else:
@@ -244,6 +244,13 @@ def spans_of(is_on: np.ndarray, step_s: float, join_s: float = 0.3) -> list[tupl
 
 def _timed(ids: Iterable[int], start_s: float) -> list[Timed]:
     return [(int(i), start_s + slot * SLOT_S) for slot, i in enumerate(ids) if i != PAD]
+
+
+def _printable(piece: str) -> str:
+    """An untrained model emits halves of letters and control characters, too."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in piece
+    )
 
 
 def _int16(samples: np.ndarray) -> np.ndarray:

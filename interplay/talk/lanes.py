@@ -109,9 +109,7 @@ def overlap_spans(talk: Conversation) -> list[tuple[float, float]]:
     tracks = talk.tracks()
     both = [loudness_db(np.ascontiguousarray(t)) > SPOKEN_DB for t in tracks.T]
     smooth = [_fill(on) for on in both]
-    return [
-        (s, e) for s, e in spans_of(smooth[0] & smooth[1], SLOT_S, join_s=0.1) if e - s >= 0.15
-    ]
+    return [(s, e) for s, e in spans_of(smooth[0] & smooth[1], SLOT_S, join_s=0.1) if e - s >= 0.15]
 
 
 def _fill(is_on: np.ndarray) -> np.ndarray:
@@ -290,5 +288,7 @@ def _compute(talk: Conversation, window: Window) -> Iterator[str]:
             high = min(1.0, tick.compute_ms / TURN_MS) * COMPUTE_PX
             width = TURN_S * window.px_per_s * 0.62
             name = "tick-late" if tick.compute_ms > TURN_MS else "tick-ok"
-            path[name] += f"M{window.x(start_s)} {y + COMPUTE_PX}v-{high:.1f}h{width:.1f}v{high:.1f}z"
+            path[name] += (
+                f"M{window.x(start_s)} {y + COMPUTE_PX}v-{high:.1f}h{width:.1f}v{high:.1f}z"
+            )
     yield from (f'<path class="{name}" d="{d}"/>' for name, d in path.items() if d)

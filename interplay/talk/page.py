@@ -60,9 +60,7 @@ def page_html(talk: Conversation, *, subtitle: str, sound_name: str) -> str:
 def write_page(path: Path, talk: Conversation, *, subtitle: str, sound_name: str) -> None:
     """Write `page_html`. Raises DeviceError when the place cannot be written."""
     try:
-        path.write_text(
-            page_html(talk, subtitle=subtitle, sound_name=sound_name), encoding="utf-8"
-        )
+        path.write_text(page_html(talk, subtitle=subtitle, sound_name=sound_name), encoding="utf-8")
     except OSError as error:
         raise DeviceError(
             f"cannot write {path}: {error.strerror}; choose a folder that you may write to"

@@ -1,10 +1,11 @@
-"""A scripted user: sound files and typed text, each played when its moment has come.
+"""Users that are not there: a script of sounds and typed text, or one recording.
 
-Moments hang on what the model was heard doing (its voice, nothing else), so the talk goes on
+The script's moments hang on what the model was heard doing (its voice, nothing else), so the talk goes on
 whatever the model decides. Knows nothing of transcripts, models or clocks.
 """
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -20,7 +21,8 @@ from interplay.turns.types import InputHalf, OutputHalf
 SLOT_S = SLOT_MS / 1000
 ANCHORS = ("start", "previous", "speaks", "stops")
 FLOOR_DB = -66.0  # a microphone is never digitally silent
-QUIET_S = 3.0  # listened on after the last step
+QUIET_S = 3.0  # listened on after the last sound of either
+MAX_QUIET_S = 12.0
 PACKAGE = Path(__file__).resolve().parent.parent
 # Of a checkout, then of an installed package.
 EXAMPLE_FOLDERS = (PACKAGE.parent / "examples", PACKAGE / "examples")
@@ -92,6 +94,19 @@ def load_script(path: Path) -> Script:
     return Script(steps=tuple(steps), sounds=sounds, max_s=max_s)
 
 
+def noise_floor(num_turns: int, seed: int = 0) -> np.ndarray:
+    """What a microphone delivers when nobody speaks: float32 [num_turns * 3200]."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal(num_turns * SAMPLES_PER_TURN).astype(np.float32)
+    return noise * np.float32(10 ** (FLOOR_DB / 20))
+
+
+def to_turn(track: np.ndarray, turn: int) -> np.ndarray:
+    """Micro-turn `turn` of a track, within full scale: float32 [3200]."""
+    start = turn * SAMPLES_PER_TURN
+    return np.clip(track[start : start + SAMPLES_PER_TURN], -1.0, 1.0)
+
+
 class VoiceWatch:
     """When the model's voice was on, from its output halves: what a listener would notice."""
 
@@ -114,6 +129,30 @@ class VoiceWatch:
         return self._slots[-1] + SLOT_S if self._slots else 0.0
 
 
+class RecordedUser:
+    """Input halves of one recording (float32 [T], 16 kHz), then quiet so that the answer can come.
+
+    The quiet ends when the model has been silent for `QUIET_S`, at the latest after `MAX_QUIET_S`.
+    """
+
+    def __init__(self, samples: np.ndarray, seed: int = 0) -> None:
+        self._length_s = len(samples) / SAMPLE_RATE_HZ
+        self._num_turns = math.ceil((self._length_s + MAX_QUIET_S) / TURN_S)
+        self._track = noise_floor(self._num_turns, seed)
+        self._track[: len(samples)] += samples
+        self._voice = VoiceWatch()
+
+    def input(self, turn: int) -> InputHalf | None:
+        """Micro-turn `turn`; None when the talk is over."""
+        quiet_since_s = max(self._length_s, self._voice.last_end())
+        if turn >= self._num_turns or turn * TURN_S > quiet_since_s + QUIET_S:
+            return None
+        return InputHalf(hear=to_turn(self._track, turn))
+
+    def watch(self, out: OutputHalf) -> None:
+        self._voice.add(out)
+
+
 class ScriptedUser:
     """Input halves of a script; `watch` is told what the model emits.
 
@@ -122,9 +161,7 @@ class ScriptedUser:
 
     def __init__(self, script: Script, encode: Callable[[str], list[int]], seed: int = 0) -> None:
         num_turns = round(script.max_s / TURN_S)
-        rng = np.random.default_rng(seed)
-        floor = rng.standard_normal((num_turns + 1) * SAMPLES_PER_TURN).astype(np.float32)
-        self._track = floor * np.float32(10 ** (FLOOR_DB / 20))
+        self._track = noise_floor(num_turns, seed)
         self._sounds = script.sounds
         self._steps = deque(script.steps)
         self._encode = encode
@@ -140,16 +177,11 @@ class ScriptedUser:
         while self._steps and (moment_s := self._moment(self._steps[0], turn)) is not None:
             self._start(self._steps.popleft(), moment_s)
         read = tuple(self._read.popleft() for _ in range(min(NUM_SLOTS, len(self._read))))
-        start = turn * SAMPLES_PER_TURN
-        return InputHalf(hear=self._track[start : start + SAMPLES_PER_TURN], read=read)
+        return InputHalf(hear=to_turn(self._track, turn), read=read)
 
     def watch(self, out: OutputHalf) -> None:
         """What the model emitted in the newest micro-turn."""
         self._voice.add(out)
-
-    def deliver(self, ids: list[int]) -> None:
-        """Tokens from elsewhere (a background model) to arrive on `read`, four per micro-turn."""
-        self._read.extend(ids)
 
     def _is_over(self, turn: int) -> bool:
         quiet_since_s = max(self._previous_s, self._voice.last_end())

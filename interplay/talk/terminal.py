@@ -3,7 +3,6 @@
 Knows nothing of models or engines; draws what a `Conversation` holds.
 """
 
-import sys
 from typing import Protocol
 
 import numpy as np
@@ -186,7 +185,3 @@ def _write(cells: list[str], column: int, text: str) -> None:
 def _row(name: str, content: str, style: str) -> Text:
     text = Text(f"{name:>{NAME_WIDTH}} ", style="dim", no_wrap=True, overflow="crop")
     return text.append("│", style="dim").append(content, style=f"not dim {style}")
-
-
-def stdout_view() -> View:
-    return view_for(sys.stdout)

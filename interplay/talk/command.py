@@ -1,0 +1,139 @@
+"""`interplay demo` and `interplay talk`: what they accept, print and return.
+
+Exit codes: 0 when every deadline was met, 1 when not, 2 for what the user has to change. Knows
+nothing of how a conversation runs.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from interplay.clock import Clock, RealClock
+from interplay.engine.engine import Engine
+from interplay.errors import ConfigError
+from interplay.media.audio import read_audio
+from interplay.model.checkpoint import Loaded, load_checkpoint
+from interplay.talk.conversation import Conversation, utterances
+from interplay.talk.live import (
+    PAGE,
+    RECORD,
+    WAV,
+    SkippingClock,
+    Talk,
+    User,
+    prepare_folder,
+    warm_up,
+    write_results,
+)
+from interplay.talk.microphone import Microphone
+from interplay.talk.picture import write_picture
+from interplay.talk.script import RecordedUser, ScriptedUser, example_script, load_script
+from interplay.talk.terminal import view_for
+from interplay.turns.tokens import END, TEXT
+
+DEFAULT_MODEL = "xs"
+SEED = 0
+
+
+def add_demo_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser, "demo-out")
+    parser.add_argument("--script", type=Path, help="another script like examples/demo.json")
+    parser.add_argument(
+        "--picture", type=Path, metavar="SVG", help="also draw the busiest 24 seconds as SVG"
+    )
+
+
+def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, help="a recording of somebody talking")
+    parser.add_argument(
+        "--mic", action="store_true", help="microphone and loudspeaker instead; Ctrl-C ends it"
+    )
+    _add_common(parser, "talk-out")
+
+
+def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name or file (default: xs)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(out), help=f"folder for the results (default: {out})"
+    )
+    parser.add_argument("--fast", action="store_true", help="do not wait for the clock")
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    script = load_script(args.script or example_script())
+    loaded = load_checkpoint(args.model)
+
+    def encode(text: str) -> list[int]:
+        return [TEXT, *loaded.tokenizer.encode(text), END]
+
+    user = ScriptedUser(script, encode)
+    talk = _converse(args, loaded, user, _clock(args), "a scripted user, played in real time")
+    if args.picture:
+        write_picture(args.picture, talk)
+        print(f"picture    {args.picture}")
+    return _exit_code(talk)
+
+
+def run_talk(args: argparse.Namespace) -> int:
+    if args.mic == (args.file is not None):
+        raise ConfigError("give either a sound file (interplay talk FILE) or --mic")
+    if args.mic:
+        return _run_microphone(args)
+    audio = read_audio(args.file)
+    loaded = load_checkpoint(args.model)
+    if audio.note:
+        print(f"{args.file}: {audio.note}")
+    user = RecordedUser(audio.samples)
+    talk = _converse(args, loaded, user, _clock(args), f"played in real time: {args.file.name}")
+    return _exit_code(talk)
+
+
+def _run_microphone(args: argparse.Namespace) -> int:
+    loaded = load_checkpoint(args.model)
+    microphone = Microphone()
+    print("speak; wear headphones if the model hears itself; Ctrl-C ends the talk")
+    talk = _converse(args, loaded, microphone, microphone, "microphone and loudspeaker")
+    return _exit_code(talk)
+
+
+def _clock(args: argparse.Namespace) -> Clock:
+    return SkippingClock() if args.fast else RealClock()
+
+
+def _converse(
+    args: argparse.Namespace, loaded: Loaded, user: User, clock: Clock, subtitle: str
+) -> Conversation:
+    """Talk, write the results, print what came of it."""
+    engine = Engine(loaded)
+    warm_up(engine)
+    print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()), flush=True)
+    talk = Talk(engine.open(seed=SEED), user, view_for(sys.stdout))
+    draft = prepare_folder(args.out)
+    if isinstance(user, Microphone):
+        with user:
+            report = talk.run(clock, draft)
+    else:
+        report = talk.run(clock, draft)
+    write_results(args.out, draft, talk.conversation, subtitle)
+    _print_summary(talk.conversation, args.out)
+    if report.stopped and not isinstance(user, Microphone):
+        raise KeyboardInterrupt
+    return talk.conversation
+
+
+def _print_summary(talk: Conversation, out: Path) -> None:
+    print()
+    for name, words in (("heard", talk.heard.words), ("said", talk.said.words)):
+        texts = [text for _, _, text in utterances(words)]
+        print(f"{name:<10} {' · '.join(texts) or 'nothing'}")
+    print(f"deadlines  {talk.deadlines()}")
+    print(
+        f"compute    median {talk.percentile_ms(50):.1f} ms, p99 {talk.percentile_ms(99):.1f} ms "
+        "of every 200 ms"
+    )
+    print(f"results    {out / PAGE} (open it), {out / WAV}, {out / RECORD}")
+    print(f"next       interplay replay {out / RECORD}")
+
+
+def _exit_code(talk: Conversation) -> int:
+    return 1 if talk.num_missed else 0
