@@ -288,7 +288,6 @@ def _compute(talk: Conversation, window: Window) -> Iterator[str]:
             high = min(1.0, tick.compute_ms / TURN_MS) * COMPUTE_PX
             width = TURN_S * window.px_per_s * 0.62
             name = "tick-late" if tick.compute_ms > TURN_MS else "tick-ok"
-            path[name] += (
-                f"M{window.x(start_s)} {y + COMPUTE_PX}v-{high:.1f}h{width:.1f}v{high:.1f}z"
-            )
+            x = window.x(start_s)
+            path[name] += f"M{x} {y + COMPUTE_PX}v-{high:.1f}h{width:.1f}v{high:.1f}z"
     yield from (f'<path class="{name}" d="{d}"/>' for name, d in path.items() if d)

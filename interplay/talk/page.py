@@ -33,7 +33,7 @@ def page_html(talk: Conversation, *, subtitle: str, sound_name: str) -> str:
     window = Window(start_s=0.0, end_s=length_s, px_per_s=PX_PER_S)
     small = Window(start_s=0.0, end_s=length_s, px_per_s=OVERVIEW[0] / length_s)
     light, dark = PAGE_COLOURS
-    template = Template((files(__package__) / "page.html").read_text(encoding="utf-8"))
+    template = Template((files("interplay.talk") / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=escape(f"A conversation with {talk.title}"),
         subtitle=escape(subtitle),

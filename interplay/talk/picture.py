@@ -33,9 +33,8 @@ DARK = {
     **{"act": "#173524", "act-ink": "#8fe0ac", "wait": "#2b2144", "wait-ink": "#cdb2ff"},
     **{"read": "#3a3014", "read-ink": "#f3d27a", "tick": "#4a5d70", "late": "#ff5c7c"},
 }
-LANE_CSS = (
-    """
-text{font-family:%s;fill:var(--ink);font-size:13px}
+_CSS = """
+text{font-family:FONT;fill:var(--ink);font-size:13px}
 .grid{stroke:var(--grid)}.base{stroke:var(--grid)}
 .time{fill:var(--muted);font-size:11px}
 .wave.user{fill:var(--user)}.wave.model{fill:var(--model)}
@@ -54,8 +53,7 @@ text{font-family:%s;fill:var(--ink);font-size:13px}
 .tick-ok{fill:var(--tick)}.tick-late{fill:var(--late)}
 .lane-name{font-weight:600}.lane-note{fill:var(--muted);font-size:11px}
 """
-    % FONT
-)
+LANE_CSS = _CSS.replace("FONT", FONT)
 
 
 def variables(colours: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Users that are not there: a script of sounds and typed text, or one recording.
 
-The script's moments hang on what the model was heard doing (its voice, nothing else), so the talk goes on
-whatever the model decides. Knows nothing of transcripts, models or clocks.
+The script's moments hang on what the model was heard doing (its voice, nothing else), so the
+talk goes on whatever the model decides. Knows nothing of transcripts, models or clocks.
 """
 
 import json
