@@ -56,8 +56,9 @@ COMMANDS = {
         summary="measure a system in timed scenarios, beside the trivial baselines",
     ),
     "train": Command(
-        module="interplay.train.command",
+        module="interplay.recipes",
         summary="train a model by the name of its recipe",
+        run="command",
     ),
     "synth": Command(
         module="interplay.data.command",

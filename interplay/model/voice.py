@@ -62,6 +62,8 @@ class VoiceHead(nn.Module):
         self.config = config
         dim, flow = config.dim, config.flow_dim
         frame = config.subframes * NUM_MELS
+        self.mel_mean: Tensor
+        self.mel_std: Tensor
         self.register_buffer("mel_mean", torch.full((NUM_MELS,), -3.0))
         self.register_buffer("mel_std", torch.ones(NUM_MELS))
         self.mean_in = _weight(config.mean_dim, 2 * dim)

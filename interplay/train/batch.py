@@ -122,16 +122,6 @@ def disturb(
     return out
 
 
-def voice_statistics(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation [80] of log10 mel where the own voice is on."""
-    frames = np.concatenate([e.streams.voice[e.streams.voice_on] for e in examples])
-    frames = frames.reshape(-1, frames.shape[-1])
-    if not len(frames):
-        width = examples[0].streams.voice.shape[-1]
-        return np.full(width, -3.0, np.float32), np.ones(width, np.float32)
-    return frames.mean(0), np.maximum(frames.std(0), 0.1)
-
-
 def _stacked(arrays: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
 

@@ -4,7 +4,6 @@ Knows nothing of how batches are made or of named recipes. A run is a pure funct
 its plan and the number of threads: stopped and resumed, it gives the same bits.
 """
 
-import json
 import signal
 import threading
 import time
@@ -17,7 +16,7 @@ import torch
 
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
-from interplay.train.batch import HistoryNoise, assemble, voice_statistics
+from interplay.train.batch import HistoryNoise, assemble
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
@@ -81,12 +80,6 @@ class Trainer:
         self.elapsed_s = 0.0
         self.norm = 0.0
         self.num_positions = 0
-
-    def start(self, examples) -> None:
-        """Measure the own voice's spread once; the model keeps it."""
-        mean, std = voice_statistics(examples)
-        self.model.voice.mel_mean.copy_(torch.from_numpy(mean))
-        self.model.voice.mel_std.copy_(torch.from_numpy(std))
 
     def advance(self, examples) -> Losses:
         """One optimizer step on one batch."""
@@ -195,7 +188,6 @@ def train(
         trainer.load_state(load_snapshot(found[-1]))
     else:
         (out / "log.jsonl").unlink(missing_ok=True)
-        trainer.start(batches(0, 0.0))
     if not trainer.is_done:
         with WorkerFeed(batches) if config.worker else PlainFeed(batches) as feed:
             _run(trainer, feed, out)
@@ -237,14 +229,14 @@ def _stop_requests() -> Iterator[list[int]]:
     """
     asked: list[int] = []
 
-    def note(number: int, _frame) -> None:
+    def note(number: int, _frame: object) -> None:
         asked.append(number)
         signal.signal(number, before[number])
 
     if threading.current_thread() is not threading.main_thread():
         yield asked  # only the main thread may listen
         return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(n): signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:

@@ -3,6 +3,8 @@
 Knows nothing of losses or batches.
 """
 
+# pyright: reportPrivateImportUsage=false (torch's list operations have no public names)
+
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

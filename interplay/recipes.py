@@ -1,0 +1,197 @@
+"""Named full runs: from nothing to a checkpoint, one function per recipe, and the `train` command.
+
+A run is a folder. Each stage leaves its product there and is skipped when the product exists:
+corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME.safetensors.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from interplay import __version__
+from interplay.data.compose import ComposeConfig, Composer, own_voice_statistics
+from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
+from interplay.data.example import Example
+from interplay.engine.precision import choose_dtype
+from interplay.errors import ConfigError
+from interplay.model.checkpoint import SUFFIX, save_checkpoint
+from interplay.model.interaction import InteractionModel
+from interplay.model.named import model_config
+from interplay.model.vocoder import Vocoder
+from interplay.train.loop import TrainConfig, train
+from interplay.train.losses import LossConfig
+from interplay.train.optim import OptimConfig
+from interplay.train.snapshots import prepare_folder, snapshots
+from interplay.train.vocoder import VocoderTraining, train_vocoder
+
+OUT = Path("out")
+EXPORT_MINUTES = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One run. minutes: wall clock of all stages, on the number of threads given.
+
+    vocoder_share: part of the minutes that the vocoder is trained for. The model gets what corpus,
+    vocoder and export leave.
+    """
+
+    name: str
+    size: str
+    minutes: float
+    vocoder_share: float = 0.12
+    num_threads: int = 2
+    seed: int = 0
+    corpus: CorpusPlan = field(default_factory=CorpusPlan)
+    compose: ComposeConfig = field(default_factory=ComposeConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+
+
+def xs() -> Recipe:
+    """The smallest model worth talking to: an hour on two CPU cores, everything included."""
+    return Recipe(name="xs", size="xs", minutes=58)
+
+
+def xs_long() -> Recipe:
+    """The same model with four hours."""
+    return Recipe(name="xs_long", size="xs", minutes=240, vocoder_share=0.08)
+
+
+def smoke() -> Recipe:
+    """Three minutes with a tiny model and a small corpus: does everything fit together?"""
+    return Recipe(
+        name="smoke",
+        size="tiny",
+        minutes=3,
+        vocoder_share=0.2,
+        corpus=CorpusPlan(scale=0.03),
+        compose=ComposeConfig(batch_size=8),
+        losses=LossConfig(num_flow_draws=1),
+        optim=OptimConfig(warmup_steps=20),
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"xs": xs, "xs_long": xs_long, "smoke": smoke}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises ConfigError with the valid names."""
+    if name not in RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; the recipes are {', '.join(RECIPES)}")
+    return RECIPES[name]()
+
+
+@dataclass(frozen=True)
+class CorpusBatches:
+    """Batches composed from a corpus folder; pickles as a path, opens the corpus where it is."""
+
+    folder: Path
+    config: ComposeConfig
+
+    @cached_property
+    def _composer(self) -> Composer:
+        return Composer(Corpus(self.folder), self.config)
+
+    def __call__(self, step: int, progress: float) -> Sequence[Example]:
+        return self._composer.batch(step, progress)
+
+    def __reduce__(self) -> tuple:
+        return CorpusBatches, (self.folder, self.config)
+
+
+def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None = None) -> Path:
+    """All stages; returns the checkpoint. corpus: a folder to share between runs.
+
+    Ctrl-C saves and raises KeyboardInterrupt; run again with `resume`.
+    """
+    began = time.monotonic()
+    prepare_folder(out)
+    folder = corpus or out / "corpus"
+    if not (folder / "corpus.json").exists():
+        print(f"{folder}: synthesising the corpus", flush=True)
+        build_corpus(folder, replace(recipe.corpus, seed=recipe.seed))
+    data = Corpus(folder)
+    vocoder_minutes = recipe.vocoder_share * recipe.minutes
+    spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
+    model = train_model(recipe, data, folder, out / "model", recipe.minutes - spent, resume=resume)
+    vocoder = _train_vocoder(recipe, data, out / "vocoder", vocoder_minutes)
+    checkpoint = out / f"{recipe.name}{SUFFIX}"
+    facts = {
+        "name": recipe.name,
+        "version": __version__,
+        "seed": recipe.seed,
+        "minutes": recipe.minutes,
+        "num_threads": recipe.num_threads,
+        "snapshot": snapshots(out / "model")[-1].stem,
+    }
+    save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, torch.float16)
+    return checkpoint
+
+
+def train_model(
+    recipe: Recipe, data: Corpus, folder: Path, out: Path, minutes: float, *, resume: bool
+) -> InteractionModel:
+    """The stage that takes long: the interaction model, for `minutes` of wall clock."""
+    dtype, reason = choose_dtype(None)
+    print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
+    torch.manual_seed(recipe.seed)
+    model = InteractionModel(model_config(recipe.size, vocab_size=data.tokenizer.vocab_size))
+    mean, std = own_voice_statistics(data)
+    model.voice.mel_mean.copy_(torch.from_numpy(mean))
+    model.voice.mel_std.copy_(torch.from_numpy(std))
+    config = TrainConfig(
+        minutes=max(minutes, 0.2),
+        seed=recipe.seed,
+        dtype=dtype,
+        num_threads=recipe.num_threads,
+        losses=recipe.losses,
+        optim=recipe.optim,
+    )
+    batches = CorpusBatches(folder, replace(recipe.compose, seed=recipe.seed))
+    return train(config, batches, model, out, resume=resume)
+
+
+def _train_vocoder(recipe: Recipe, data: Corpus, out: Path, minutes: float) -> Vocoder:
+    print(f"{out}: training the vocoder", flush=True)
+    sounds = [np.asarray(clip.samples, np.float32) / 32768 for clip in data.own_clips()]
+    config = VocoderTraining(budget_s=60 * minutes, seed=recipe.seed)
+    return train_vocoder(sounds, model_config(recipe.size).vocoder, config, out)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help=f"the recipe: {', '.join(RECIPES)}")
+    parser.add_argument("--out", type=Path, help="folder of the run (default: out/NAME)")
+    parser.add_argument("--minutes", type=float, help="wall clock for everything")
+    parser.add_argument("--seed", type=int, default=0, help="of data, weights and noise")
+    parser.add_argument("--threads", type=int, help="CPU threads to compute with (default: 2)")
+    parser.add_argument("--corpus", type=Path, help="corpus folder to use or to make")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run")
+
+
+def command(args: argparse.Namespace) -> int:
+    """`interplay train`."""
+    recipe = find_recipe(args.name)
+    minutes = recipe.minutes if args.minutes is None else args.minutes
+    num_threads = recipe.num_threads if args.threads is None else args.threads
+    if minutes <= 0 or num_threads < 1:
+        raise ConfigError(
+            f"--minutes is {minutes:g} and --threads {num_threads}; minutes must be above 0 and "
+            "threads at least 1"
+        )
+    recipe = replace(recipe, minutes=minutes, num_threads=num_threads, seed=args.seed)
+    out = args.out or OUT / recipe.name
+    try:
+        checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus)
+    except KeyboardInterrupt:
+        print(f"{out} is kept; go on with the same command and --resume", flush=True)
+        raise
+    print(f"{checkpoint}: done; losses are in {out / 'model' / 'curves.png'}")
+    print(f"hear it: interplay demo --model {checkpoint}")
+    return 0
