@@ -62,23 +62,23 @@ class VocoderConfig:
             )
 
 
-def pitch_bins_hz() -> Float[Tensor, "pitches"]:
+def pitch_bins_hz() -> Float[Tensor, " pitches"]:
     """The pitches that the network chooses from, spaced evenly in log frequency."""
     return torch.logspace(
         math.log10(PITCH_LOW_HZ), math.log10(PITCH_HIGH_HZ), NUM_PITCHES, dtype=torch.float64
     ).float()
 
 
-def _mel_to_freqs() -> Float[Tensor, "freqs mels"]:
-    """Linear interpolation from mel centres to the synthesiser's frequencies."""
+def mel_to_freqs(num_freqs: int) -> Float[Tensor, "freqs mels"]:
+    """Linear interpolation from mel centres to `num_freqs` frequencies from 0 to 8000 Hz."""
     filters = torch.from_numpy(filterbank(DmelConfig(subframes=4))).double()
     grid = torch.linspace(0, SAMPLE_RATE_HZ / 2, filters.shape[0], dtype=torch.float64)
     centres = (filters * grid[:, None]).sum(0) / filters.sum(0)
-    freqs = torch.linspace(0, SAMPLE_RATE_HZ / 2, NUM_FREQS, dtype=torch.float64)
+    freqs = torch.linspace(0, SAMPLE_RATE_HZ / 2, num_freqs, dtype=torch.float64)
     right = torch.searchsorted(centres, freqs).clamp(1, NUM_MELS - 1)
     share = (freqs - centres[right - 1]) / (centres[right] - centres[right - 1])
     share = share.clamp(0, 1)
-    weights = torch.zeros(NUM_FREQS, NUM_MELS, dtype=torch.float64)
+    weights = torch.zeros(num_freqs, NUM_MELS, dtype=torch.float64)
     weights.scatter_(1, (right - 1)[:, None], (1 - share)[:, None])
     weights.scatter_(1, right[:, None], share[:, None])
     return weights.float()
@@ -170,7 +170,7 @@ class Vocoder(nn.Module):
         dft = _dft(SEGMENT) * window
         tables = {
             "pitch_bins": pitch_bins_hz(),
-            "mel_to_freqs": _mel_to_freqs(),
+            "mel_to_freqs": mel_to_freqs(NUM_FREQS),
             "minimum_phase": _minimum_phase(),
             "dft": dft.float(),
             "inverse_dft": _inverse_dft(),
