@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SUITES = ("core", "report")
 DEFAULT_NUM_ITEMS = 300
+WIDTH_IN_FILES = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +96,8 @@ def _measure(args: argparse.Namespace) -> int:
     partial = args.json and args.json.with_name(args.json.name + ".partial")
     done = _resumed(report, partial)
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH_IN_FILES
     with advancing(console) as advance:
         bench = Bench(
             model=args.model,

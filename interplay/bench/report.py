@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from interplay.bench.rows import BASELINES, ROWS, Row
@@ -84,15 +85,15 @@ def _number(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     if unit == "fraction":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.3g} %"
     return f"{value:.0f}" if unit == "count" else f"{value:.2f} {unit}"
 
 
 def _interval(row: dict[str, Any]) -> str:
     if row["ci95"] is None:
         return ""
-    low, high = (_number(bound, row["unit"]) for bound in row["ci95"])
-    return f"{low.removesuffix(' %')} – {high}"
+    low, high = (_number(bound, row["unit"]).split()[0] for bound in row["ci95"])
+    return f"{low} – {high}"
 
 
 def goal(name: str) -> str:
@@ -122,9 +123,13 @@ HEADINGS = ("row", "value", "95 %", "reach", "", "n", *BASELINES)
 def table(report: dict[str, Any]) -> Table:
     """For the terminal."""
     title = f"{report['suite']} · {report['model']} · seed {report['seed']}"
-    made = Table(title=title, title_justify="left")
+    made = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in HEADINGS:
-        made.add_column(heading, no_wrap=True, justify="left" if heading == "row" else "right")
+        made.add_column(
+            heading.replace("_duplex", ""),
+            no_wrap=True,
+            justify="left" if heading == "row" else "right",
+        )
     colours = {True: "green", False: "red", None: ""}
     for name, row in report["rows"].items():
         made.add_row(*_cells(name, row), style=colours[row["passes"]])

@@ -35,13 +35,16 @@ TimedWord = tuple[str, float, float]
 
 
 class Speech(Protocol):
-    """What a synthesiser returns: int16 [T] at 16 kHz and the time of each word."""
+    """What a synthesiser returns: int16 [T] at 16 kHz and the times of its words and phones."""
 
     @property
     def samples(self) -> np.ndarray: ...
 
     @property
     def words(self) -> list[TimedWord]: ...
+
+    @property
+    def phones(self) -> list[tuple[int, float, float]]: ...
 
 
 Synthesizer = Callable[[str, str], Speech]

@@ -44,7 +44,7 @@ class Call:
     end_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
     """One played item.
 

@@ -21,6 +21,7 @@ from interplay.data.phones import PHONES, SILENCE
 
 PAD_S = 0.25  # of near-silence around what is recognised
 PAUSE_S = 0.6  # utterances further apart are recognised one by one
+INSERTION_PENALTY = 1e-4  # set on flite's own speech: without it short words fill every breath
 _FLOOR = 8  # peak of the noise around it; digital zero confuses recognisers
 _DICTIONARY_NAME = {"AX": "AH", "DX": "T", "OH": "AA"}
 
@@ -42,7 +43,7 @@ class Recognizer:
 
     def __init__(self, words: Sequence[str], synthesize: Synthesizer, voice: str) -> None:
         self._decoder = pocketsphinx.Decoder(
-            lm=None, loglevel="FATAL", samprate=SAMPLE_RATE_HZ, cmn="batch"
+            lm=None, loglevel="FATAL", samprate=SAMPLE_RATE_HZ, cmn="batch", wip=INSERTION_PENALTY
         )
         for word in words:
             if self._decoder.lookup_word(word) is None:
