@@ -20,6 +20,8 @@ def draw_curves(log: Path, picture: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    if not log.exists():
+        return  # stopped before the first line
     lines = [json.loads(text) for text in log.read_text().splitlines()]
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), sharex=True, layout="constrained")
     for axis, (title, names) in zip(axes.flat, PANELS.items(), strict=True):
