@@ -39,7 +39,7 @@ def add_demo_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, "demo-out")
     parser.add_argument("--script", type=Path, help="another script like examples/demo.json")
     parser.add_argument(
-        "--picture", type=Path, metavar="SVG", help="also draw the busiest 24 seconds as SVG"
+        "--picture", type=Path, metavar="SVG", help="also draw its liveliest 24 seconds as SVG"
     )
 
 

@@ -22,9 +22,9 @@ from interplay.talk.conversation import (
     spans_of,
 )
 
-CHAR_PX = 7.2  # width of a letter at 13 px
+CHAR_PX = 8.5  # width of a bold letter at 13 px
 PILL_CHAR_PX = 6.4  # at 11.5 px
-WORD_GAP_PX = 8.0
+WORD_GAP_PX = 6.0
 WORD_LEVELS = 3  # rows over which words are staggered
 WORD_PX = 17
 WAVE_PX = 46
@@ -32,7 +32,8 @@ PILL_PX = 20
 PILL_LEVELS = 2
 COMPUTE_PX = 36
 WAVE_STEP_S = 0.02
-WAVE_FLOOR_DB = -50.0
+WAVE_FLOOR_DB = -50.0  # nothing is drawn below
+WAVE_PEAK_DB = -10.0  # fills the lane
 
 # Tops of the lanes [px].
 AXIS_Y = 14
@@ -206,8 +207,8 @@ def _outline(
     """A closed outline of the loudness, mirrored; nothing is drawn where nobody speaks."""
     level = loudness_db(np.ascontiguousarray(track), step_s)
     first, last = (round(t / step_s) for t in (window.start_s, window.end_s))
-    height = np.clip((level[first:last] - WAVE_FLOOR_DB) / (-8 - WAVE_FLOOR_DB), 0, 1)
-    height = height**1.4 * half_px
+    height = np.clip((level[first:last] - WAVE_FLOOR_DB) / (WAVE_PEAK_DB - WAVE_FLOOR_DB), 0, 1)
+    height = height**1.8 * half_px
     path = []
     for start, stop in _nonzero_runs(height):
         x = [(first + i + 0.5) * step_s for i in range(start, stop)]
@@ -235,6 +236,8 @@ def _words(
         x = window.x(word.time_s)
         level = next((i for i, end in enumerate(ends) if end <= x), int(np.argmin(ends)))
         at = max(x, ends[level])
+        if at + width > window.width:
+            continue  # half a word would be cut off at the edge of the picture
         ends[level] = at + width + WORD_GAP_PX
         row = WORD_LEVELS - 1 - level if up else level
         baseline = top + row * WORD_PX + 13

@@ -14,7 +14,7 @@ from string import Template
 
 import soundfile
 
-from interplay.clock import SAMPLE_RATE_HZ
+from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 from interplay.errors import DeviceError
 from interplay.talk import lanes, picture
 from interplay.talk.conversation import Conversation, utterances
@@ -29,8 +29,9 @@ OVERVIEW = (1000, 56)
 
 def page_html(talk: Conversation, *, subtitle: str, sound_name: str) -> str:
     """The whole page. sound_name: the wav file beside it, for long conversations."""
-    length_s = talk.length_s + 0.2
-    window = Window(start_s=0.0, end_s=length_s, px_per_s=PX_PER_S)
+    length_s = talk.length_s + TURN_S
+    drawn_s = length_s + 1.0  # room for the last word
+    window = Window(start_s=0.0, end_s=drawn_s, px_per_s=PX_PER_S)
     small = Window(start_s=0.0, end_s=length_s, px_per_s=OVERVIEW[0] / length_s)
     light, dark = PAGE_COLOURS
     template = Template((files("interplay.talk") / "page.html").read_text(encoding="utf-8"))
@@ -83,12 +84,13 @@ def _cards(talk: Conversation) -> Iterator[str]:
     num_calls = sum(event.kind not in ("count", "due") for event in talk.act.events)
     late = " late" if talk.num_missed else ""
     yield _card(f"{met} / {talk.num_deadlines}", "deadlines met", late)
-    yield _card(f"{talk.percentile_ms(50):.0f} ms", "median compute per 200 ms")
-    yield _card(f"{talk.percentile_ms(99):.0f} ms", "99th percentile")
+    yield _card(f"{talk.percentile_ms(50):.0f} ms", "median compute")
+    yield _card(f"{talk.percentile_ms(99):.0f} ms", "p99 compute")
     yield _card(str(len(talk.heard.words)), "words heard")
     yield _card(str(len(talk.said.words)), "words said")
     yield _card(f"{overlap_s:.1f} s", "both speaking")
     yield _card(str(num_calls), "calls on act")
+    yield _card(_clock(talk.length_s + TURN_S), "length")
 
 
 def _card(value: str, name: str, kind: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The busiest seconds of a conversation as one SVG file, light and dark by itself.
+"""The liveliest seconds of a conversation as one SVG file, light and dark by itself.
 
 Made for README.md: no script, no link, no font from elsewhere. Knows nothing of how the
 conversation came about.
@@ -14,7 +14,6 @@ from interplay.talk import lanes
 from interplay.talk.conversation import Conversation
 from interplay.talk.lanes import Window
 
-NUM_ROWS = 2
 ROW_S = 12.0
 WIDTH = 1000
 GUTTER = 84
@@ -69,26 +68,31 @@ def lane_labels(x: float) -> str:
     )
 
 
-def busiest_start(talk: Conversation, length_s: float) -> float:
-    """Whole second at which the `length_s` with the most words, calls and overlaps begin."""
-    moments = [word.time_s for word in [*talk.heard.words, *talk.said.words]]
-    moments += [e.time_s for e in [*talk.act.events, *talk.read.events] if e.kind != "count"]
-    moments += [start for start, _ in lanes.overlap_spans(talk)] * 3
-    at = np.array(moments)
-    starts = range(max(1, int(talk.length_s - length_s) + 1))
-    counts = [int(((at >= start) & (at < start + length_s)).sum()) for start in starts]
-    return float(starts[int(np.argmax(counts))])
+def liveliest(talk: Conversation) -> tuple[float, ...]:
+    """Whole seconds at which two excerpts begin: the one with most talk and both speaking, the
+    one with most calls and arrivals. In order of time; they share nothing if there is room."""
+    words = [(word.time_s, 1) for word in [*talk.heard.words, *talk.said.words]]
+    both = [(start_s, 5) for start_s, _ in lanes.overlap_spans(talk)]
+    calls = [(e.time_s, 10) for e in talk.act.events if e.kind != "count"]
+    calls += [(e.time_s, 10) for e in talk.read.events]
+    acting = _best(calls + words, talk.length_s, ())
+    return tuple(sorted((acting, _best(both * 2 + words, talk.length_s, (acting,)))))
 
 
-def session_svg(talk: Conversation, start_s: float | None = None) -> str:
-    """Two rows of 12 s, from `start_s` on; None: where most happens."""
-    if start_s is None:
-        start_s = busiest_start(talk, NUM_ROWS * ROW_S)
+def _best(points: list[tuple[float, int]], length_s: float, taken: tuple[float, ...]) -> float:
+    starts = [float(start) for start in range(max(1, int(length_s - ROW_S) + 1))]
+    free = [s for s in starts if all(abs(s - other) >= ROW_S for other in taken)]
+    worth = [sum(w for t, w in points if s <= t < s + ROW_S - 0.5) for s in free or starts]
+    return (free or starts)[int(np.argmax(worth))]
+
+
+def session_svg(talk: Conversation) -> str:
+    """Two rows of 12 s each: where most happens."""
     px_per_s = (WIDTH - GUTTER - 12) / ROW_S
-    height = HEAD + NUM_ROWS * (lanes.HEIGHT + ROW_GAP)
+    starts = liveliest(talk)
+    height = HEAD + len(starts) * (lanes.HEIGHT + ROW_GAP)
     rows = []
-    for row in range(NUM_ROWS):
-        begin = start_s + row * ROW_S
+    for row, begin in enumerate(starts):
         window = Window(start_s=begin, end_s=begin + ROW_S, px_per_s=px_per_s)
         y = HEAD + row * (lanes.HEIGHT + ROW_GAP)
         rows.append(
@@ -112,9 +116,8 @@ def session_svg(talk: Conversation, start_s: float | None = None) -> str:
 
 def _caption(talk: Conversation) -> str:
     return (
-        f"a session with {talk.title}, as it happened · {talk.deadlines()} · "
-        f"compute per 200 ms: median {talk.percentile_ms(50):.0f} ms, "
-        f"p99 {talk.percentile_ms(99):.0f} ms"
+        f"Two excerpts of {talk.length_s:.0f} s with {talk.title} · {talk.deadlines()} · compute "
+        f"per 200 ms: median {talk.percentile_ms(50):.0f} ms, p99 {talk.percentile_ms(99):.0f} ms"
     )
 
 
