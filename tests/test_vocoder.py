@@ -33,8 +33,8 @@ def tone(pitch_hz: float, seconds: float = 1.0) -> np.ndarray:
     """A buzz with falling harmonics, RMS about 0.1."""
     t = np.arange(int(seconds * 16000)) / 16000
     harmonics = range(1, int(4000 / pitch_hz))
-    sound = sum(np.cos(2 * np.pi * h * pitch_hz * t + h * h) / h for h in harmonics)
-    return (0.1 * sound).astype(np.float32)
+    waves = [np.cos(2 * np.pi * h * pitch_hz * t + h * h) / h for h in harmonics]
+    return (0.1 * np.sum(waves, axis=0)).astype(np.float32)
 
 
 def mel_of(sound: np.ndarray) -> torch.Tensor:

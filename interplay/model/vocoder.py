@@ -149,6 +149,13 @@ class Vocoder(nn.Module):
     Two frames (25 ms) late, because a causal window says little about its newest samples.
     """
 
+    pitch_bins: Tensor
+    mel_to_freqs: Tensor
+    minimum_phase: Tensor
+    dft: Tensor
+    inverse_dft: Tensor
+    noise: Tensor
+
     def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
         self.config = config
