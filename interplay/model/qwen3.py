@@ -47,14 +47,15 @@ def config_from_qwen3(values: Mapping[str, Any], *, window: int = 1024) -> Backb
     }
     if family == "qwen3":
         return BackboneConfig(**shape, ff_dim=values["intermediate_size"])
-    if not values["norm_topk_prob"] or values.get("mlp_only_layers"):
+    all_sparse = values.get("decoder_sparse_step", 1) == 1 and not values.get("mlp_only_layers")
+    if not (values["norm_topk_prob"] and all_sparse):
         raise CheckpointError(
             "the router's weights are not renormalised or some layers are dense; only mixtures "
             "with norm_topk_prob and experts in every layer can be used"
         )
     return BackboneConfig(
         **shape,
-        num_experts=values["num_experts"],
+        num_experts=values["num_experts" if "num_experts" in values else "num_local_experts"],
         num_experts_per_token=values["num_experts_per_tok"],
         expert_ff_dim=values["moe_intermediate_size"],
     )
