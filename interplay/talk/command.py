@@ -6,11 +6,12 @@ nothing of how a conversation runs.
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from interplay.clock import Clock, RealClock
 from interplay.engine.engine import Engine
-from interplay.errors import ConfigError
+from interplay.errors import ConfigError, DeviceError
 from interplay.media.audio import read_audio
 from interplay.model.checkpoint import Loaded, load_checkpoint
 from interplay.talk.conversation import Conversation, utterances
@@ -21,12 +22,12 @@ from interplay.talk.live import (
     SkippingClock,
     Talk,
     User,
-    prepare_folder,
+    results_folder,
     warm_up,
     write_results,
 )
 from interplay.talk.microphone import Microphone
-from interplay.talk.picture import write_picture
+from interplay.talk.picture import session_svg
 from interplay.talk.script import RecordedUser, ScriptedUser, example_script, load_script
 from interplay.talk.terminal import view_for
 from interplay.turns.tokens import END, TEXT
@@ -60,6 +61,8 @@ def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def run_demo(args: argparse.Namespace) -> int:
+    if args.picture and not args.picture.absolute().parent.is_dir():
+        raise DeviceError(f"{args.picture.parent} is no folder; name a picture in one that exists")
     script = load_script(args.script or example_script())
     loaded = load_checkpoint(args.model)
 
@@ -69,7 +72,7 @@ def run_demo(args: argparse.Namespace) -> int:
     user = ScriptedUser(script, encode)
     talk = _converse(args, loaded, user, _clock(args), "a scripted user, played in real time")
     if args.picture:
-        write_picture(args.picture, talk)
+        _write_picture(args.picture, talk)
         print(f"picture    {args.picture}")
     return _exit_code(talk)
 
@@ -108,17 +111,23 @@ def _converse(
     warm_up(engine)
     print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()), flush=True)
     talk = Talk(engine.open(seed=SEED), user, view_for(sys.stdout))
-    draft = prepare_folder(args.out)
-    if isinstance(user, Microphone):
-        with user:
-            report = talk.run(clock, draft)
-    else:
-        report = talk.run(clock, draft)
-    write_results(args.out, draft, talk.conversation, subtitle)
+    with results_folder(args.out) as draft:
+        with user if isinstance(user, Microphone) else nullcontext():
+            report = talk.run(clock, draft / RECORD)
+        if not report.num_turns:
+            raise KeyboardInterrupt  # before anything was heard
+        write_results(draft, talk.conversation, subtitle)
     _print_summary(talk.conversation, args.out)
     if report.stopped and not isinstance(user, Microphone):
         raise KeyboardInterrupt
     return talk.conversation
+
+
+def _write_picture(path: Path, talk: Conversation) -> None:
+    try:
+        path.write_text(session_svg(talk), encoding="utf-8")
+    except OSError as error:
+        raise DeviceError(f"cannot write {path}: {error.strerror}; choose another place") from None
 
 
 def _print_summary(talk: Conversation, out: Path) -> None:

@@ -6,6 +6,8 @@ keeps the pace. Knows nothing of command lines.
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,12 +23,12 @@ from interplay.engine.session import Session
 from interplay.errors import DeviceError
 from interplay.media.audio import write_wav
 from interplay.talk.conversation import Conversation
-from interplay.talk.page import write_page
+from interplay.talk.page import page_html
 from interplay.talk.terminal import View
 from interplay.turns.types import InputHalf, OutputHalf
 
 WAV, PAGE, RECORD = "conversation.wav", "timeline.html", "record"
-RECORD_FILES = ("record.json", "record.part", "audio.wav", "turns.jsonl", "streams-*")
+FILES = (WAV, PAGE, "record.json", "record.part", "audio.wav", "turns.jsonl", "streams-*")
 
 
 class User(Protocol):
@@ -86,19 +88,15 @@ class Talk:
 
     def run(self, clock: Clock, record_folder: Path) -> LiveReport:
         """Talk until the user is done or Ctrl-C. Raises DeviceError when the record cannot be
-        written; nothing of it is left then."""
+        written."""
         counting = CountingClock(clock)
-        try:
-            with Recorder(record_folder, self._session) as recorder, self._view:
+        with Recorder(record_folder, self._session) as recorder, self._view:
 
-                def keep(half: InputHalf, out: OutputHalf, compute_ms: float) -> None:
-                    recorder.add(half, out, compute_ms)
-                    self._watch(half, out, compute_ms, counting.num_late)
+            def keep(half: InputHalf, out: OutputHalf, compute_ms: float) -> None:
+                recorder.add(half, out, compute_ms)
+                self._watch(half, out, compute_ms, counting.num_late)
 
-                report = run_live(self._session, self._input, keep, counting)
-        except BaseException:
-            remove_record(record_folder)
-            raise
+            report = run_live(self._session, self._input, keep, counting)
         self.conversation.num_missed = report.num_misses
         return report
 
@@ -122,44 +120,56 @@ class Talk:
         self._view.show(talk)
 
 
-def prepare_folder(out: Path) -> Path:
-    """Make the output folder; returns where the record is written until it is whole.
+@contextmanager
+def results_folder(out: Path) -> Iterator[Path]:
+    """A draft folder for the results; they take the place of an earlier talk's when all is well,
+    and when not, nothing of them is left.
 
-    Raises DeviceError, one line, when it cannot be made.
+    Raises DeviceError, one line, when `out` cannot be written.
     """
-    draft = out / f".{RECORD}.part"
+    is_new, draft = not out.exists(), out / ".part"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        remove_record(draft)
+        _remove(draft)
         draft.mkdir()
     except OSError as error:
-        raise DeviceError(
-            f"cannot write to {out}: {error.strerror}; choose another folder with --out"
-        ) from None
-    return draft
-
-
-def write_results(out: Path, draft: Path, talk: Conversation, subtitle: str) -> None:
-    """conversation.wav, timeline.html and record/ in place of those of an earlier talk.
-
-    Raises DeviceError when the disk refuses.
-    """
-    write_wav(out / WAV, talk.tracks(), SAMPLE_RATE_HZ)
-    write_page(out / PAGE, talk, subtitle=subtitle, sound_name=WAV)
+        raise _device_error(out, error) from None
     try:
-        remove_record(out / RECORD)
-        draft.rename(out / RECORD)
-    except OSError as error:
-        raise DeviceError(
-            f"cannot write {out / RECORD}: {error.strerror}; the record is in {draft}"
-        ) from None
+        yield draft
+        _publish(draft, out)
+    except BaseException as error:
+        _remove(draft)
+        if is_new and not any(out.iterdir()):
+            out.rmdir()
+        if isinstance(error, OSError):
+            raise _device_error(out, error) from None
+        raise
 
 
-def remove_record(folder: Path) -> None:
-    """Delete a record's own files and its folder if nothing else is in it."""
+def write_results(draft: Path, talk: Conversation, subtitle: str) -> None:
+    """conversation.wav and timeline.html, beside the record. Raises DeviceError or OSError."""
+    write_wav(draft / WAV, talk.tracks(), SAMPLE_RATE_HZ)
+    page = page_html(talk, subtitle=subtitle, sound_name=WAV)
+    (draft / PAGE).write_text(page, encoding="utf-8")
+
+
+def _publish(draft: Path, out: Path) -> None:
+    _remove(out / RECORD)
+    for path in list(draft.iterdir()):
+        path.replace(out / path.name)
+    draft.rmdir()
+
+
+def _remove(folder: Path) -> None:
+    """Delete what a talk writes, and the folder if nothing else is in it."""
     if folder.is_dir():
-        for pattern in RECORD_FILES:
+        _remove(folder / RECORD)
+        for pattern in FILES:
             for path in folder.glob(pattern):
                 path.unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _device_error(out: Path, error: OSError) -> DeviceError:
+    return DeviceError(f"cannot write to {out}: {error.strerror}; choose another folder with --out")

@@ -9,13 +9,11 @@ import io
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
 import soundfile
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
-from interplay.errors import DeviceError
 from interplay.talk import lanes, picture
 from interplay.talk.conversation import Conversation, utterances
 from interplay.talk.lanes import Window
@@ -56,16 +54,6 @@ def page_html(talk: Conversation, *, subtitle: str, sound_name: str) -> str:
         audio=sound_source(talk, sound_name),
         footer=_footer(),
     )
-
-
-def write_page(path: Path, talk: Conversation, *, subtitle: str, sound_name: str) -> None:
-    """Write `page_html`. Raises DeviceError when the place cannot be written."""
-    try:
-        path.write_text(page_html(talk, subtitle=subtitle, sound_name=sound_name), encoding="utf-8")
-    except OSError as error:
-        raise DeviceError(
-            f"cannot write {path}: {error.strerror}; choose a folder that you may write to"
-        ) from None
 
 
 def sound_source(talk: Conversation, sound_name: str) -> str:

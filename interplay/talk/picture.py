@@ -5,11 +5,9 @@ conversation came about.
 """
 
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
-from interplay.errors import DeviceError
 from interplay.talk import lanes
 from interplay.talk.conversation import Conversation
 from interplay.talk.lanes import Window
@@ -119,13 +117,3 @@ def _caption(talk: Conversation) -> str:
         f"Two excerpts of {talk.length_s:.0f} s with {talk.title} · {talk.deadlines()} · compute "
         f"per 200 ms: median {talk.percentile_ms(50):.0f} ms, p99 {talk.percentile_ms(99):.0f} ms"
     )
-
-
-def write_picture(path: Path, talk: Conversation) -> None:
-    """Write `session_svg`. Raises DeviceError when the place cannot be written."""
-    try:
-        path.write_text(session_svg(talk), encoding="utf-8")
-    except OSError as error:
-        raise DeviceError(
-            f"cannot write {path}: {error.strerror}; choose a folder that you may write to"
-        ) from None
