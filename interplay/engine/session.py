@@ -3,17 +3,35 @@
 Sessions are made by `Engine.open` and `Engine.restore`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 
-from interplay.engine.emit import Numbers
+from interplay.engine.emit import Numbers, SamplingConfig
 from interplay.engine.past import Past, Said, SessionState
+from interplay.model.checkpoint import Loaded
 from interplay.turns.types import InputHalf, OutputHalf
 
-if TYPE_CHECKING:
-    from interplay.engine.engine import Engine
+
+@runtime_checkable
+class Host(Protocol):
+    """What a session, and whoever records it, needs of `engine.Engine`."""
+
+    loaded: Loaded
+    dtype: torch.dtype
+    sampling: SamplingConfig
+    facts: dict[str, str]
+
+    def tick(self, halves: "Mapping[Session, InputHalf]") -> "dict[Session, OutputHalf]": ...
+
+    def state(self, session: "Session") -> SessionState: ...
+
+    def restore(self, state: SessionState) -> "Session": ...
+
+    def close(self, session: "Session") -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +61,7 @@ class Trace:
 class Session:
     """A live conversation. `turn` is the index of its next micro-turn on the phase clock."""
 
-    def __init__(self, engine: "Engine", slot: int, past: Past) -> None:
+    def __init__(self, engine: Host, slot: int, past: Past) -> None:
         self.engine = engine
         self.slot: int | None = slot
         self.past = past

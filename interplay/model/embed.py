@@ -59,7 +59,9 @@ class Embed(nn.Module):
         )
         self.see = see
 
-    def sound(self, bins: UInt8[Tensor, "rows S 80"], dtype: torch.dtype) -> Float[Tensor, "rows d"]:
+    def sound(
+        self, bins: UInt8[Tensor, "rows S 80"], dtype: torch.dtype
+    ) -> Float[Tensor, "rows d"]:
         """dMel bins -> RMS-normalised sum of the bands' vectors."""
         flat = bins.flatten(1)
         hot = torch.zeros(*flat.shape, NUM_BINS, dtype=dtype, device=flat.device)

@@ -19,13 +19,7 @@ from interplay.model.see import See, SeeConfig
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig, VoiceHead
 from interplay.ops.linear import linear
-from interplay.turns.layout import (
-    TEXT_OUT,
-    hear_positions,
-    interleave,
-    out_positions,
-    positions_per_turn,
-)
+from interplay.turns.layout import TEXT_OUT, hear_positions, interleave, out_positions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +124,6 @@ class InteractionModel(nn.Module):
         """Above zero: the voice is on for these 50 ms."""
         return (hidden.float() * self.gate.float()).sum(-1) + self.gate_bias.float()
 
-    def say_vectors(self, say: Int[Tensor, "rows"], dtype: torch.dtype) -> Tensor:
+    def say_vectors(self, say: Int[Tensor, " rows"], dtype: torch.dtype) -> Tensor:
         """Embedding of the word token just emitted, the voice heads' second input."""
         return self.embed.text(say, "say").to(dtype)
-
-    def positions_per_turn(self, *, camera: bool) -> int:
-        return positions_per_turn(camera=camera)

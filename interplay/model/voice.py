@@ -83,7 +83,8 @@ class VoiceHead(nn.Module):
         self, hidden: Float[Tensor, "rows d"], say: Float[Tensor, "rows d"]
     ) -> Float[Tensor, "rows SM"]:
         """Normalised mel of the slot, S * 80 values, fp32."""
-        return linear(silu(linear(torch.cat([hidden, say], -1), self.mean_in)), self.mean_out).float()
+        inner = silu(linear(torch.cat([hidden, say], -1), self.mean_in))
+        return linear(inner, self.mean_out).float()
 
     def velocity(
         self,
