@@ -3,7 +3,8 @@
 Knows nothing of losses or batches.
 """
 
-# pyright: reportPrivateImportUsage=false (torch's list operations have no public names)
+# pyright: reportPrivateImportUsage=false
+# (torch has no public names for its list operations)
 
 import math
 from collections.abc import Iterable
@@ -35,7 +36,7 @@ class OptimConfig:
     decay_share: float = 0.5
     final: float = 0.02
     clip_norm: float = 1.0
-    average: float = 0.999
+    average: float = 0.99
 
 
 def rate(step: int, progress: float, config: OptimConfig) -> float:
