@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interplay.clock import NUM_SLOTS
 from interplay.data import augment, episodes
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
 from interplay.data.episodes import Talk
 from interplay.data.example import Example
 from interplay.data.timeline import Timeline
-from interplay.media.dmel import DmelConfig, filterbank, log_mel, quantize
+from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
 LISTENING = {"listen": 0.5, "people": 0.14, "say_after_me": 0.24, "question": 0.12}
 BEHAVIOURS = {
@@ -70,13 +71,13 @@ class Composer:
         """One session; `late` ones may begin in the middle, right at a note."""
         middle = late and rng.random() < 0.3
         extra = num_turns // 2 if middle else 0
-        timeline = self._fill(rng, num_turns + extra, mix)
-        timeline.write_notes()
-        bins = self._hear(timeline, rng)
+        timeline = self.timeline(rng, num_turns + extra, mix)
+        bins = self._hear(self.microphone(timeline, rng), rng)
         start = _note_turn(timeline, extra) if middle else 0
         return timeline.example(bins, start=start, stop=start + num_turns)
 
-    def _fill(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
+    def timeline(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
+        """One session as it is written: everything but what the microphone makes of it."""
         first_turn = int(rng.integers(300))
         timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
         loudness = rng.uniform(-4, 4)
@@ -92,17 +93,21 @@ class Composer:
             name = str(rng.choice(names, p=shares / shares.sum()))
             misses = 0 if getattr(episodes, name)(talk) else misses + 1
             talk.rest(0.4, 2.5 if name == "listen" else 1.8)
+        timeline.write_notes()
         return timeline
 
-    def _hear(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
-        """uint8 [N, 4, S, 80]: the microphone's signal with echo and noise, as dMel bins."""
+    def microphone(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
+        """float32 [T]: the user's track with room, line, noise and echo of the own voice."""
         strength = rng.uniform(0.1, 0.9)
-        track = augment.augment_track(timeline.user, timeline.own, rng, strength)
+        return augment.augment_track(timeline.user, timeline.own, rng, strength)
+
+    def _hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """uint8 [N, 4, S, 80]: the microphone's track as dMel bins."""
         filters = self._plain
         if rng.random() < 0.6:
             filters = self._filters[rng.integers(NUM_WARPS)]
         mel = log_mel(track, self.mel, filters=filters)
-        return quantize(mel).reshape(timeline.num_turns, 4, 4, -1)
+        return quantize(mel).reshape(-1, NUM_SLOTS, self.mel.subframes, NUM_MELS)
 
 
 def _note_turn(timeline: Timeline, extra: int) -> int:

@@ -15,6 +15,7 @@ from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
 from interplay.data.questions import Question
+from interplay.data.speech import ENGINES
 from interplay.data.voices import OWN_VOICE, random_voice
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
@@ -29,11 +30,15 @@ EVERY_SECONDS = range(2, 10)
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusPlan:
-    """How many user utterances of each kind; `scale` multiplies them all."""
+    """How many user utterances of each kind; `scale` multiplies them all.
+
+    user_engines: users speak with voices of these engines only.
+    """
 
     seed: int = 0
     scale: float = 1.0
     own_voice: str = OWN_VOICE
+    user_engines: tuple[str, ...] = tuple(ENGINES)
     vocab_size: int = 1536
     num_phrases: int = 2400
     num_short_phrases: int = 300
@@ -87,10 +92,17 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
     requests = [Request(text=t, voice=plan.own_voice, role="own") for t in dict.fromkeys(own)]
     for tag, draw in _speakers(pools, rng).items():
         for _ in range(plan.count(tag)):
-            voice = random_voice(rng, "train")
+            voice = _user_voice(rng, plan.user_engines)
             requests.append(Request(text=draw(), voice=voice, tag=tag))
     order = rng.permutation(len(requests))
     return [requests[i] for i in order]
+
+
+def _user_voice(rng: np.random.Generator, engines: tuple[str, ...]) -> str:
+    """A training voice of one of the engines."""
+    while not (voice := random_voice(rng, "train")).startswith(engines):
+        pass
+    return voice
 
 
 def _answers() -> list[str]:
