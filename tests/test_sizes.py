@@ -8,12 +8,17 @@ from interplay.model.backbone import Backbone
 from interplay.model.sizes import BACKBONES, backbone_config, count_params
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-def test_the_count_is_that_of_the_module(name):
-    config = backbone_config(name)
+@pytest.fixture(scope="module")
+def num_params():
+    """Parameters of every size, built without memory; before any test replaces torch.empty."""
     with torch.device("meta"):
-        model = Backbone(config)
-    assert count_params(config)[0] == sum(p.numel() for p in model.parameters())
+        models = {name: Backbone(config) for name, config in BACKBONES.items()}
+    assert all(p.is_meta for model in models.values() for p in model.parameters())
+    return {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
+
+
+def test_the_counts_are_those_of_the_modules(num_params):
+    assert {name: count_params(config)[0] for name, config in BACKBONES.items()} == num_params
 
 
 def test_xl_has_the_size_of_the_source():
