@@ -155,7 +155,8 @@ def test_a_correction_gives_the_bits_of_a_session_with_that_history():
     speaking = untrained("tiny", seed=2, speaks="always")
     shared = engine(2, loaded=speaking)
     told, other = shared.open(), shared.open()
-    run(told, range(5)), run(other, range(5))
+    run(told, range(5))
+    run(other, range(5))
     # The other one is told by hand: same past, the half written over, then re-read slot by slot.
     said = other.past.said.played(1700)
     reads = said.read_after(other.past.before)
@@ -187,9 +188,10 @@ def test_played_in_full_changes_nothing():
 
 def test_an_aborted_tick_leaves_no_trace(monkeypatch):
     session, twin = engine().open(), engine().open()
-    run(session, range(4)), run(twin, range(4))
+    run(session, range(4))
+    run(twin, range(4))
     with monkeypatch.context() as patch:
-        patch.setattr("interplay.engine.engine.speak", functools.partial(_interrupt))
+        patch.setattr("interplay.engine.engine.speak", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             session.push(half(99))
     assert session.num_turns == 4

@@ -14,7 +14,7 @@ from interplay.engine.emit import SamplingConfig
 from interplay.engine.engine import Engine
 from interplay.engine.precision import cast_weights, choose_dtype
 from interplay.engine.record import Recorder, read_record
-from interplay.engine.replay import replay
+from interplay.engine.replay import _forward, replay
 from interplay.errors import RecordError
 from interplay.model.checkpoint import Loaded, save_checkpoint
 from interplay.model.untrained import untrained
@@ -110,6 +110,15 @@ def test_another_model_gives_other_bits_or_does_not_fit(tmp_path):
     seen = make(tmp_path / "s", SEEING, 3, camera=lambda turn: True)
     with pytest.raises(RecordError, match="another model"):
         replay(seen, TINY)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keeping_gradients_changes_no_bit(tmp_path, dtype):
+    streams = make(tmp_path / "r", TINY, 5).parts[0].streams
+    with_gradients = _forward(TINY, streams, dtype)
+    assert with_gradients.requires_grad
+    with torch.inference_mode():
+        assert torch.equal(with_gradients.detach(), _forward(TINY, streams, dtype))
 
 
 def test_cast_weights_give_the_bits_of_the_master_weights():

@@ -117,9 +117,8 @@ class Engine:
 
     def restore(self, state: SessionState) -> Session:
         """A session that goes on from `state`. Raises SessionError if it does not fit."""
-        for name, ours in (("k", self.cache.k), ("v", self.cache.v)):
-            theirs = state.cache[name]
-            assert isinstance(theirs, Tensor)
+        saved = state.cache
+        for theirs, ours in ((saved["k"], self.cache.k), (saved["v"], self.cache.v)):
             fits = theirs.dtype == ours.dtype and theirs.ndim == 4
             if not fits or theirs[:, :, 0].shape != ours[:, 0, :, 0].shape:
                 raise SessionError(

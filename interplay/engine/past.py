@@ -80,10 +80,10 @@ class Past:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionState:
-    """A session that can be copied, kept and taken up again. cache: k, v, length, base."""
+    """A session that can be copied, kept and taken up again."""
 
     past: Past
-    cache: dict[str, Tensor | int]
+    cache: SlotValue
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file."""
@@ -139,4 +139,10 @@ def _state(tensors: dict[str, Tensor], numbers: dict[str, int]) -> SessionState:
         said=Said(**_part(tensors, "said.")),
         speaking=speaking,
     )
-    return SessionState(past=past, cache=_part(tensors, "cache.") | _part(numbers, "cache."))
+    cache = SlotValue(
+        k=tensors["cache.k"],
+        v=tensors["cache.v"],
+        length=numbers["cache.length"],
+        base=numbers["cache.base"],
+    )
+    return SessionState(past=past, cache=cache)

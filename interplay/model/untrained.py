@@ -41,6 +41,7 @@ def untrained(
             model.gate.normal_()
             model.gate_bias.fill_(VOICES[speaks])
             for layer in model.voice.flow_layers:
+                assert isinstance(layer, FlowLayer)
                 for weight in (layer.modulate, layer.down):
                     weight.normal_(std=weight.shape[-1] ** -0.5)
             model.voice.flow_out.normal_(std=0.02)
