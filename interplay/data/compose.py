@@ -14,7 +14,7 @@ from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
 from interplay.data.episodes import Talk
 from interplay.data.example import Example
-from interplay.data.timeline import Timeline
+from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
 LISTENING = {"listen": 0.5, "people": 0.14, "say_after_me": 0.24, "question": 0.12}
@@ -48,7 +48,7 @@ class Composer:
         self.corpus = corpus
         self.config = config
         self.mel = DmelConfig(subframes=4)
-        warps = np.linspace(0.84, 1.2, NUM_WARPS)
+        warps = np.linspace(0.88, 1.15, NUM_WARPS)
         self._filters = [filterbank(self.mel, warp=float(w)) for w in warps]
         self._plain = filterbank(self.mel)
 
@@ -86,25 +86,28 @@ class Composer:
             return _arrive(clip, rng, loudness)
 
         talk = Talk(timeline, self.corpus, rng, arrive)
-        talk.rest(0.1, 1.5)
+        talk.rest(0.1, 0.9)
         names, shares = list(mix), np.array(list(mix.values()))
         misses = 0
         while misses < 4 and talk.fits(1.0):
             name = str(rng.choice(names, p=shares / shares.sum()))
             misses = 0 if getattr(episodes, name)(talk) else misses + 1
-            talk.rest(0.4, 2.5 if name == "listen" else 1.8)
+            if rng.random() < 0.75:
+                talk.rest(0.35, 0.9)
+            else:
+                talk.rest(0.9, 3.0)
         timeline.write_notes()
         return timeline
 
     def microphone(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
         """float32 [T]: the user's track with room, line, noise and echo of the own voice."""
-        strength = rng.uniform(0.1, 0.9)
+        strength = rng.uniform(0.0, 0.7)
         return augment.augment_track(timeline.user, timeline.own, rng, strength)
 
     def _hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """uint8 [N, 4, S, 80]: the microphone's track as dMel bins."""
         filters = self._plain
-        if rng.random() < 0.6:
+        if rng.random() < 0.5:
             filters = self._filters[rng.integers(NUM_WARPS)]
         mel = log_mel(track, self.mel, filters=filters)
         return quantize(mel).reshape(-1, NUM_SLOTS, self.mel.subframes, NUM_MELS)
@@ -125,6 +128,9 @@ def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndar
 
 def own_voice_statistics(corpus: Corpus, num_clips: int = 300) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the own voice's log10 mel, per band, float32 [80]."""
-    mels = [np.asarray(clip.mel, np.float32) for clip in corpus.own_clips()[:num_clips]]
+    mels = [
+        np.maximum(clip.mel, MEL_FLOOR).astype(np.float32)
+        for clip in corpus.own_clips()[:num_clips]
+    ]
     frames = np.concatenate(mels)
     return frames.mean(0), frames.std(0) + 0.1

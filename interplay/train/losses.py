@@ -26,12 +26,14 @@ ROWS_PER_CHUNK = 2048
 class LossConfig:
     """Weights of the terms, and how the flow head is trained.
 
-    pad_weight: of the empty token, against 1 for any other. num_flow_draws: (time, noise) pairs
+    pad_weight: of the empty token, against 1 for any other. pad_share: of the empty tokens that
+    are looked at in one step. num_flow_draws: (time, noise) pairs
     per slot of voice. recent_dropout: share of slots whose condition lacks the slot before.
     phone_delay: hear slots between the end of a phone and its target.
     """
 
     pad_weight: float = 0.2
+    pad_share: float = 0.3
     text: float = 1.0
     gate: float = 1.0
     mean: float = 1.0
@@ -115,21 +117,30 @@ def word_loss(
 
 
 def text_losses(
-    model: InteractionModel, hidden: Float[Tensor, "rows d"], batch: Batch, config: LossConfig
+    model: InteractionModel,
+    hidden: Float[Tensor, "rows d"],
+    batch: Batch,
+    config: LossConfig,
+    generator: torch.Generator,
 ) -> Losses:
     """Cross entropy of heard, say and act, each divided by the sum of its own weights.
 
     That divisor, and not one number for all, is what keeps `say` alive: the fewer words a stream
-    has, the more each of them counts, up to 1 / pad_weight times.
+    has, the more each of them counts, up to 1 / pad_weight times. Of the empty tokens a random
+    `pad_share` is looked at, with the weight of all: the expectation is the same.
     """
     targets = batch.tokens[batch.scored].flatten(0, 1)
     weights = token_weights(targets, pad_weight=config.pad_weight)
     weights = weights / weights.sum(0).clamp(min=1e-6)
     out = Losses(total=hidden.new_zeros((), dtype=torch.float32))
     for index, stream in enumerate(TEXT_OUT):
-        x = hidden * model.word_streams[index].to(hidden.dtype)
-        target = targets[:, index].contiguous()
-        loss, best = word_loss(x, model.words, target, weights[:, index].contiguous())
+        is_pad = targets[:, index] == PAD
+        drawn = torch.rand(len(targets), generator=generator) < config.pad_share
+        rows = (~is_pad | drawn).nonzero().squeeze(1)
+        target = targets[rows, index]
+        weight = weights[rows, index] / torch.where(target == PAD, config.pad_share, 1.0)
+        x = hidden.index_select(0, rows) * model.word_streams[index].to(hidden.dtype)
+        loss, best = word_loss(x, model.words, target, weight)
         out.total = out.total + config.text * loss
         out.parts[stream] = loss.detach()
         out.metrics |= _text_metrics(stream, target, best)
@@ -219,7 +230,7 @@ def compute_losses(
     """All terms of one batch. generator: the source of every random number drawn here."""
     out_hidden, hear_hidden = model(batch.inputs, dtype)
     scored_hidden = out_hidden[batch.scored].flatten(0, 1)
-    losses = text_losses(model, scored_hidden, batch, config)
+    losses = text_losses(model, scored_hidden, batch, config, generator)
     gate, metrics = gate_loss(
         model.gate_logit(scored_hidden), batch.voice_on[batch.scored].flatten()
     )
