@@ -19,7 +19,8 @@ SPARE_WORDS = 8  # a reply may hold this many words besides the wanted ones
 class Reply:
     """latency_s: from the end of the cue to the first sound; None without any.
 
-    premature: the voice was on before the cue ended (and had not been when it began).
+    premature: the voice came on while the cue was still going on and went on past its end, or
+        did not come again.
     """
 
     words: list[Word]
@@ -36,7 +37,8 @@ def reply_to(trace: Trace, cue: int) -> Reply | None:
     end_s = _end_of_reply(trace, cue, begin_s)
     words = [word for word in trace.spoken() if begin_s - LEAD_S <= word.start_s < end_s]
     onsets = [start for start, _ in trace.voice if begin_s <= start < end_s]
-    premature = any(span[0] <= start < begin_s < end for start, end in trace.voice)
+    early = [end for start, end in trace.voice if span[0] <= start < begin_s]
+    premature = any(end > begin_s for end in early) or bool(early and not onsets)
     latency_s = onsets[0] - span[1] if onsets else None
     return Reply(words=words, latency_s=latency_s, premature=premature)
 

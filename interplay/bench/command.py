@@ -66,8 +66,8 @@ def _report(args: argparse.Namespace) -> int:
     if args.json is None:
         raise ConfigError("`interplay bench report` needs --json FILE, results to render")
     report = read_json(args.json)
-    command = f"interplay bench {report['suite']} --model {report['model']} --json {args.json.name}"
-    print(markdown(report, command))
+    options = f"--model {report['model']} --seed {report['seed']} --n {report['num_items']}"
+    print(markdown(report, f"interplay bench {report['suite']} {options} --json {args.json.name}"))
     return 0
 
 

@@ -31,10 +31,10 @@ def heard_wer(trace: Trace) -> list[Outcome]:
 
 
 def heard_acc(trace: Trace) -> list[Outcome]:
-    """Word accuracy (hits - insertions) / words, so that writing more words gains nothing."""
+    """Word accuracy (hits - insertions) / words, at least 0: writing more words gains nothing."""
     said, heard = reference(trace), [word.text for word in trace.heard]
     if not heard:
         return [Outcome(value=0, of=len(said), notes=("nothing_heard",))]
     out = jiwer.process_words(" ".join(said), " ".join(heard))
     notes = ("insertions",) if out.insertions else ()
-    return [Outcome(value=out.hits - out.insertions, of=len(said), notes=notes)]
+    return [Outcome(value=max(0, out.hits - out.insertions), of=len(said), notes=notes)]

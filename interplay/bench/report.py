@@ -18,7 +18,7 @@ from interplay.bench.rows import BASELINES, ROWS, Row
 from interplay.bench.score import Score
 from interplay.errors import DeviceError, RecordError
 
-KEYS = ("suite", "model", "seed", "commit", "rows")
+KEYS = ("suite", "model", "seed", "num_items", "commit", "rows")
 MARKS = {True: "pass", False: "fail", None: "–"}
 
 

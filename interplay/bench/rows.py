@@ -10,7 +10,6 @@ from typing import Literal
 from interplay.bench.score import Statistic
 from interplay.errors import ConfigError
 
-SUITES = ("core",)
 BASELINES = ("silent", "always", "half_duplex", "perfect")
 Unit = Literal["fraction", "s", "ms", "count"]
 

@@ -5,13 +5,14 @@ micro-turn i sounds in micro-turn i + 1; computing costs no time. Knows nothing 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from interplay.bench.stage import Emission, Stage, Synthesizer, num_turns
 from interplay.bench.trace import Trace
 from interplay.data.item import Item
 
 
+@runtime_checkable  # the tests check signatures while they run
 class System(Protocol):
     """What can be measured. A stage is one item being played; it is also the session's key.
 

@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -34,6 +34,7 @@ EMPTY = ("",) * NUM_SLOTS
 TimedWord = tuple[str, float, float]
 
 
+@runtime_checkable  # the tests check signatures while they run
 class Speech(Protocol):
     """What a synthesiser returns: int16 [T] at 16 kHz and the times of its words and phones."""
 
