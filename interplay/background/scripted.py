@@ -7,7 +7,7 @@ time is an argument, in seconds.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from interplay.turns.tokens import DELEGATE, END, PAD_ID, RESULT, SPECIALS, Tokenizer
 
@@ -34,6 +34,7 @@ class Result:
     status: str = "done"
 
 
+@runtime_checkable
 class Backend(Protocol):
     """A background model: work goes in once, its result comes out once."""
 

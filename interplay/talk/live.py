@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,7 @@ WAV, PAGE, RECORD = "conversation.wav", "timeline.html", "record"
 FILES = (WAV, PAGE, "record.json", "record.part", "audio.wav", "turns.jsonl", "streams-*")
 
 
+@runtime_checkable
 class User(Protocol):
     """Who talks to the model."""
 

@@ -80,8 +80,15 @@ def liveliest(talk: Conversation) -> tuple[float, ...]:
 def _best(points: list[tuple[float, int]], length_s: float, taken: tuple[float, ...]) -> float:
     starts = [float(start) for start in range(max(1, int(length_s - ROW_S) + 1))]
     free = [s for s in starts if all(abs(s - other) >= ROW_S for other in taken)]
-    worth = [sum(w for t, w in points if s <= t < s + ROW_S - 0.5) for s in free or starts]
+    worth = [_worth(points, start) for start in free or starts]
     return (free or starts)[int(np.argmax(worth))]
+
+
+def _worth(points: list[tuple[float, int]], start_s: float) -> int:
+    """What happens in a row; it is worth less where something is cut off at an edge."""
+    end_s = start_s + ROW_S
+    cut = [t for t, _ in points for edge_s in (start_s, end_s) if abs(t - edge_s) < 0.9]
+    return sum(w for t, w in points if start_s <= t < end_s) - 4 * len(cut)
 
 
 def session_svg(talk: Conversation) -> str:

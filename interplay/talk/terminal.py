@@ -3,7 +3,7 @@
 Knows nothing of models or engines; draws what a `Conversation` holds.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from rich.console import Console, Group
@@ -22,6 +22,7 @@ USER, MODEL, ACT, READ = "bright_blue", "dark_orange", "green", "yellow"
 PAUSE_S = 1.0  # a line is printed when its speaker has been quiet for so long
 
 
+@runtime_checkable
 class View(Protocol):
     """Shows a conversation while it grows."""
 
@@ -117,13 +118,12 @@ def _status(talk: Conversation) -> Text:
     minutes, seconds = divmod(talk.length_s, 60)
     newest_ms = talk.ticks[-1].compute_ms if talk.ticks else 0.0
     text = Text(f" {int(minutes)}:{seconds:04.1f}  ", style="bold", no_wrap=True)
-    text.append(talk.title, style="bold cyan")
-    bar = BLOCKS[min(8, 1 + int(8 * newest_ms / TURN_MS))]
-    text.append(f"   compute {bar} {newest_ms:3.0f} ms", style="default")
-    text.append(f" (p99 {talk.percentile_ms(99):.0f})", style="dim")
-    missed = f"   {talk.num_missed} missed" if talk.num_missed else "   no deadline missed"
+    missed = f"{talk.num_missed} deadlines missed" if talk.num_missed else "no deadline missed"
     text.append(missed, style="bold red" if talk.num_missed else "green")
-    return text
+    bar = BLOCKS[min(8, 1 + int(8 * newest_ms / TURN_MS))]
+    text.append(f"  compute {bar} {newest_ms:3.0f} ms", style="default")
+    text.append(f" (p99 {talk.percentile_ms(99):.0f})  ", style="dim")
+    return text.append(talk.title, style="bold cyan")
 
 
 def _axis(start_s: float, width: int) -> Text:
