@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def session_table(streams: Streams, tokenizer: Tokenizer) -> str:
     """One line per micro-turn: its time, the tokens of every text stream, its voice slots."""
-    rows = [("time [s]", "voice", *TEXT)]
+    rows: list[tuple[str, ...]] = [("time [s]", "voice", *TEXT)]
     for turn in range(len(streams)):
         voice = "".join("#" if on else "." for on in streams.voice_on[turn])
         texts = (_names(getattr(streams, name)[turn], tokenizer) for name in TEXT)

@@ -128,9 +128,6 @@ def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndar
 
 def own_voice_statistics(corpus: Corpus, num_clips: int = 300) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the own voice's log10 mel, per band, float32 [80]."""
-    mels = [
-        np.maximum(clip.mel, MEL_FLOOR).astype(np.float32)
-        for clip in corpus.own_clips()[:num_clips]
-    ]
-    frames = np.concatenate(mels)
+    mels = [clip.mel for clip in corpus.own_clips()[:num_clips] if clip.mel is not None]
+    frames = np.maximum(np.concatenate(mels), MEL_FLOOR).astype(np.float32)
     return frames.mean(0), frames.std(0) + 0.1

@@ -112,6 +112,7 @@ class Timeline:
 
     def speak(self, clip: Clip, slot: int) -> Spoken:
         """The model says the clip: first word token at output slot `slot`, voice one later."""
+        assert clip.mel is not None, "the own voice's clips have mel frames"
         voice = slot + 1
         mel = np.maximum(clip.mel, MEL_FLOOR).reshape(-1, 4, clip.mel.shape[-1])
         spoken = Spoken(first=voice, last=min(voice + len(mel), self.num_slots))

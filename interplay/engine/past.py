@@ -17,6 +17,7 @@ from torch import Tensor
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
 from interplay.engine.speech import Speaking
 from interplay.errors import RecordError
+from interplay.model.cache import SlotValue
 from interplay.turns.types import NUM_MELS, PAD
 
 FORMAT = "interplay session 1"

@@ -96,10 +96,11 @@ class Attention(nn.Module):
         """x [b, r, dim] -> [b, r, dim]."""
         cfg = self.config
         b, r, _ = x.shape
+        cos, sin = rope
         qkv = linear(x, self.qkv).view(b, r, -1, cfg.head_dim)
         qk, v = qkv.split([cfg.num_heads + cfg.num_kv_heads, cfg.num_kv_heads], dim=2)
         norms = self.q_norm.expand(cfg.num_heads, -1), self.k_norm.expand(cfg.num_kv_heads, -1)
-        qk = norm_and_rotate(qk, torch.cat(norms), *rope, cfg.norm_eps).transpose(1, 2)
+        qk = norm_and_rotate(qk, torch.cat(norms), cos, sin, cfg.norm_eps).transpose(1, 2)
         q, k = qk.split([cfg.num_heads, cfg.num_kv_heads], dim=1)
         v = v.transpose(1, 2)
         if past is not None:

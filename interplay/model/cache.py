@@ -7,6 +7,7 @@ allocated after construction, so a session's memory does not grow with its age.
 """
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,6 +25,15 @@ def visible(
     """Which key positions a query position may look at: a causal window and a pinned prefix."""
     near = (keys > queries - window) & (keys <= queries)
     return near | ((keys < prefix) & (keys <= queries)) if prefix else near
+
+
+class SlotValue(TypedDict):
+    """One session's part of a cache: k, v [layers, kv_heads, columns, head_dim] and counters."""
+
+    k: Tensor
+    v: Tensor
+    length: int
+    base: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,23 +153,21 @@ class Cache:
             )
         self.length[slot] = length
 
-    def read_slot(self, slot: int) -> dict[str, Tensor | int]:
+    def read_slot(self, slot: int) -> SlotValue:
         """The session in `slot` as a value: k, v [layers, kv_heads, columns, head_dim], counters.
 
         Only whole blocks that are still needed are copied; columns never written are zero.
         """
         length, base = int(self.length[slot]), int(self.base[slot])
         used = self._column(slot, length)
-        values = {}
-        for name, arena in (("k", self.k), ("v", self.v)):
-            values[name] = arena[:, slot, :, : round_up(used)].clone()
-            values[name][:, :, used:] = 0
-        return {**values, "length": length, "base": base}
+        k, v = (arena[:, slot, :, : round_up(used)].clone() for arena in (self.k, self.v))
+        k[:, :, used:] = v[:, :, used:] = 0
+        return {"k": k, "v": v, "length": length, "base": base}
 
-    def write_slot(self, slot: int, value: dict[str, Tensor | int]) -> None:
+    def write_slot(self, slot: int, value: SlotValue) -> None:
         """Put a session that `read_slot` returned into `slot` of this or an equal cache."""
         num_columns = value["k"].shape[2]
-        if num_columns > self.k.shape[3] or int(value["base"]) < self.prefix_columns:
+        if num_columns > self.k.shape[3] or value["base"] < self.prefix_columns:
             raise SessionError(
                 f"a saved session with {num_columns} columns from position {value['base']} does "
                 f"not fit a cache with {self.k.shape[3]} columns and a prefix of {self.prefix}; "

@@ -12,6 +12,7 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.see import SeeConfig
 from interplay.model.vocoder import Vocoder
+from interplay.model.voice import FlowLayer
 from interplay.turns.tokens import Tokenizer
 
 TEXTS = ("one two three four five six seven eight nine ten", "start stop wait yes no say tell me")

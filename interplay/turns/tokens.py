@@ -46,6 +46,7 @@ class Tokenizer:
     """Text <-> token ids below `vocab_size`; control tokens come first, `<pad>` is 0."""
 
     def __init__(self, inner: HfTokenizer) -> None:
+        inner.encode_special_tokens = True  # "<end>" in a user's text is text, not the token
         self._inner = inner
         self._words: dict[str, list[int]] = {}
 

@@ -1,0 +1,114 @@
+"""Positions of a session: laid out at once or piece by piece, in time order, found again."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interplay.turns.layout import (
+    TEXT_OUT,
+    Emitted,
+    Laid,
+    hear_positions,
+    interleave,
+    lay_out,
+    out_positions,
+    positions_per_turn,
+    token_weights,
+)
+from interplay.turns.types import NUM_MELS, NUM_TILES, TILE_PX, Streams
+
+ARRAYS = ("hear", "read", "turn")
+EMITTED = ("tokens", "voice", "voice_on")
+
+
+def session(seed: int, num_turns: int, *, camera: bool, subframes: int = 1) -> Streams:
+    """Every stream full of random values."""
+    rng = np.random.default_rng(seed)
+    frames = (num_turns, 4, subframes, NUM_MELS)
+    text = {n: rng.integers(99, size=(num_turns, 4), dtype=np.int32) for n in ("read", *TEXT_OUT)}
+    tiles = (num_turns, NUM_TILES, 2, TILE_PX, TILE_PX, 3)
+    return Streams(
+        hear=rng.integers(16, size=frames, dtype=np.uint8),
+        voice=rng.normal(size=frames).astype(np.float32),
+        voice_on=rng.random((num_turns, 4)) < 0.5,
+        see=rng.integers(256, size=tiles, dtype=np.uint8) if camera else None,
+        first_turn=int(rng.integers(1000)),
+        **text,
+    )
+
+
+def joined(parts: list[Laid]) -> Laid:
+    previous = {n: np.concatenate([getattr(p.previous, n) for p in parts]) for n in EMITTED}
+    arrays = {n: np.concatenate([getattr(p, n) for p in parts]) for n in ARRAYS}
+    pictures = [p.see for p in parts if p.see is not None]
+    see = np.concatenate(pictures) if pictures else None
+    return Laid(**arrays, see=see, previous=Emitted(**previous))
+
+
+def assert_same(one, other, names: tuple[str, ...]) -> None:
+    for name in names:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        assert mine.dtype == theirs.dtype, name
+        np.testing.assert_array_equal(mine, theirs, err_msg=name)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    num_turns=st.integers(1, 7),
+    cuts=st.sets(st.integers(1, 6)),
+    camera=st.booleans(),
+    subframes=st.sampled_from([1, 4]),
+)
+def test_layout_of_all_is_append_of_each(seed, num_turns, cuts, camera, subframes):
+    streams = session(seed, num_turns, camera=camera, subframes=subframes)
+    whole, last = lay_out(streams)
+    borders = [0, *sorted(c for c in cuts if c < num_turns), num_turns]
+    parts, carry = [], None
+    for start, stop in pairwise(borders):
+        part, carry = lay_out(streams.cut(start, stop), carry)
+        parts.append(part)
+    pieces = joined(parts)
+    assert_same(whole, pieces, ARRAYS)
+    assert_same(whole.previous, pieces.previous, EMITTED)
+    assert_same(last, carry, EMITTED)
+    assert (whole.see is None) == (pieces.see is None) == (not camera)
+    if camera:
+        assert_same(whole, pieces, ("see",))
+
+
+def test_a_slot_reads_what_the_slot_before_it_emitted():
+    streams = session(3, 2, camera=False)
+    laid, last = lay_out(streams)
+    emitted = np.stack([streams.heard, streams.say, streams.act], axis=-1).reshape(8, 3)
+    read = laid.previous.tokens.reshape(8, 3)
+    assert not read[0].any() and not laid.previous.voice_on[0, 0]
+    np.testing.assert_array_equal(read[1:], emitted[:-1])
+    np.testing.assert_array_equal(last.tokens, emitted[-1])
+    assert laid.turn.tolist() == [streams.first_turn, streams.first_turn + 1]
+
+
+@pytest.mark.parametrize("camera", [False, True])
+def test_positions_are_in_time_order_and_found_again(camera):
+    batch, num_turns, dim = 2, 3, 5
+    hear, out = torch.randn(batch, num_turns, 4, dim), torch.randn(batch, num_turns, 4, dim)
+    see = torch.randn(batch, num_turns, NUM_TILES, dim) if camera else None
+    per_turn = positions_per_turn(camera=camera)
+    assert per_turn == (20 if camera else 8)
+    x = interleave(see, hear, out)
+    assert x.shape == (batch, num_turns * per_turn, dim)
+    assert torch.equal(hear_positions(x, camera=camera), hear)
+    assert torch.equal(out_positions(x, camera=camera), out)
+    second = x[:, per_turn : 2 * per_turn]
+    assert torch.equal(second[:, -8:-4], hear[:, 1]) and torch.equal(second[:, -4:], out[:, 1])
+    if see is not None:
+        assert torch.equal(second[:, :NUM_TILES], see[:, 1])
+
+
+def test_empty_tokens_weigh_less():
+    weights = token_weights(torch.tensor([[0, 7, 0, 1]]), pad_weight=0.25)
+    assert weights.tolist() == [[0.25, 1.0, 0.25, 1.0]]
