@@ -33,16 +33,16 @@ PITCH_BLUR_BINS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class VocoderTraining:
-    """How to train; give `num_steps`, or `budget_s` seconds of wall clock.
+    """How to train; give `num_steps`, or `budget_s` seconds of wall clock, preparation included.
 
     Only `num_steps` gives the same weights for the same seed: a clock never ticks twice alike.
     """
 
     num_steps: int | None = None
     budget_s: float | None = None
-    batch: int = 16
+    batch: int = 8
     crop_frames: int = 64
-    peak_lr: float = 2e-3
+    peak_lr: float = 1.5e-3
     warmup_steps: int = 50
     ema: float = 0.995
     noise: float = 0.1
@@ -174,6 +174,7 @@ class VocoderTrainer:
     def __init__(
         self, sounds: Sequence[np.ndarray], model: VocoderConfig, config: VocoderTraining
     ) -> None:
+        start_s = time.monotonic()
         torch.manual_seed(config.seed)
         self.config, self.model_config = config, model
         self.vocoder, self.average = Vocoder(model), Vocoder(model)
@@ -183,7 +184,7 @@ class VocoderTrainer:
         )
         self.loss = SpectralLoss(config.mel_weight)
         self.crops = _Crops(sounds, config)
-        self.step, self.elapsed_s = 0, 0.0
+        self.step, self.elapsed_s = 0, time.monotonic() - start_s
 
     @property
     def progress(self) -> float:
