@@ -40,8 +40,6 @@ class EmbedConfig:
 class Embed(nn.Module):
     """Tables for sound, text, slots and phases of the clock."""
 
-    bins: Tensor
-
     def __init__(self, config: EmbedConfig, see: See | None = None) -> None:
         super().__init__()
         self.config = config
@@ -59,7 +57,6 @@ class Embed(nn.Module):
         self.phases = nn.ParameterList(
             [nn.Parameter(torch.randn(period, dim) * 0.1) for period in PHASE_PERIODS]
         )
-        self.register_buffer("bins", torch.arange(NUM_BINS, dtype=torch.uint8), persistent=False)
         self.see = see
 
     def sound(
@@ -67,7 +64,8 @@ class Embed(nn.Module):
     ) -> Float[Tensor, "rows d"]:
         """dMel bins -> RMS-normalised sum of the bands' vectors."""
         flat = bins.flatten(1)
-        hot = (flat.unsqueeze(-1) == self.bins).to(dtype)
+        one_hot = torch.eye(NUM_BINS, dtype=dtype, device=flat.device)
+        hot = nn.functional.embedding(flat.int(), one_hot)  # faster than a comparison or a scatter
         values = (flat.to(dtype) - NUM_BINS / 2) * 0.25
         summed = linear(hot.flatten(1), self.mel_table) + linear(values, self.mel_line)
         return rms_norm(summed, self.mel_norm, 1e-6)
