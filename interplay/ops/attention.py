@@ -37,14 +37,16 @@ def attend(
     assert num_keys % BLOCK == 0, "keys come in whole blocks"
     if num_keys > k.shape[2]:
         k, v = (F.pad(x, (0, 0, 0, num_keys - x.shape[2])) for x in (k, v))
-    num_rows = q.shape[2]
-    padding = -num_rows % QUERY_ROWS
+    b, heads, num_rows, _ = q.shape
+    groups = heads // k.shape[1]
+    # Query heads that share a key head become rows of one head: keys are not copied per head.
+    q, mask = q.unflatten(1, (-1, groups)).flatten(2, 3), mask.repeat(1, 1, groups, 1)
+    padding = -q.shape[2] % QUERY_ROWS
     if padding:
         q = F.pad(q, (0, 0, 0, padding))
         mask = torch.cat([mask, mask[:, :, -1:].expand(-1, -1, padding, -1)], dim=2)
-    groups = q.shape[1] // k.shape[1]
-    out = F.scaled_dot_product_attention(q, _expand(k, groups), _expand(v, groups), attn_mask=mask)
-    return out[:, :, :num_rows]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return out[:, :, : groups * num_rows].reshape(b, heads, num_rows, -1)
 
 
 def _attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
