@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from interplay import cli
@@ -156,9 +157,18 @@ def test_a_picture_that_could_not_be_written_is_refused_before_the_talk(place, c
     assert "no folder" in refusal(capsys, "demo", "--picture", "nowhere/session.svg")
 
 
-def test_a_disk_that_is_full_leaves_nothing(place, capsys, weights, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        ),
+    ],
+)
+def test_a_disk_that_is_full_leaves_nothing(place, capsys, weights, monkeypatch, error):
     def full(*_args: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr("interplay.engine.record.save_file", full)
     told = refusal(capsys, "talk", sound("a.wav"), "--model", str(weights), "--fast")

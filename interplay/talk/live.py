@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from safetensors import SafetensorError
 
 from interplay.background.scripted import Backend, Handover, ScriptedBackend
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S, Clock
@@ -142,7 +143,7 @@ def results_folder(out: Path) -> Iterator[Path]:
         _remove(draft)
         if is_new and not any(out.iterdir()):
             out.rmdir()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError | SafetensorError):  # both mean that the disk refuses
             raise _device_error(out, error) from None
         raise
 
@@ -172,5 +173,6 @@ def _remove(folder: Path) -> None:
             folder.rmdir()
 
 
-def _device_error(out: Path, error: OSError) -> DeviceError:
-    return DeviceError(f"cannot write to {out}: {error.strerror}; choose another folder with --out")
+def _device_error(out: Path, error: OSError | SafetensorError) -> DeviceError:
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return DeviceError(f"cannot write to {out}: {reason}; choose another folder with --out")
