@@ -43,11 +43,11 @@ def test_every_query_sees_its_window_and_the_prefix(prefix):
 def test_memory_stays_the_same_for_hours():
     cache = make(num_slots=1)
     pointers = cache.k.data_ptr(), cache.v.data_ptr()
-    for _ in range(500):
+    for _ in range(100):
         keys, _ = write(cache, 300)
         assert keys.shape[1] <= cache.k.shape[3]
     assert (cache.k.data_ptr(), cache.v.data_ptr()) == pointers
-    assert int(cache.length[0]) == 150_000 and int(cache.base[0]) % 512 == 0
+    assert int(cache.length[0]) == 30_000 and int(cache.base[0]) % 512 == 0
 
 
 def test_slots_advance_by_themselves():
