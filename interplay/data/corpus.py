@@ -5,6 +5,7 @@ sessions or batches.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,14 +75,18 @@ def plan_texts(plan: CorpusPlan) -> dict[str, list[str]]:
     }
 
 
-def _distinct(draw, count: float) -> list[str]:
+def _distinct(draw: Callable[[], str], count: float) -> list[str]:
     """About `count` different training texts from `draw()`."""
     found: dict[str, None] = {}
     while len(found) < max(8, int(count)):
-        text = draw()
-        if questions.split_of(text) == "train":
-            found[text] = None
+        found[_train_text(draw)] = None
     return list(found)
+
+
+def _train_text(draw: Callable[[], str]) -> str:
+    while questions.split_of(text := draw()) != "train":
+        pass
+    return text
 
 
 def plan_requests(plan: CorpusPlan) -> list[Request]:
@@ -144,7 +149,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
         return one(("say", "please say", "can you say")) + " " + _at_most(one, pools["phrase"], 5)
 
     def listening() -> str:
-        return questions.phrase(rng, 2, 7)
+        return _train_text(lambda: questions.phrase(rng, 2, 7))
 
     return {
         "listen": listening,
@@ -160,7 +165,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
         "cancel": lambda: one(vocabulary.CANCELS),
         "clock_start": lambda: one(vocabulary.CLOCK_START),
         "clock_ask": lambda: one(vocabulary.CLOCK_ASK),
-        "delegate": lambda: questions.open_question(rng),
+        "delegate": lambda: _train_text(lambda: questions.open_question(rng)),
         "backchannel": lambda: one(vocabulary.BACKCHANNELS),
     }
 

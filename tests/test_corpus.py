@@ -1,0 +1,158 @@
+"""A very small corpus: built in two goes, composed the same way after every resume."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interplay.data import bank as bank_module
+from interplay.data.command import session_table
+from interplay.data.compose import BEHAVIOURS, ComposeConfig, Composer
+from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
+from interplay.data.questions import split_of
+from interplay.data.speech import synthesize
+from interplay.data.timeline import MEL_FLOOR
+from interplay.errors import RecordError
+from interplay.turns import tokens
+
+OWN = "espeak:en-us+f3"
+PLAN = CorpusPlan(scale=0.002, own_voice=OWN, user_engines=("espeak",))
+CONFIG = ComposeConfig(batch_size=4, num_turns=30, long_from=0.5)
+
+
+class Spoken:
+    """The engine, which can be made to fail at one utterance. texts: what it spoke."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+        self.stop_at: int | None = None
+
+    def __call__(self, text: str, voice: str):
+        if len(self.texts) == self.stop_at:
+            raise KeyboardInterrupt
+        self.texts.append((text, voice))
+        return synthesize(text, voice)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Path, Spoken]:
+    """A corpus of which the first build was interrupted inside the second shard."""
+    folder, engine = tmp_path_factory.mktemp("corpus"), Spoken()
+    engine.stop_at = bank_module.SHARD_SIZE + 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bank_module, "synthesize", engine)
+        with pytest.raises(KeyboardInterrupt):
+            build_corpus(folder, PLAN, num_workers=1)
+        with pytest.raises(RecordError, match="no corpus in"):
+            Corpus(folder)
+        engine.stop_at = None
+        build_corpus(folder, PLAN, num_workers=1)
+    return folder, engine
+
+
+def opened(folder: Path) -> Corpus:
+    return Corpus(folder, human=folder / "no recordings")
+
+
+@pytest.fixture(scope="module")
+def composer(built) -> Composer:
+    return Composer(opened(built[0]), CONFIG)
+
+
+def test_an_interrupted_build_goes_on(built):
+    folder, engine = built
+    wanted = {(request.text, request.voice, request.role) for request in plan_requests(PLAN)}
+    corpus = opened(folder)
+    assert len(corpus.bank) == len(wanted)
+    assert len(engine.texts) == len(wanted) + 3  # all but the finished shard were made again
+
+
+def test_plan_holds_every_kind_and_no_test_sentence():
+    requests = plan_requests(PLAN)
+    assert requests == plan_requests(PLAN)
+    asked = [request for request in requests if request.role == "user"]
+    assert {request.tag for request in asked} == set(USER_TAGS)
+    assert all(request.voice.startswith("espeak:") for request in requests)
+    assert {request.voice for request in requests if request.role == "own"} == {OWN}
+    for tag in ("fact", "delegate", "statement", "listen"):
+        texts = [request.text for request in asked if request.tag == tag]
+        assert len(texts) >= 8 and {split_of(text) for text in texts} == {"train"}
+
+
+def test_every_known_word_is_one_token(composer):
+    encode = composer.corpus.tokenizer.encode
+    assert [len(encode(text)) for text in ("seven plus five", "what colour is the sky")] == [3, 5]
+
+
+def test_a_batch_is_a_function_of_seed_and_step(built, composer):
+    again = Composer(opened(built[0]), CONFIG)
+    first = composer.batch(5, 0.3)
+    composer.batch(6, 0.3)
+    for mine, theirs in zip(first, again.batch(5, 0.3), strict=True):
+        for name in ("hear", "read", "heard", "say", "act", "voice", "voice_on"):
+            a, b = getattr(mine.streams, name), getattr(theirs.streams, name)
+            np.testing.assert_array_equal(a, b, err_msg=name)
+        assert mine.streams.first_turn == theirs.streams.first_turn
+        np.testing.assert_array_equal(mine.phones_user, theirs.phones_user)
+    other = composer.batch(6, 0.3)
+    assert not np.array_equal(first[0].streams.hear, other[0].streams.hear)
+    assert not np.array_equal(first[0].streams.hear, first[1].streams.hear)
+
+
+@pytest.mark.parametrize("progress, size, num_turns", [(0.0, 4, 30), (0.3, 4, 30), (0.5, 2, 60)])
+def test_shapes_and_types(composer, progress, size, num_turns):
+    batch = composer.batch(1, progress)
+    assert len(batch) == size
+    vocab_size = composer.corpus.tokenizer.vocab_size
+    for example in batch:
+        streams = example.streams
+        assert streams.hear.shape == streams.voice.shape == (num_turns, 4, 4, 80)
+        assert streams.hear.dtype == np.uint8 and streams.hear.max() < 16
+        assert streams.voice.dtype == np.float32 and streams.voice_on.dtype == bool
+        for name in ("read", "heard", "say", "act"):
+            ids = getattr(streams, name)
+            assert ids.shape == (num_turns, 4) and ids.dtype == np.int32
+            assert ids.min() >= 0 and ids.max() < vocab_size
+        assert example.phones_user.shape == example.phones_own.shape == (num_turns, 4)
+
+
+def test_sound_is_never_constant_and_the_own_voice_has_a_floor(composer):
+    speaking = 0
+    for seed in range(3):
+        mix = {"say_after_me": 0.5, "listen": 0.5}
+        streams = composer.session(np.random.default_rng(seed), 50, mix, late=False).streams
+        frames = streams.hear.reshape(len(streams), 16, 80)
+        assert (frames != frames[:, :1]).any(axis=(1, 2)).all()  # in no micro-turn
+        voiced = streams.voice[streams.voice_on]
+        assert not streams.voice[~streams.voice_on].any()
+        assert (voiced >= MEL_FLOOR).all()
+        speaking += len(voiced)
+    assert speaking > 20
+
+
+def test_a_continuation_starts_at_a_note_and_scores_what_follows(composer):
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        example = composer.session(rng, 80, {"timer": 0.5, "every": 0.5}, late=True)
+        if example.scored_from and tokens.NOTE in example.streams.act[0]:
+            break
+    else:
+        pytest.fail("no continuation in 80 sessions")
+    assert example.scored_from == 3
+    assert example.streams.first_turn % 50 == 0 and len(example.streams) == 80
+    running = example.streams.act[:3].reshape(-1)
+    assert {tokens.TIMER, tokens.EVERY, tokens.CLOCK} & set(running.tolist())
+
+
+def test_a_session_can_be_heard_and_read(composer):
+    rng = np.random.default_rng(4)
+    timeline = composer.timeline(rng, 25, BEHAVIOURS)
+    track = composer.microphone(timeline, rng)
+    assert track.shape == timeline.own.shape == (25 * 3200,)
+    assert track.dtype == np.float32 and np.abs(track).max() <= 1 and not (track == 0).all()
+    header, *lines = session_table(timeline.streams, timeline.tokenizer).splitlines()
+    assert header.split() == ["time", "[s]", "voice", "read", "heard", "say", "act"]
+    assert len(lines) == 25 and lines[-1].startswith("4.8")
+    first = int(np.flatnonzero(timeline.streams.heard.any(axis=1))[0])
+    word = timeline.tokenizer.decode(timeline.streams.heard[first].tolist())
+    assert word and word in lines[first]
