@@ -11,8 +11,6 @@ import queue
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Protocol
 
 from interplay.data.example import Example
 from interplay.errors import InterplayError
@@ -20,23 +18,6 @@ from interplay.errors import InterplayError
 Batches = Callable[[int, float], Sequence[Example]]
 NICE = 10
 POLL_S = 2.0
-
-
-class Feed(Protocol):
-    """Takes requests in order, gives batches in the same order."""
-
-    def ask(self, step: int, progress: float) -> None: ...
-
-    def take(self) -> Sequence[Example]: ...
-
-    def __enter__(self) -> "Feed": ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class PlainFeed:
@@ -100,6 +81,9 @@ class WorkerFeed:
                 if isinstance(made, InterplayError):
                     raise made
                 return made
+
+
+Feed = PlainFeed | WorkerFeed
 
 
 def _serve(batches: Batches, asked, made, parent: int) -> None:

@@ -105,8 +105,8 @@ class Trainer:
         self.norm = self.optimizer.step(factor)
         if not torch.isfinite(torch.tensor(self.norm)):
             raise ConfigError(
-                f"training diverged at step {self.step}: the gradient is {self.norm}; go on from "
-                "the last snapshot with --resume and another --seed, or lower the learning rates"
+                f"training diverged at step {self.step}: the gradient is {self.norm}; "
+                "start again with another --seed, or with lower learning rates"
             )
         self.average.update(self.step)
         self.num_positions = batch.num_positions

@@ -29,7 +29,8 @@ class LossConfig:
 
     pad_weight: of the empty token, against 1 for any other. pad_share: of the empty tokens that
     are looked at in one step. num_flow_draws: (time, noise) pairs per slot of voice.
-    recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots between the end of a phone and its target.
+    recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
+    between the end of a phone and its target.
     """
 
     pad_weight: float = 0.2

@@ -1,0 +1,389 @@
+"""Tests of training: batches, losses, optimizers, the plan, snapshots and the loop."""
+
+import errno
+import json
+import math
+import os
+import pickle
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from interplay import recipes
+from interplay.data.compose import ComposeConfig
+from interplay.data.example import Example
+from interplay.errors import CheckpointError, ConfigError, DeviceError
+from interplay.model.interaction import InteractionModel
+from interplay.model.named import model_config
+from interplay.train import snapshots
+from interplay.train.batch import Batch, HistoryNoise, assemble
+from interplay.train.curves import draw_curves
+from interplay.train.feed import WorkerFeed
+from interplay.train.loop import TrainConfig, train
+from interplay.train.losses import LossConfig, PhoneHeads, compute_losses, phone_loss, word_loss
+from interplay.train.optim import (
+    Average,
+    OptimConfig,
+    Optimizer,
+    is_matrix,
+    orthogonalize,
+    rate,
+    split_rows,
+)
+from interplay.train.plan import Pace, Plan
+from interplay.turns.types import PAD, Streams
+
+VOCAB = 96
+MEAN, STD = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
+QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0)
+SOME_ON = [[False, True, True, True], [True, True, False, False], [False] * 4]
+
+
+def an_example(seed: int, num_turns: int = 3, *, speaks: bool = True) -> Example:
+    """Random sound and words; the voice is on in five slots."""
+    rng = np.random.default_rng(seed)
+    streams = Streams.empty(num_turns, subframes=4, first_turn=7)
+    streams.hear[:] = rng.integers(0, 16, streams.hear.shape)
+    for name in ("heard", "say", "act"):
+        tokens = rng.integers(1, VOCAB, (num_turns, 4))
+        getattr(streams, name)[:] = np.where(rng.random((num_turns, 4)) < 0.4, tokens, PAD)
+    if speaks:
+        streams.voice_on[:3] = SOME_ON
+        shape = streams.voice[streams.voice_on].shape
+        streams.voice[streams.voice_on] = rng.normal(-3, 1, shape).astype(np.float32)
+    phones = rng.integers(-1, 44, (num_turns, 4)).astype(np.int8)
+    return Example(streams=streams, phones_user=phones, phones_own=phones, scored_from=1)
+
+
+class Batches:
+    """Two sessions per step; at step `interrupt_at` the user presses Ctrl-C."""
+
+    def __init__(self, interrupt_at: int | None = None, unhappy_at: int | None = None) -> None:
+        self.interrupt_at, self.unhappy_at = interrupt_at, unhappy_at
+
+    def __call__(self, step: int, progress: float) -> list[Example]:
+        if step == self.interrupt_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        if step == self.unhappy_at:
+            raise ConfigError(f"no batch {step} at {progress}")
+        return [an_example(2 * step), an_example(2 * step + 1)]
+
+
+def a_model(seed: int = 0) -> InteractionModel:
+    torch.manual_seed(seed)
+    return InteractionModel(model_config("tiny", vocab_size=VOCAB))
+
+
+def a_batch(examples: list[Example], noise: HistoryNoise = QUIET, step: int = 0) -> Batch:
+    return assemble(examples, mel_mean=MEAN, mel_std=STD, noise=noise, seed=(0, step))
+
+
+def losses_of(model: InteractionModel, batch: Batch, config: LossConfig):
+    heads = PhoneHeads(64)
+    generator = torch.Generator().manual_seed(1)
+    return compute_losses(model, heads, batch, config, dtype=torch.float32, generator=generator)
+
+
+# Batches
+
+
+def test_a_slot_reads_what_the_slot_before_emitted():
+    batch = a_batch([an_example(1), an_example(2)])
+    emitted = batch.tokens.flatten(1, 2)
+    assert torch.equal(batch.inputs.tokens.flatten(1, 2)[:, 1:].long(), emitted[:, :-1])
+    assert torch.equal(batch.recent.flatten(1, 2)[:, 1:], batch.voice.flatten(1, 2)[:, :-1])
+    assert torch.equal(batch.inputs.voice, batch.recent)
+    assert batch.scored.tolist() == [[False, True, True]] * 2
+    assert batch.num_positions == 2 * 3 * 8
+
+
+def test_noise_disturbs_only_the_past_voice_and_follows_the_step():
+    examples = [an_example(seed) for seed in range(40)]
+    noise = HistoryNoise(sigma=0.1, jitter=0.2, drop=0.25)
+    batch, again, later = (a_batch(examples, noise, step) for step in (3, 3, 4))
+    assert torch.equal(batch.inputs.voice, again.inputs.voice)
+    assert not torch.equal(batch.inputs.voice, later.inputs.voice)
+    on = batch.recent_on
+    assert torch.equal(batch.inputs.voice[~on], batch.recent[~on])
+    dropped = (batch.inputs.voice[on] == torch.from_numpy(MEAN)).flatten(1).all(1)
+    assert 0.1 < dropped.float().mean() < 0.4
+    change = (batch.inputs.voice - batch.recent)[on][~dropped]
+    assert 0.1 < (change.abs() > 0.35).float().mean() < 0.3  # moved by a bin
+    assert abs(change.mean()) < 0.02
+
+
+# Losses
+
+
+def test_word_loss_and_its_gradients_are_those_of_cross_entropy():
+    x, table = torch.randn(5, 64, requires_grad=True), torch.randn(VOCAB, 64, requires_grad=True)
+    targets, weights = torch.tensor([0, 3, 95, 3, 0]), torch.tensor([0.2, 1.0, 1.0, 0.5, 0.0])
+    loss, right, empty = word_loss(x, table, targets, weights)
+    logits = x @ table.T
+    expected = (F.cross_entropy(logits, targets, reduction="none") * weights).sum()
+    torch.testing.assert_close(loss, expected)
+    assert torch.equal(right, logits.argmax(1) == targets)
+    assert torch.equal(empty, logits.argmax(1) == PAD)
+    got, wanted = (torch.autograd.grad(2 * y, (x, table)) for y in (loss, expected))
+    torch.testing.assert_close(got, wanted)
+
+
+def test_every_term_is_there_and_the_unspoken_voice_is_never_looked_at():
+    examples = [an_example(1), an_example(2)]
+    for example in examples:
+        example.streams.voice[~example.streams.voice_on] = np.nan
+    losses = losses_of(a_model(), a_batch(examples), LossConfig(num_flow_draws=2))
+    assert set(losses.parts) == {
+        *("heard", "say", "act", "gate", "l1", "flow", "phones_user", "phones_own")
+    }
+    assert all(math.isfinite(value) for value in losses.items().values())
+    assert losses.metrics["say_recall"][1] > 0
+
+
+def test_a_silent_batch_trains_text_and_gate_only():
+    model = a_model()
+    losses = losses_of(model, a_batch([an_example(1, speaks=False)]), LossConfig())
+    losses.total.backward()
+    assert "l1" not in losses.parts
+    assert model.voice.mean_out.grad is None
+    assert model.words.grad is not None
+
+
+def test_flow_gradient_leaves_the_mean_head_alone():
+    model = a_model()
+    config = LossConfig(text=0, gate=0, mean=0, phones_user=0, phones_own=0)
+    losses_of(model, a_batch([an_example(1)]), config).total.backward()
+    assert model.voice.flow_out.grad is not None
+    assert not model.voice.mean_out.grad.any()
+
+
+def test_a_sample_of_empty_tokens_keeps_the_expected_loss():
+    model, batch = a_model(), a_batch([an_example(seed) for seed in range(60)])
+    whole, part = (losses_of(model, batch, LossConfig(pad_share=share)) for share in (1.0, 0.3))
+    assert abs(whole.parts["say"] - part.parts["say"]) < 0.1 * whole.parts["say"]
+    assert float(whole.metrics["say_false"][1]) > 2 * float(part.metrics["say_false"][1])
+
+
+def test_phones_are_due_after_their_delay():
+    phones = torch.full((1, 2, 4), -1)
+    phones[0, 0, 3] = 5
+    hidden = torch.zeros(1, 2, 4, 64)
+    hidden[0, 1, 1, 0] = 1.0  # two slots later
+    table = torch.zeros(44, 64)
+    table[5, 0] = 30.0
+    loss, metrics = phone_loss(hidden, table, phones, 2)
+    assert loss < 1e-6
+    assert metrics["accuracy"][0] == metrics["accuracy"][1] == 1
+    assert phone_loss(hidden, table, torch.full((1, 2, 4), -1), 2)[0] == 0
+
+
+# Optimizers
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64), (2, 40, 100)])
+def test_orthogonalized_matrices_have_singular_values_near_one(shape):
+    values = torch.linalg.svdvals(orthogonalize(torch.randn(shape)).float())
+    assert values.max() < 1.3
+    assert values.median() > 0.6
+
+
+def test_fused_weights_are_taken_apart_and_tables_are_left_to_adam():
+    named = dict(a_model().named_parameters())
+    qkv = "backbone.layers.0.attention.qkv"
+    assert split_rows(qkv, named[qkv], 64) == [64, 64, 64]
+    assert split_rows("ff.gate_up", named["backbone.layers.0.ff.gate_up"], 64) == [128, 128]
+    matrices = {name.rsplit(".", 1)[-1] for name, w in named.items() if is_matrix(name, w)}
+    assert matrices == {
+        *("qkv", "out", "gate_up", "down", "mean_in", "mean_out"),
+        *("flow_in", "flow_condition", "modulate", "up", "flow_out"),
+    }
+
+
+def test_muon_moves_each_part_of_a_fused_weight_by_the_same_amount():
+    weight = torch.nn.Parameter(torch.zeros(192, 64))
+    named = [("x.qkv", weight), ("x.norm", torch.nn.Parameter(torch.ones(64)))]
+    optimizer = Optimizer(named, OptimConfig(clip_norm=1e9), kv_rows=64)
+    weight.grad = (
+        torch.randn(192, 64) * torch.tensor([1.0, 100.0, 1e4]).repeat_interleave(64)[:, None]
+    )
+    norm = optimizer.step(0.5)
+    assert norm > 1e5 and weight.grad is None
+    sizes = [float(part.norm()) for part in weight.detach().split(64)]
+    assert max(sizes) < 1.1 * min(sizes)
+    assert sizes[0] == pytest.approx(0.5 * 0.01 * 8, rel=0.2)  # lr * sqrt(64)
+
+
+def test_rate_warms_up_stays_and_falls_to_its_end():
+    config = OptimConfig(warmup_steps=10, decay_share=0.5, final=0.02)
+    assert rate(0, 0.0, config) == pytest.approx(0.1)
+    assert rate(50, 0.5, config) == 1.0
+    assert rate(75, 0.75, config) == pytest.approx(0.51)
+    assert rate(99, 1.0, config) == pytest.approx(0.02)
+
+
+def test_average_follows_fast_at_first_and_slowly_later():
+    weight = torch.nn.Parameter(torch.zeros(3))
+    average = Average([("w", weight)], decay=0.999)
+    weight.data += 1.0
+    average.update(0)
+    assert average.values["w"][0] == pytest.approx(0.9)
+    average.values["w"].zero_()
+    average.update(100_000)
+    assert average.values["w"][0] == pytest.approx(0.001)
+
+
+# Plan
+
+
+@pytest.mark.parametrize("num_steps", [1, 3, 7, 49, 1000])
+def test_a_plan_of_steps_ends_after_exactly_so_many(num_steps):
+    plan = Plan.of_steps(num_steps)
+    assert plan.progress(num_steps - 1) < 1.0 == plan.progress(num_steps)
+
+
+def test_a_plan_of_seconds_ends_in_time_although_the_speed_changes():
+    plan = Plan.of_seconds(200.0)
+    pace = Pace(plan=plan, step=0, elapsed_s=0.0)
+    step, elapsed_s, seen = 0, 0.0, []
+    while plan.progress(step) < 1.0:
+        seen.append(plan.progress(step))
+        elapsed_s += 0.1 if step < 600 else 0.25
+        step += 1
+        pace.observe(step, elapsed_s, step + 8)
+    assert seen == sorted(seen) and max(np.diff(seen)) < 0.01
+    assert 190 < elapsed_s < 205
+    again = Plan.from_state(json.loads(json.dumps(plan.to_state())))
+    assert [again.progress(k) for k in range(step)] == seen
+
+
+# Snapshots
+
+
+def test_only_the_last_two_snapshots_are_kept(tmp_path: Path):
+    for step in (1, 2, 30):
+        snapshots.save_snapshot(tmp_path, step, {"step": step})
+    kept = snapshots.snapshots(tmp_path)
+    assert [path.name for path in kept] == ["step_00000002.pt", "step_00000030.pt"]
+    assert snapshots.load_snapshot(kept[-1]) == {"step": 30}
+
+
+def test_a_full_disk_is_one_line_and_the_last_snapshot_survives(tmp_path: Path, monkeypatch):
+    good = snapshots.save_snapshot(tmp_path, 1, {"weights": torch.ones(5)})
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DeviceError, match=r"No space left on device.*--resume") as caught:
+        snapshots.save_snapshot(tmp_path, 2, {"weights": torch.ones(5)})
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [good]
+    assert snapshots.load_snapshot(good)["weights"].sum() == 5
+
+
+def test_a_damaged_snapshot_says_what_to_do(tmp_path: Path):
+    path = snapshots.save_snapshot(tmp_path, 1, {"weights": torch.ones(500)})
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(CheckpointError, match="delete it"):
+        snapshots.load_snapshot(path)
+
+
+# The loop
+
+
+def a_run(num_steps: int = 6, **changes) -> TrainConfig:
+    settings = {"dtype": torch.float32, "num_threads": 1, "worker": False, "log_every": 2}
+    return TrainConfig(num_steps=num_steps, **(settings | changes))
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_an_interrupted_and_resumed_run_gives_the_same_bits(tmp_path: Path, capsys):
+    straight = train(a_run(), Batches(), a_model(), tmp_path / "straight")
+    halves = tmp_path / "halves"
+    with pytest.raises(KeyboardInterrupt):
+        train(a_run(), Batches(interrupt_at=2), a_model(), halves)
+    assert [path.name for path in snapshots.snapshots(halves)] == ["step_00000003.pt"]
+    with pytest.raises(ConfigError, match="--resume"):
+        train(a_run(), Batches(), a_model(), halves)
+    with pytest.raises(ConfigError, match="seed 0, not 5"):
+        train(a_run(seed=5), Batches(), a_model(), halves, resume=True)
+    resumed = train(a_run(), Batches(), a_model(seed=9), halves, resume=True)
+    for name, value in straight.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    assert [line["step"] for line in log_of(halves)] == [2, 4, 6]
+    assert (halves / "curves.png").stat().st_size > 10_000
+    again = train(a_run(), Batches(interrupt_at=0), a_model(), halves, resume=True)
+    assert torch.equal(again.words, resumed.words)
+    capsys.readouterr()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DeviceError, match="choose another folder"):
+        train(a_run(), Batches(interrupt_at=0), a_model(), tmp_path / "file" / "run")
+
+
+def test_a_gradient_that_is_no_number_ends_the_run(tmp_path: Path, capsys):
+    model = a_model()
+    model.words.data[3] = float("nan")
+    with pytest.raises(ConfigError, match="diverged at step 0"):
+        train(a_run(), Batches(), model, tmp_path)
+    capsys.readouterr()
+
+
+def test_losses_fall_on_what_is_seen_again(tmp_path: Path, capsys):
+    examples = [an_example(1), an_example(2)]
+    config = a_run(24, optim=OptimConfig(warmup_steps=3), dtype=torch.bfloat16)
+    train(config, lambda step, progress: examples, a_model(), tmp_path)
+    first, *_, last = log_of(tmp_path)
+    for name in ("heard", "say", "act", "gate", "phones_user", "phones_own"):
+        assert last[name] < 0.7 * first[name], name
+    assert last["l1"] < first["l1"]
+    assert last["heard_accuracy"] > 0.8
+    assert "positions/s" in capsys.readouterr().err
+
+
+def test_exactly_one_length_is_given():
+    for both in ({}, {"minutes": 1.0, "num_steps": 3}, {"minutes": -1.0}):
+        with pytest.raises(ConfigError, match="above 0"):
+            TrainConfig(**both)
+
+
+def test_the_worker_gives_what_the_plain_feed_gives_and_passes_errors_on():
+    with WorkerFeed(Batches(unhappy_at=4)) as feed:
+        for step in (3, 5, 4):
+            feed.ask(step, 0.5)
+        for step in (3, 5):
+            taken = feed.take()
+            assert np.array_equal(taken[1].streams.hear, an_example(2 * step + 1).streams.hear)
+        with pytest.raises(ConfigError, match=r"no batch 4 at 0\.5"):
+            feed.take()
+
+
+def test_curves_need_no_particular_line(tmp_path: Path):
+    (tmp_path / "log.jsonl").write_text('{"elapsed_s": 1.0, "heard": 2.0}\n{"elapsed_s": 2.0}\n')
+    draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+# Recipes
+
+
+def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
+    for name in recipes.RECIPES:
+        assert recipes.find_recipe(name).name == name
+    with pytest.raises(ConfigError, match="xs, xs_long, smoke"):
+        recipes.find_recipe("xxl")
+
+
+def test_corpus_batches_travel_as_a_path():
+    batches = recipes.CorpusBatches(Path("somewhere"), ComposeConfig())
+    again = pickle.loads(pickle.dumps(batches))
+    assert again == batches
