@@ -164,7 +164,7 @@ def test_a_correction_gives_the_bits_of_a_session_with_that_history():
     with torch.inference_mode():
         for j in range(4):
             shared.model.read_slot(
-                reads.tokens[None, j : j + 1],
+                reads.as_read()[None, j : j + 1],
                 reads.voice[None, j : j + 1],
                 reads.voice_on[None, j : j + 1],
                 j,

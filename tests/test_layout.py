@@ -22,14 +22,17 @@ from interplay.turns.layout import (
 from interplay.turns.types import NUM_MELS, NUM_TILES, TILE_PX, Streams
 
 ARRAYS = ("hear", "read", "turn")
-EMITTED = ("tokens", "voice", "voice_on")
+EMITTED = ("tokens", "latest", "voice", "voice_on")
 
 
 def session(seed: int, num_turns: int, *, camera: bool, subframes: int = 1) -> Streams:
     """Every stream full of random values."""
     rng = np.random.default_rng(seed)
     frames = (num_turns, 4, subframes, NUM_MELS)
-    text = {n: rng.integers(99, size=(num_turns, 4), dtype=np.int32) for n in ("read", *TEXT_OUT)}
+    text = {}
+    for name in ("read", *TEXT_OUT):
+        row = rng.integers(1, 99, size=(num_turns, 4), dtype=np.int32)
+        text[name] = np.where(rng.random(row.shape) < 0.5, row, np.int32(0))
     tiles = (num_turns, NUM_TILES, 2, TILE_PX, TILE_PX, 3)
     return Streams(
         hear=rng.integers(16, size=frames, dtype=np.uint8),
@@ -75,7 +78,9 @@ def test_layout_of_all_is_append_of_each(seed, num_turns, cuts, camera, subframe
     pieces = joined(parts)
     assert_same(whole, pieces, ARRAYS)
     assert_same(whole.previous, pieces.previous, EMITTED)
-    assert_same(last, carry, EMITTED)
+    assert carry is not None
+    assert_same(last.emitted, carry.emitted, EMITTED)
+    assert last.read == carry.read
     assert (whole.see is None) == (pieces.see is None) == (not camera)
     if camera:
         assert_same(whole, pieces, ("see",))
@@ -88,8 +93,24 @@ def test_a_slot_reads_what_the_slot_before_it_emitted():
     read = laid.previous.tokens.reshape(8, 3)
     assert not read[0].any() and not laid.previous.voice_on[0, 0]
     np.testing.assert_array_equal(read[1:], emitted[:-1])
-    np.testing.assert_array_equal(last.tokens, emitted[-1])
+    np.testing.assert_array_equal(last.emitted.tokens, emitted[-1])
     assert laid.turn.tolist() == [streams.first_turn, streams.first_turn + 1]
+
+
+def test_the_newest_word_stands_beside_its_successor():
+    streams = session(5, 6, camera=False)
+    laid, last = lay_out(streams)
+    for column, name in enumerate(TEXT_OUT):
+        newest = 0
+        for slot, token in enumerate([0, *getattr(streams, name).reshape(-1)[:-1]]):
+            assert laid.previous.tokens.reshape(-1, 3)[slot, column] == token
+            assert laid.previous.latest.reshape(-1, 3)[slot, column] == newest
+            newest = token or newest
+    newest = 0
+    for token, before in laid.read.reshape(-1, 2):
+        assert before == newest
+        newest = token or newest
+    assert last.read == newest
 
 
 @pytest.mark.parametrize("camera", [False, True])

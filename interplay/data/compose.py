@@ -37,7 +37,7 @@ class ComposeConfig:
     seed: int = 0
     batch_size: int = 16
     num_turns: int = 64
-    listening_until: float = 0.15
+    listening_until: float = 0.12
     long_from: float = 0.7
 
 

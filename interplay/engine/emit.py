@@ -97,7 +97,7 @@ class Emitter:
         rows = voice_on.nonzero().squeeze(1)
         if len(rows):
             voice[rows] = self._voice(hidden, tokens, before, seeds, counters, rows)
-        said = Said(tokens=tokens.int(), voice=voice, voice_on=voice_on)
+        said = Said(tokens=tokens.int(), latest=before.newest(), voice=voice, voice_on=voice_on)
         return said, measure(model, hidden, said, logits)
 
     def _sample_say(

@@ -24,6 +24,7 @@ from interplay.media.dmel import DmelConfig, StreamingDmel, quantize
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import Inputs
 from interplay.model.vocoder import HOP
+from interplay.turns.layout import read_pairs
 from interplay.turns.tokens import END
 from interplay.turns.types import PAD, InputHalf, OutputHalf
 
@@ -37,6 +38,8 @@ class _Heard(NamedTuple):
     hear: np.ndarray
     tail: np.ndarray
     read: tuple[int, ...]
+    pairs: np.ndarray  # int32 [4, 2], `read` as the model reads it
+    newest_read: int
     waiting: tuple[int, ...]
 
 
@@ -106,6 +109,7 @@ class Engine:
             seed=seed,
             turn=first_turn,
             num_turns=0,
+            newest_read=PAD,
             waiting=waiting,
             hear_tail=self._dmel.initial_state(),
             before=Said.nothing(1, subframes),
@@ -200,6 +204,7 @@ class Engine:
                 past,
                 turn=past.turn + 1,
                 num_turns=past.num_turns + 1,
+                newest_read=half.newest_read,
                 waiting=half.waiting,
                 hear_tail=half.tail,
                 before=past.said.last(),
@@ -214,7 +219,15 @@ class Engine:
         waiting = (*past.waiting, *half.read)
         read = waiting[:NUM_SLOTS]
         read += (PAD,) * (NUM_SLOTS - len(read))
-        return _Heard(hear=quantize(mel), tail=tail, read=read, waiting=waiting[NUM_SLOTS:])
+        pairs, newest = read_pairs(np.array(read, np.int32), np.array(past.newest_read, np.int32))
+        return _Heard(
+            hear=quantize(mel),
+            tail=tail,
+            read=read,
+            pairs=pairs,
+            newest_read=int(newest),
+            waiting=waiting[NUM_SLOTS:],
+        )
 
     def _read_input(
         self,
@@ -226,7 +239,7 @@ class Engine:
         tiles = [halves[s].see for s in sessions]
         inputs = Inputs(
             hear=torch.from_numpy(np.stack([heard[s].hear for s in sessions])).unsqueeze(1),
-            read=torch.tensor([heard[s].read for s in sessions]).unsqueeze(1),
+            read=torch.from_numpy(np.stack([heard[s].pairs for s in sessions])).unsqueeze(1),
             turn=torch.tensor([[s.past.turn] for s in sessions]),
             tokens=nothing,
             voice=nothing,
@@ -244,7 +257,7 @@ class Engine:
         steps = []
         for j in range(NUM_SLOTS):
             hidden = self.model.read_slot(
-                before.tokens.unsqueeze(1),
+                before.as_read().unsqueeze(1),
                 before.voice.unsqueeze(1),
                 before.voice_on.unsqueeze(1),
                 j,
@@ -278,7 +291,7 @@ class Engine:
             self.cache.truncate(slot, int(self.cache.length[slot]) - NUM_SLOTS)
         reads = [wanted[s].read_after(s.past.before) for s in sessions]
         hidden = self.model.read_slot(
-            torch.stack([r.tokens for r in reads]),
+            torch.stack([r.as_read() for r in reads]),
             torch.stack([r.voice for r in reads]),
             torch.stack([r.voice_on for r in reads]),
             None,

@@ -21,15 +21,17 @@ from interplay.model.cache import SlotValue
 from interplay.turns.types import NUM_MELS, PAD
 
 FORMAT = "interplay session 1"
-COUNTERS = ("seed", "turn", "num_turns")
+COUNTERS = ("seed", "turn", "num_turns", "newest_read")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What R output slots emitted: tokens int32 [R, 3] (heard, say, act), voice float32
-    [R, S, 80] log10 mel (0 where off), voice_on bool [R]."""
+    """What R output slots emitted: tokens int32 [R, 3] (heard, say, act), latest int32 [R, 3]
+    the newest word of each stream before, voice float32 [R, S, 80] log10 mel (0 where off),
+    voice_on bool [R]."""
 
     tokens: Tensor
+    latest: Tensor
     voice: Tensor
     voice_on: Tensor
 
@@ -37,20 +39,27 @@ class Said:
     def nothing(num_slots: int, subframes: int) -> "Said":
         return Said(
             tokens=torch.full((num_slots, 3), PAD, dtype=torch.int32),
+            latest=torch.full((num_slots, 3), PAD, dtype=torch.int32),
             voice=torch.zeros(num_slots, subframes, NUM_MELS),
             voice_on=torch.zeros(num_slots, dtype=torch.bool),
         )
 
+    def newest(self) -> Tensor:
+        """int32 [R, 3]: the newest word of each stream after these slots."""
+        return torch.where(self.tokens != PAD, self.tokens, self.latest)
+
     def read_after(self, before: "Said") -> "Said":
         """What these slots read: `before` (one slot), then themselves but for the last."""
         return Said(
-            tokens=torch.cat([before.tokens, self.tokens[:-1]]),
-            voice=torch.cat([before.voice, self.voice[:-1]]),
-            voice_on=torch.cat([before.voice_on, self.voice_on[:-1]]),
+            **{k: torch.cat([vars(before)[k], value[:-1]]) for k, value in vars(self).items()}
         )
 
     def last(self) -> "Said":
-        return Said(tokens=self.tokens[-1:], voice=self.voice[-1:], voice_on=self.voice_on[-1:])
+        return Said(**{key: value[-1:] for key, value in vars(self).items()})
+
+    def as_read(self) -> Tensor:
+        """int32 [R, 6]: tokens and latest side by side, as the model reads them."""
+        return torch.cat([self.tokens, self.latest], dim=-1)
 
     def played(self, num_samples: int) -> "Said":
         """The same with the voice off in every slot that was not played to its end."""
@@ -64,6 +73,7 @@ class Past:
     """Everything but the cache, after a number of whole micro-turns.
 
     turn: index of the next micro-turn on the phase clock. num_turns: how many there were.
+    newest_read: the newest word of the `read` stream.
     waiting: `read` tokens not read yet. hear_tail: newest samples of the user's audio.
     before, said: the slot before the newest output half, and that half.
     speaking: the vocoder's memory while the voice is on.
@@ -72,6 +82,7 @@ class Past:
     seed: int
     turn: int
     num_turns: int
+    newest_read: int
     waiting: tuple[int, ...]
     hear_tail: np.ndarray
     before: Said

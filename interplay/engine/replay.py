@@ -18,7 +18,7 @@ from interplay.engine.record import NUMBERS, Part, Record
 from interplay.errors import RecordError
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import Inputs
-from interplay.turns.layout import TEXT_OUT, Emitted, Laid, lay_out, positions_per_turn
+from interplay.turns.layout import TEXT_OUT, Carry, Laid, lay_out, positions_per_turn
 from interplay.turns.types import Streams
 
 MAX_POSITIONS = 8192  # of one forward pass: its mask grows with the square
@@ -86,7 +86,7 @@ def _inputs(laid: Laid) -> Inputs:
         hear=batch(laid.hear),
         read=batch(laid.read),
         turn=batch(laid.turn),
-        tokens=batch(laid.previous.tokens),
+        tokens=batch(np.concatenate([laid.previous.tokens, laid.previous.latest], axis=-1)),
         voice=batch(laid.previous.voice),
         voice_on=batch(laid.previous.voice_on),
         see=None if laid.see is None else batch(laid.see),
@@ -103,7 +103,7 @@ def _append(loaded: Loaded, record: Record) -> list[Float[Tensor, "slots d"]]:
     """Sessions too long for one pass, or with the camera going on and off."""
     model, slots = loaded.model, torch.tensor([0])
     cache = model.backbone.new_cache(1, record.dtype)
-    carry: Emitted | None = None
+    carry: Carry | None = None
     hidden = []
     for part in record.parts:
         rows = []
@@ -124,6 +124,7 @@ def _measure(loaded: Loaded, hidden: Float[Tensor, "slots d"], part: Part) -> Nu
         tokens=torch.from_numpy(
             np.stack([getattr(streams, name).reshape(-1) for name in TEXT_OUT], axis=-1)
         ),
+        latest=torch.zeros(len(hidden), len(TEXT_OUT), dtype=torch.int32),  # read, not emitted
         voice=torch.from_numpy(streams.voice).flatten(0, 1),
         voice_on=torch.from_numpy(streams.voice_on).flatten(),
     )

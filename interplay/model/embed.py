@@ -18,6 +18,7 @@ from interplay.ops.linear import linear
 from interplay.ops.norm import rms_norm
 
 TEXT_STREAMS = ("heard", "say", "act", "read")
+LATEST = tuple(f"latest {name}" for name in TEXT_STREAMS)  # their newest word before the token
 PHASE_PERIODS = (5, 50, 300)  # micro-turns: one second, ten seconds, one minute
 BIN_STEP = 0.6  # log10 units between bin centres
 BIN_LOW = -7.0
@@ -30,11 +31,17 @@ def quantize_mel(log_mel: Float[Tensor, "..."]) -> UInt8[Tensor, "..."]:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConfig:
-    """Sizes of the tables; `see` is the hMLP or nothing."""
+    """Sizes of the tables. latest_words: whether a position also reads the newest word of each
+    stream before its token (docs/log.md: what copying needs)."""
 
     dim: int
     vocab_size: int
     subframes: int = 4
+    latest_words: bool = True
+
+    @property
+    def text_streams(self) -> tuple[str, ...]:
+        return (*TEXT_STREAMS, *LATEST) if self.latest_words else TEXT_STREAMS
 
 
 class Embed(nn.Module):
@@ -50,7 +57,9 @@ class Embed(nn.Module):
         self.tokens = nn.Parameter(torch.randn(config.vocab_size, dim) * 0.5)
         # A token's vector is multiplied by its stream's: random signs keep the sum of several
         # streams' tokens separable, which adding a stream vector would not.
-        self.streams = nn.Parameter(torch.randint(0, 2, (len(TEXT_STREAMS), dim)) * 2.0 - 1.0)
+        self.streams = nn.Parameter(
+            torch.randint(0, 2, (len(config.text_streams), dim)) * 2.0 - 1.0
+        )
         self.hear_slots = nn.Parameter(torch.randn(NUM_SLOTS, dim) * 0.1)
         self.out_slots = nn.Parameter(torch.randn(NUM_SLOTS, dim) * 0.1)
         self.quiet = nn.Parameter(torch.randn(dim) * 0.1)
@@ -73,7 +82,7 @@ class Embed(nn.Module):
     def text(self, ids: Int[Tensor, "..."], stream: str) -> Float[Tensor, "... d"]:
         """Token ids of one stream -> vectors (fp32 or the table's type)."""
         vectors = nn.functional.embedding(ids.long(), self.tokens)
-        return vectors * self.streams[TEXT_STREAMS.index(stream)]
+        return vectors * self.streams[self.config.text_streams.index(stream)]
 
     def clock(self, turn: Int[Tensor, "B N"]) -> Float[Tensor, "B N d"]:
         """The three phases of the micro-turn index, summed."""
@@ -86,28 +95,32 @@ class Embed(nn.Module):
     def hear(
         self,
         bins: UInt8[Tensor, "B N 4 S 80"],
-        read: Int[Tensor, "B N 4"],
+        read: Int[Tensor, "B N 4 2"],
         turn: Int[Tensor, "B N"],
         dtype: torch.dtype,
     ) -> Float[Tensor, "B N 4 d"]:
         """Input half: user audio, one `read` token per slot, the clock on slot 0."""
-        sound = self.sound(bins.flatten(0, 2), dtype).unflatten(0, read.shape)
-        rest = self.text(read, "read") + self.hear_slots
+        sound = self.sound(bins.flatten(0, 2), dtype).unflatten(0, read.shape[:3])
+        rest = self.text(read[..., 0], "read") + self.hear_slots
+        if self.config.latest_words:
+            rest = rest + self.text(read[..., 1], "latest read")
         first = nn.functional.pad(self.clock(turn).unsqueeze(2), (0, 0, 0, NUM_SLOTS - 1))
         return sound + (rest + first).to(dtype)
 
     def out(
         self,
-        tokens: Int[Tensor, "B N R 3"],
+        tokens: Int[Tensor, "B N R 6"],
         voice: Float[Tensor, "B N R S 80"],
         voice_on: Tensor,
         slot: int | None,
         dtype: torch.dtype,
     ) -> Float[Tensor, "B N R d"]:
         """Output slots: what the slot before emitted. `slot` names the one slot given, None
-        means all four."""
-        heard, say, act = tokens.unbind(-1)
-        words = self.text(heard, "heard") + self.text(say, "say") + self.text(act, "act")
+        means all four; `tokens` are heard, say, act and the newest word of each before."""
+        words = self.text(tokens[..., 0], "heard")
+        rest = ("say", "act", *LATEST[:3]) if self.config.latest_words else ("say", "act")
+        for column, stream in enumerate(rest, start=1):
+            words = words + self.text(tokens[..., column], stream)
         slots = self.out_slots if slot is None else self.out_slots[slot : slot + 1]
         return self._own_sound(voice, voice_on, dtype) + (words + slots).to(dtype)
 

@@ -31,12 +31,16 @@ class ModelConfig:
     vocoder: VocoderConfig
     vocab_size: int = 1024
     subframes: int = 4
+    latest_words: bool = True
     see: SeeConfig | None = None
 
 
 @dataclass(kw_only=True)
 class Inputs:
-    """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B)."""
+    """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B).
+
+    tokens: [B, N, 4, 6], `previous.tokens` and `previous.latest` side by side.
+    """
 
     hear: Tensor
     read: Tensor
@@ -59,9 +63,13 @@ class InteractionModel(nn.Module):
         self.config = config
         dim = config.backbone.dim
         see = See(config.see) if config.see else None
-        self.embed = Embed(
-            EmbedConfig(dim=dim, vocab_size=config.vocab_size, subframes=config.subframes), see
+        tables = EmbedConfig(
+            dim=dim,
+            vocab_size=config.vocab_size,
+            subframes=config.subframes,
+            latest_words=config.latest_words,
         )
+        self.embed = Embed(tables, see)
         self.backbone = Backbone(config.backbone)
         self.words = nn.Parameter(torch.randn(config.vocab_size, dim) * 0.02)
         self.word_streams = nn.Parameter(torch.randint(0, 2, (len(TEXT_OUT), dim)) * 2.0 - 1.0)
@@ -90,7 +98,7 @@ class InteractionModel(nn.Module):
 
     def read_slot(
         self,
-        tokens: Int[Tensor, "b R 3"],
+        tokens: Int[Tensor, "b R 6"],
         voice: Float[Tensor, "b R S 80"],
         voice_on: Tensor,
         slot: int | None,

@@ -30,10 +30,14 @@ def positions_per_turn(*, camera: bool) -> int:
 class Emitted:
     """What one output slot emitted, as the next slot reads it.
 
-    tokens: int32 [3] (heard, say, act). voice: float32 [S, 80] log10 mel. voice_on: bool [].
+    tokens: int32 [3] (heard, say, act). latest: int32 [3], the newest word of each stream before
+    these tokens, however long ago: with it a word and its forerunner stand at one position, and
+    copying a text word by word takes one look back. voice: float32 [S, 80] log10 mel.
+    voice_on: bool [].
     """
 
     tokens: np.ndarray
+    latest: np.ndarray
     voice: np.ndarray
     voice_on: np.ndarray
 
@@ -41,18 +45,33 @@ class Emitted:
     def nothing(subframes: int) -> "Emitted":
         return Emitted(
             tokens=np.full(len(TEXT_OUT), PAD, np.int32),
+            latest=np.full(len(TEXT_OUT), PAD, np.int32),
             voice=np.zeros((subframes, NUM_MELS), np.float32),
             voice_on=np.zeros((), bool),
         )
 
 
 @dataclass(kw_only=True)
+class Carry:
+    """What the micro-turns after a cut read of those before it. read: int32 [], the newest word
+    of the `read` stream."""
+
+    emitted: Emitted
+    read: np.ndarray
+
+    @staticmethod
+    def nothing(subframes: int) -> "Carry":
+        return Carry(emitted=Emitted.nothing(subframes), read=np.array(PAD, np.int32))
+
+
+@dataclass(kw_only=True)
 class Laid:
     """What the positions of N micro-turns read.
 
-    hear: uint8 [N, 4, S, 80]. read: int32 [N, 4]. see: uint8 [N, 12, 2, 40, 40, 3] or None.
-    turn: int64 [N], index on the phase clock. previous: what the slot before emitted, as
-    tokens int32 [N, 4, 3], voice float32 [N, 4, S, 80], voice_on bool [N, 4].
+    hear: uint8 [N, 4, S, 80]. read: int32 [N, 4, 2], the token of the slot and the newest word
+    before it. see: uint8 [N, 12, 2, 40, 40, 3] or None. turn: int64 [N], index on the phase
+    clock. previous: what the slot before emitted, as tokens and latest int32 [N, 4, 3], voice
+    float32 [N, 4, S, 80], voice_on bool [N, 4].
     """
 
     hear: np.ndarray
@@ -62,33 +81,56 @@ class Laid:
     previous: Emitted
 
 
-def lay_out(streams: Streams, carry: Emitted | None = None) -> tuple[Laid, Emitted]:
+def lay_out(streams: Streams, carry: Carry | None = None) -> tuple[Laid, Carry]:
     """Inputs of every position of the session, and the carry for the micro-turns after it."""
-    carry = carry or Emitted.nothing(streams.subframes)
+    carry = carry or Carry.nothing(streams.subframes)
+    before = carry.emitted
     tokens = np.stack([getattr(streams, name) for name in TEXT_OUT], axis=-1)
+    latest = newest_words(np.concatenate([before.latest[None], before.tokens[None], _flat(tokens)]))
+    read, newest = read_pairs(_flat(streams.read), carry.read)
     previous = Emitted(
-        tokens=_shift(tokens, carry.tokens),
-        voice=_shift(streams.voice, carry.voice),
-        voice_on=_shift(streams.voice_on, carry.voice_on),
+        tokens=_shift(tokens, before.tokens),
+        latest=latest[:-2].reshape(tokens.shape),
+        voice=_shift(streams.voice, before.voice),
+        voice_on=_shift(streams.voice_on, before.voice_on),
     )
     laid = Laid(
         hear=streams.hear,
-        read=streams.read,
+        read=read.reshape(*streams.read.shape, 2),
         see=streams.see,
         turn=streams.first_turn + np.arange(len(streams), dtype=np.int64),
         previous=previous,
     )
     last = Emitted(
         tokens=tokens[-1, -1],
+        latest=latest[-2],
         voice=streams.voice[-1, -1],
         voice_on=np.asarray(streams.voice_on[-1, -1]),
     )
-    return laid, last
+    return laid, Carry(emitted=last, read=newest)
+
+
+def newest_words(tokens: np.ndarray) -> np.ndarray:
+    """Rows of tokens [R, ...] -> the newest token that is not empty, up to and with each row."""
+    rows = np.arange(len(tokens)).reshape(-1, *[1] * (tokens.ndim - 1))
+    last = np.maximum.accumulate(np.where(tokens != PAD, rows, 0), axis=0)
+    return np.take_along_axis(tokens, last, axis=0)
+
+
+def read_pairs(read: np.ndarray, newest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens [R] of the `read` stream -> int32 [R, 2], each with the newest word before it, and
+    the newest word of all; `newest` [] is that of the slots before."""
+    words = newest_words(np.concatenate([newest[None], read]))
+    return np.stack([read, words[:-1]], axis=-1), np.asarray(words[-1])
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, *values.shape[2:])
 
 
 def _shift(values: np.ndarray, first: np.ndarray) -> np.ndarray:
     """values [N, 4, ...] one slot later, `first` in front."""
-    flat = values.reshape(-1, *values.shape[2:])
+    flat = _flat(values)
     return np.concatenate([first[None].astype(flat.dtype), flat[:-1]]).reshape(values.shape)
 
 
