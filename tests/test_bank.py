@@ -78,7 +78,6 @@ def test_find_and_by_text(bank):
     assert set(bank.by_text) == {"stop", "turn left", "it is ten"}
     assert {bank.clip(i).text for i in bank.by_text["turn left"]} == {"turn left"}
     assert sum(len(found) for found in bank.by_text.values()) == len(bank)
-    np.testing.assert_allclose(bank.durations_s()[0], bank.clip(0).duration_s)
 
 
 def test_workers_open_the_files_anew(bank):

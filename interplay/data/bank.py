@@ -148,10 +148,6 @@ class Bank:
         groups = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
         return {str(text): group for text, group in zip(texts, groups, strict=True)}
 
-    def durations_s(self) -> np.ndarray:
-        """Length of every utterance: float64 [N]."""
-        return self._columns["num_samples"] / SAMPLE_RATE_HZ
-
 
 def build_bank(
     path: str | Path,
