@@ -21,8 +21,8 @@ def test_causal_attention_has_stock_bits_and_close_gradients(heads, kv_heads, ro
     with torch.no_grad():
         assert torch.equal(out, attend(q, k, v, None))
     exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
-    wide = (x.repeat_interleave(heads // kv_heads, 1) for x in exact[1:])
-    reference = F.scaled_dot_product_attention(exact[0], *wide, is_causal=True)
+    wide_k, wide_v = (x.repeat_interleave(heads // kv_heads, 1) for x in exact[1:])
+    reference = F.scaled_dot_product_attention(exact[0], wide_k, wide_v, is_causal=True)
     for gradient, expected in zip(
         torch.autograd.grad(out, (q, k, v), g),
         torch.autograd.grad(reference, exact, g.double()),
