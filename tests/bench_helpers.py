@@ -1,0 +1,117 @@
+"""What the tests of the core suite share: a beeping voice, one item of each kind, traces."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from interplay.bench import trace
+from interplay.bench.oracle import Oracle
+from interplay.bench.runner import play
+from interplay.bench.trace import Trace, Word
+from interplay.data.item import (
+    At,
+    Delegate,
+    Heard,
+    Item,
+    KeepTalking,
+    NoTakeover,
+    Say,
+    Speak,
+    StopBy,
+    Type,
+    When,
+)
+
+RATE = 16_000
+AT_HALF = When(seconds=0.5)
+
+
+@dataclass
+class Tone:
+    """Stand-in for a synthesiser: every word is 0.2 s of a tone."""
+
+    samples: np.ndarray
+    words: list
+    phones: list = field(default_factory=list)
+
+
+def beep(text: str, voice: str) -> Tone:
+    words = text.split()
+    wave = 8000 * np.sin(2 * np.pi * 440 * np.arange(int(0.2 * RATE) * len(words)) / RATE)
+    times = [(word, 0.2 * i, 0.2 * (i + 1)) for i, word in enumerate(words)]
+    return Tone(samples=wave.astype(np.int16), words=times)
+
+
+def said(text: str, at: When = AT_HALF, **kwargs) -> Speak:
+    return Speak(text=text, voice="any", at=at, **kwargs)
+
+
+def item(*cues, expect=(), kind="answer", seed=3, length_s=6.0) -> Item:
+    return Item(kind=kind, seed=seed, length_s=length_s, cues=cues, expect=tuple(expect))
+
+
+QUESTION = item(
+    said("what is two plus two"),
+    expect=[Heard(text="what is two plus two"), Say(text=("four", "it is four"), after=0)],
+)
+PAUSE = item(
+    said("what is two plus two", pause_after_word=1, pause_s=1.2),
+    expect=[NoTakeover(cue=0), Say(text=("four",), after=0)],
+    kind="pause",
+)
+INTERRUPT = item(
+    said("count"),
+    said("what is two plus two", When(seconds=0.6, after="voice", cue=0)),
+    expect=[StopBy(after=1), Say(text=("four",), after=1)],
+    kind="interrupt",
+)
+BACKCHANNEL = item(
+    said("count"),
+    said("yes", When(seconds=0.6, after="voice", cue=0)),
+    expect=[KeepTalking(through=1, text=("one two three four five six",))],
+    kind="backchannel",
+)
+TIMER = item(
+    said("say tea every two seconds"),
+    expect=[At(text=("tea",), after=0, due_s=2.0), At(text=("tea",), after=0, due_s=4.0)],
+    kind="timer",
+    length_s=7.0,
+)
+DELEGATE = item(
+    said("who was here"),
+    Type(text="a cat", at=When(seconds=1.0, after="delegate", cue=0), control="<result>"),
+    expect=[Delegate(words="who was here", after=0), Say(text=("a cat",), after=1, within_s=1.0)],
+    kind="delegate",
+)
+
+
+def oracle_trace(name: str, what: Item) -> Trace:
+    [played] = play([what], Oracle(name, beep, "own"), beep)
+    return played
+
+
+def hand_made(what: Item, *, say=(), voice=(), cues=((0.5, 1.5),), heard=(), act=(), **kwargs):
+    """A trace from (word, time) and (start, end) of voice."""
+    model = np.zeros(int(what.length_s * RATE), np.int16)
+    for start, end in voice:
+        model[int(start * RATE) : int(end * RATE)] = 3000
+    return Trace(
+        item=what,
+        user=np.zeros_like(model),
+        model=model,
+        voice=trace.voice_spans(model),
+        heard=tuple(Word(text=t, start_s=s, end_s=s + 0.05) for t, s in heard),
+        say=tuple(Word(text=t, start_s=s, end_s=s + 0.05) for t, s in say),
+        act=tuple(act),
+        cues=tuple(cues),
+        user_words=(),
+        pauses=kwargs.get("pauses", {}),
+    )
+
+
+def values(outcomes) -> list:
+    return [outcome.value for outcome in outcomes]
+
+
+def notes(outcomes) -> list:
+    return [note for outcome in outcomes for note in outcome.notes]
