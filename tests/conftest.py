@@ -8,6 +8,7 @@ import os
 
 import pytest
 import torch
+import torch.utils._device
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub fails at once
 torch.set_num_threads(1)  # workers run side by side; and timing tests must not fight for cores
@@ -25,6 +26,11 @@ def _poisoned(allocate):
             return tensor.fill_(1 if tensor.dtype == torch.bool else torch.iinfo(tensor.dtype).max)
 
     return wrapper
+
+
+# Remembered on first use: filled while `torch.empty` is replaced, it would miss the real one, and
+# `with torch.device("meta")` would allocate.
+torch.utils._device._device_constructors()
 
 
 @pytest.fixture(autouse=True)
