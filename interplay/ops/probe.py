@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 
 from interplay.errors import ConfigError
-from interplay.ops.linear import CONTRACT
 
 MAX_ROWS = 32  # row counts that are tried, one by one
 REFERENCE_ROWS = 64
@@ -32,12 +31,6 @@ def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
             )
         needed = max(needed, rows)
     return needed
-
-
-def pin_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
-    """Probe, and make `interplay.ops.linear` pad to the result from now on; returns it."""
-    CONTRACT.min_rows[dtype] = probe_rows(shapes, dtype)
-    return CONTRACT.min_rows[dtype]
 
 
 def _first_safe(n: int, k: int, dtype: torch.dtype) -> int:
