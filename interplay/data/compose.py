@@ -17,11 +17,11 @@ from interplay.data.example import Example
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
-LISTENING = {"listen": 0.5, "people": 0.14, "say_after_me": 0.24, "question": 0.12}
+LISTENING = {"duet": 0.62, "listen": 0.1, "people": 0.14, "say_after_me": 0.14}
 BEHAVIOURS = {
-    **{"listen": 0.2, "people": 0.12, "question": 0.21, "say_after_me": 0.07, "repeat": 0.04},
-    **{"recite": 0.1, "read_aloud": 0.07, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
-    **{"delegate": 0.05},
+    **{"listen": 0.16, "people": 0.14, "question": 0.2, "say_after_me": 0.07, "repeat": 0.04},
+    **{"recite": 0.1, "read_aloud": 0.06, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
+    **{"delegate": 0.06, "duet": 0.05},
 }
 NUM_WARPS = 24
 
@@ -35,9 +35,9 @@ class ComposeConfig:
     """
 
     seed: int = 0
-    batch_size: int = 16
+    batch_size: int = 8
     num_turns: int = 64
-    listening_until: float = 0.12
+    listening_until: float = 0.3
     long_from: float = 0.7
 
 
@@ -101,7 +101,7 @@ class Composer:
 
     def microphone(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
         """float32 [T]: the user's track with room, line, noise and echo of the own voice."""
-        strength = rng.uniform(0.0, 0.7)
+        strength = 0.7 * rng.random() ** 1.5
         return augment.augment_track(timeline.user, timeline.own, rng, strength)
 
     def _hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:

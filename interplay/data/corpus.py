@@ -40,11 +40,11 @@ class CorpusPlan:
     scale: float = 1.0
     own_voice: str = OWN_VOICE
     user_engines: tuple[str, ...] = tuple(ENGINES)
-    vocab_size: int = 1536
-    num_phrases: int = 2400
+    vocab_size: int = 800
+    num_phrases: int = 4000
     num_short_phrases: int = 300
     num_statements: int = 700
-    listen: int = 3600
+    listen: int = 6000
     statement: int = 2000
     word: int = 2400
     say: int = 4400
@@ -189,8 +189,10 @@ def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> Non
 
 
 def _spellings() -> list[str]:
-    """Text for the tokenizer: every known word often enough to become one token."""
-    return [word for word in questions.vocabulary() for _ in range(50)]
+    """Text for the tokenizer: the words of fixed sentences often enough to become one token each,
+    the others in pieces, so that what one word teaches about spelling and sound helps the next."""
+    spelled = set(vocabulary.CONTENT) - {*vocabulary.NUMBERS, *vocabulary.DAYS}
+    return [w for w in questions.vocabulary() for _ in range(50 if w in spelled else 400)]
 
 
 class Corpus:
@@ -219,7 +221,9 @@ class Corpus:
         if tag == "human" and len(self.human):
             return _other_speed(self.human[int(rng.integers(len(self.human)))], rng)
         rows = self._by_tag["word" if tag == "human" else tag]
-        return self.bank.clip(int(rows[rng.integers(len(rows))]))
+        clip = self.bank.clip(int(rows[rng.integers(len(rows))]))
+        is_few = clip.engine == "flite" and rng.random() < 0.6
+        return _other_speed(clip, rng) if is_few else clip
 
     def own(self, text: str) -> Clip:
         return self.bank.clip(self._own[text])
@@ -237,7 +241,11 @@ class Corpus:
 
 
 def _other_speed(clip: Clip, rng: np.random.Generator) -> Clip:
-    """The recording a little faster or slower: few people, so each should sound like several."""
+    """A little faster or slower, pitch and all: few speakers, so each should sound like several."""
     sound, scale = change_speed(clip.samples.astype(np.float32), rng.uniform(0.87, 1.18))
-    words = [(word, start * scale, end * scale) for word, start, end in clip.words]
-    return replace(clip, samples=np.clip(sound, -32768, 32767).astype(np.int16), words=words)
+    return replace(
+        clip,
+        samples=np.clip(sound, -32768, 32767).astype(np.int16),
+        words=[(word, start * scale, end * scale) for word, start, end in clip.words],
+        phones=[(phone, start * scale, end * scale) for phone, start, end in clip.phones],
+    )

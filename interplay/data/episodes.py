@@ -199,6 +199,33 @@ def _deliver(talk: Talk, control: int, text: str, turn: int) -> Spoken:
     return talk.timeline.speak(talk.source.own(text), NUM_SLOTS * (last // NUM_SLOTS) + 1)
 
 
+def duet(talk: Talk) -> bool:
+    """Told to talk through, the model reads texts aloud while the user talks of other things.
+
+    Fills what is left of the session. Nothing else trains ears, copying and voice at once: both
+    lanes are busy most of the time.
+    """
+    turn = turn_with(talk.cursor)
+    talk.timeline.write("read", [tokens.THROUGH], NUM_SLOTS * turn)
+    _read_on(talk, turn + 1)
+    while talk.fits(1.0):
+        tag = str(talk.rng.choice(["listen", "statement", "fact", "human"], p=[0.6, 0.2, 0.1, 0.1]))
+        clip = talk.source.user(tag, talk.rng)
+        if not talk.fits(seconds(clip) + 0.4):
+            break
+        talk.user(clip)
+        talk.rest(0.15, 0.7)
+    talk.cursor = talk.timeline.num_samples
+    return True
+
+
+def _read_on(talk: Talk, turn: int) -> None:
+    """Text after text on `read`, each spoken when the one before it has been."""
+    while turn < talk.timeline.num_turns - 15:
+        spoken = _deliver(talk, tokens.TEXT, talk.source.phrase(talk.rng, 9), turn)
+        turn = spoken.last // NUM_SLOTS + int(talk.rng.integers(1, 4))
+
+
 def _backchannels(talk: Talk, spoken: Spoken) -> None:
     at = spoken.starts + int(talk.uniform(0.3, 1.2) * SECOND)
     while at + 0.7 * SECOND < spoken.ends:

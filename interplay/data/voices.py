@@ -41,7 +41,7 @@ UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # the diphone engine
 SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
-    "train": {"espeak": 0.79, "rms": 0.09, "awb": 0.06, "slt": 0.06},
+    "train": {"espeak": 0.6, "rms": 0.16, "awb": 0.13, "slt": 0.11},
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }

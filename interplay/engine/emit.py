@@ -5,7 +5,7 @@ The same `measure` runs while serving, in corrections and in `replay`, so that t
 compared bit for bit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -81,7 +81,8 @@ class Emitter:
         seeds: Int[Tensor, " b"],
         counters: Int[Tensor, " b"],
     ) -> tuple[Said, Numbers]:
-        """One slot of b sessions. before: what their slots before emitted (R = b).
+        """One slot of b sessions, without its context (Said.in_context). before: what their
+        slots before emitted (R = b).
 
         counters: how many output slots each session had before; with the seed they fix the
         random numbers.
@@ -97,7 +98,7 @@ class Emitter:
         rows = voice_on.nonzero().squeeze(1)
         if len(rows):
             voice[rows] = self._voice(hidden, tokens, before, seeds, counters, rows)
-        said = Said(tokens=tokens.int(), latest=before.newest(), voice=voice, voice_on=voice_on)
+        said = replace(before, tokens=tokens.int(), voice=voice, voice_on=voice_on)
         return said, measure(model, hidden, said, logits)
 
     def _sample_say(

@@ -24,6 +24,7 @@ from interplay.media.dmel import DmelConfig, StreamingDmel, quantize
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import Inputs
 from interplay.model.vocoder import HOP
+from interplay.turns.follow import no_memory
 from interplay.turns.layout import read_pairs
 from interplay.turns.tokens import END
 from interplay.turns.types import PAD, InputHalf, OutputHalf
@@ -39,7 +40,7 @@ class _Heard(NamedTuple):
     tail: np.ndarray
     read: tuple[int, ...]
     pairs: np.ndarray  # int32 [4, 2], `read` as the model reads it
-    newest_read: int
+    memory: np.ndarray  # int32 [1, 4, M], with `read`
     waiting: tuple[int, ...]
 
 
@@ -109,7 +110,7 @@ class Engine:
             seed=seed,
             turn=first_turn,
             num_turns=0,
-            newest_read=PAD,
+            memory=no_memory(1),
             waiting=waiting,
             hear_tail=self._dmel.initial_state(),
             before=Said.nothing(1, subframes),
@@ -177,7 +178,7 @@ class Engine:
                 group = [s for s in sessions if (halves[s].see is not None) == camera]
                 if group:
                     self._read_input(group, heard, halves)
-            said, numbers = self._emit(sessions)
+            said, numbers, memory = self._emit(sessions, [heard[s].memory for s in sessions])
             sound, speaking = speak(
                 self.loaded.vocoder,
                 torch.stack([part.voice for part in said]),
@@ -204,7 +205,7 @@ class Engine:
                 past,
                 turn=past.turn + 1,
                 num_turns=past.num_turns + 1,
-                newest_read=half.newest_read,
+                memory=memory[i : i + 1],
                 waiting=half.waiting,
                 hear_tail=half.tail,
                 before=past.said.last(),
@@ -219,13 +220,13 @@ class Engine:
         waiting = (*past.waiting, *half.read)
         read = waiting[:NUM_SLOTS]
         read += (PAD,) * (NUM_SLOTS - len(read))
-        pairs, newest = read_pairs(np.array(read, np.int32), np.array(past.newest_read, np.int32))
+        pairs, memory = read_pairs(np.array([read], np.int32), past.memory)
         return _Heard(
             hear=quantize(mel),
             tail=tail,
             read=read,
-            pairs=pairs,
-            newest_read=int(newest),
+            pairs=pairs[0],
+            memory=memory,
             waiting=waiting[NUM_SLOTS:],
         )
 
@@ -248,8 +249,11 @@ class Engine:
         )
         self.model.read_input(inputs, self.cache, _slots(sessions), self.dtype)
 
-    def _emit(self, sessions: list[Session]) -> tuple[list[Said], list[Numbers]]:
-        """The four output slots, one after the other."""
+    def _emit(
+        self, sessions: list[Session], memories: list[np.ndarray]
+    ) -> tuple[list[Said], list[Numbers], np.ndarray]:
+        """The four output slots, one after the other; also the memories after them."""
+        memory = np.concatenate(memories)
         slots = _slots(sessions)
         seeds = torch.tensor([s.past.seed for s in sessions])
         counters = torch.tensor([s.past.num_turns * NUM_SLOTS for s in sessions])
@@ -265,11 +269,12 @@ class Engine:
                 slots,
                 self.dtype,
             )
-            steps.append(self._emitter.emit(hidden[:, 0], before, seeds, counters + j))
-            before = steps[-1][0]
+            said, numbers = self._emitter.emit(hidden[:, 0], before, seeds, counters + j)
+            before, memory = said.in_context(memory)
+            steps.append((before, numbers))
         said = _per_session(Said, [step[0] for step in steps])
         numbers = _per_session(Numbers, [step[1] for step in steps])
-        return said, numbers
+        return said, numbers, memory
 
     def _correct(self, played: dict[Session, int | None]) -> dict[Session, Correction]:
         """Re-read the newest output half of sessions of which less was played than emitted.

@@ -18,20 +18,22 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
 from interplay.engine.speech import Speaking
 from interplay.errors import RecordError
 from interplay.model.cache import SlotValue
+from interplay.turns.follow import PAIRS, follow, newest, remember
 from interplay.turns.types import NUM_MELS, PAD
 
-FORMAT = "interplay session 1"
-COUNTERS = ("seed", "turn", "num_turns", "newest_read")
+FORMAT = "interplay session 2"
+COUNTERS = ("seed", "turn", "num_turns")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """What R output slots emitted: tokens int32 [R, 3] (heard, say, act), latest int32 [R, 3]
-    the newest word of each stream before, voice float32 [R, S, 80] log10 mel (0 where off),
-    voice_on bool [R]."""
+    the newest word of each stream before, follow int32 [R, 5] what came next the last time
+    (turns.follow), voice float32 [R, S, 80] log10 mel (0 where off), voice_on bool [R]."""
 
     tokens: Tensor
     latest: Tensor
+    follow: Tensor
     voice: Tensor
     voice_on: Tensor
 
@@ -40,13 +42,23 @@ class Said:
         return Said(
             tokens=torch.full((num_slots, 3), PAD, dtype=torch.int32),
             latest=torch.full((num_slots, 3), PAD, dtype=torch.int32),
+            follow=torch.full((num_slots, len(PAIRS)), PAD, dtype=torch.int32),
             voice=torch.zeros(num_slots, subframes, NUM_MELS),
             voice_on=torch.zeros(num_slots, dtype=torch.bool),
         )
 
-    def newest(self) -> Tensor:
-        """int32 [R, 3]: the newest word of each stream after these slots."""
-        return torch.where(self.tokens != PAD, self.tokens, self.latest)
+    def in_context(self, memory: np.ndarray) -> tuple["Said", np.ndarray]:
+        """For one slot of R sessions: `latest` and `follow` filled in, and their memories
+        [R, 4, M] with these tokens."""
+        tokens = np.concatenate(
+            [self.tokens.numpy(), np.full((len(memory), 1), PAD, np.int32)], axis=-1
+        )
+        latest = newest(memory)[:, :-1].copy()
+        memory = remember(memory, tokens)
+        said = replace(
+            self, latest=torch.from_numpy(latest), follow=torch.from_numpy(follow(memory))
+        )
+        return said, memory
 
     def read_after(self, before: "Said") -> "Said":
         """What these slots read: `before` (one slot), then themselves but for the last."""
@@ -58,8 +70,8 @@ class Said:
         return Said(**{key: value[-1:] for key, value in vars(self).items()})
 
     def as_read(self) -> Tensor:
-        """int32 [R, 6]: tokens and latest side by side, as the model reads them."""
-        return torch.cat([self.tokens, self.latest], dim=-1)
+        """int32 [R, 11]: tokens, latest and follow side by side, as the model reads them."""
+        return torch.cat([self.tokens, self.latest, self.follow], dim=-1)
 
     def played(self, num_samples: int) -> "Said":
         """The same with the voice off in every slot that was not played to its end."""
@@ -73,7 +85,7 @@ class Past:
     """Everything but the cache, after a number of whole micro-turns.
 
     turn: index of the next micro-turn on the phase clock. num_turns: how many there were.
-    newest_read: the newest word of the `read` stream.
+    memory: int32 [1, 4, M], the newest words of every stream (turns.follow).
     waiting: `read` tokens not read yet. hear_tail: newest samples of the user's audio.
     before, said: the slot before the newest output half, and that half.
     speaking: the vocoder's memory while the voice is on.
@@ -82,7 +94,7 @@ class Past:
     seed: int
     turn: int
     num_turns: int
-    newest_read: int
+    memory: np.ndarray
     waiting: tuple[int, ...]
     hear_tail: np.ndarray
     before: Said
@@ -103,6 +115,7 @@ class SessionState:
         tensors = {
             "waiting": torch.tensor(past.waiting, dtype=torch.int64),
             "hear_tail": torch.from_numpy(past.hear_tail),
+            "memory": torch.from_numpy(past.memory),
         }
         for name in ("before", "said"):
             said = getattr(past, name)
@@ -147,6 +160,7 @@ def _state(tensors: dict[str, Tensor], numbers: dict[str, int]) -> SessionState:
         **{name: numbers[name] for name in COUNTERS},
         waiting=tuple(tensors["waiting"].tolist()),
         hear_tail=tensors["hear_tail"].numpy(),
+        memory=tensors["memory"].numpy(),
         before=Said(**_part(tensors, "before.")),
         said=Said(**_part(tensors, "said.")),
         speaking=speaking,

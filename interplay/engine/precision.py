@@ -17,7 +17,10 @@ from interplay.ops.probe import probe_rows
 
 SUMMED_IN_FP32 = (
     "embed.tokens",
-    "embed.streams",
+    "embed.tags",
+    "embed.before_role",
+    "embed.newest_roles",
+    "embed.follow_roles",
     "embed.hear_slots",
     "embed.out_slots",
     "embed.phases.",

@@ -4,7 +4,7 @@ The engine made the numbers in five small passes per micro-turn, this makes them
 pass over the whole session, with the fp32 master weights. Knows nothing of live sessions.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def _inputs(laid: Laid) -> Inputs:
         hear=batch(laid.hear),
         read=batch(laid.read),
         turn=batch(laid.turn),
-        tokens=batch(np.concatenate([laid.previous.tokens, laid.previous.latest], axis=-1)),
+        tokens=batch(laid.previous.as_read()),
         voice=batch(laid.previous.voice),
         voice_on=batch(laid.previous.voice_on),
         see=None if laid.see is None else batch(laid.see),
@@ -120,11 +120,11 @@ def _append(loaded: Loaded, record: Record) -> list[Float[Tensor, "slots d"]]:
 def _measure(loaded: Loaded, hidden: Float[Tensor, "slots d"], part: Part) -> Numbers:
     """Micro-turn by micro-turn is slow and all at once is large: 256 of them at a time."""
     streams = part.streams
-    said = Said(
+    said = replace(  # what was in context is read, not emitted
+        Said.nothing(len(hidden), streams.subframes),
         tokens=torch.from_numpy(
             np.stack([getattr(streams, name).reshape(-1) for name in TEXT_OUT], axis=-1)
         ),
-        latest=torch.zeros(len(hidden), len(TEXT_OUT), dtype=torch.int32),  # read, not emitted
         voice=torch.from_numpy(streams.voice).flatten(0, 1),
         voice_on=torch.from_numpy(streams.voice_on).flatten(),
     )

@@ -16,10 +16,13 @@ from interplay.media.dmel import NUM_BINS, NUM_MELS
 from interplay.model.see import See
 from interplay.ops.linear import linear
 from interplay.ops.norm import rms_norm
+from interplay.turns.follow import PAIRS, STREAMS
+from interplay.turns.layout import TEXT_OUT
+from interplay.turns.types import PAD
 
-TEXT_STREAMS = ("heard", "say", "act", "read")
-LATEST = tuple(f"latest {name}" for name in TEXT_STREAMS)  # their newest word before the token
+READ = STREAMS.index("read")
 PHASE_PERIODS = (5, 50, 300)  # micro-turns: one second, ten seconds, one minute
+WORD_STD = 0.3  # of an untrained word's vector; the sound's has 1: louder words delay the ears
 BIN_STEP = 0.6  # log10 units between bin centres
 BIN_LOW = -7.0
 
@@ -31,17 +34,17 @@ def quantize_mel(log_mel: Float[Tensor, "..."]) -> UInt8[Tensor, "..."]:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConfig:
-    """Sizes of the tables. latest_words: whether a position also reads the newest word of each
-    stream before its token (docs/log.md: what copying needs)."""
+    """Sizes of the tables."""
 
     dim: int
     vocab_size: int
     subframes: int = 4
-    latest_words: bool = True
 
-    @property
-    def text_streams(self) -> tuple[str, ...]:
-        return (*TEXT_STREAMS, *LATEST) if self.latest_words else TEXT_STREAMS
+
+def _signs(rows: int, dim: int) -> nn.Parameter:
+    """A word's vector is multiplied by its role's: random signs keep the sum of several words
+    separable, which adding a role's vector would not."""
+    return nn.Parameter(torch.randint(0, 2, (rows, dim)) * 2.0 - 1.0)
 
 
 class Embed(nn.Module):
@@ -54,12 +57,11 @@ class Embed(nn.Module):
         self.mel_table = nn.Parameter(torch.randn(dim, bands * NUM_BINS) * bands**-0.5)
         self.mel_line = nn.Parameter(torch.randn(dim, bands) * bands**-0.5)
         self.mel_norm = nn.Parameter(torch.ones(dim))
-        self.tokens = nn.Parameter(torch.randn(config.vocab_size, dim) * 0.5)
-        # A token's vector is multiplied by its stream's: random signs keep the sum of several
-        # streams' tokens separable, which adding a stream vector would not.
-        self.streams = nn.Parameter(
-            torch.randint(0, 2, (len(config.text_streams), dim)) * 2.0 - 1.0
-        )
+        self.tokens = nn.Parameter(torch.randn(config.vocab_size, dim) * WORD_STD)
+        self.tags = nn.Parameter(torch.randn(len(STREAMS), dim) * 0.1)
+        self.before_role = _signs(1, dim)
+        self.newest_roles = _signs(len(TEXT_OUT), dim)
+        self.follow_roles = _signs(len(PAIRS), dim)
         self.hear_slots = nn.Parameter(torch.randn(NUM_SLOTS, dim) * 0.1)
         self.out_slots = nn.Parameter(torch.randn(NUM_SLOTS, dim) * 0.1)
         self.quiet = nn.Parameter(torch.randn(dim) * 0.1)
@@ -79,10 +81,14 @@ class Embed(nn.Module):
         summed = linear(hot.flatten(1), self.mel_table) + linear(values, self.mel_line)
         return rms_norm(summed, self.mel_norm, 1e-6)
 
-    def text(self, ids: Int[Tensor, "..."], stream: str) -> Float[Tensor, "... d"]:
-        """Token ids of one stream -> vectors (fp32 or the table's type)."""
-        vectors = nn.functional.embedding(ids.long(), self.tokens)
-        return vectors * self.streams[self.config.text_streams.index(stream)]
+    def text(self, ids: Int[Tensor, "*rows"]) -> Float[Tensor, "*rows d"]:
+        """Token ids -> vectors (fp32 or the table's type); zero for the empty token."""
+        return nn.functional.embedding(ids.long(), self.tokens) * (ids != PAD).unsqueeze(-1)
+
+    def _word(self, ids: Tensor, before: Tensor, stream: int) -> Tensor:
+        """A token that stands in its slot, with the word before it; zero where there is none."""
+        vectors = self.text(ids) + self.text(before) * self.before_role[0] + self.tags[stream]
+        return vectors * (ids != PAD).unsqueeze(-1)
 
     def clock(self, turn: Int[Tensor, "B N"]) -> Float[Tensor, "B N d"]:
         """The three phases of the micro-turn index, summed."""
@@ -101,28 +107,32 @@ class Embed(nn.Module):
     ) -> Float[Tensor, "B N 4 d"]:
         """Input half: user audio, one `read` token per slot, the clock on slot 0."""
         sound = self.sound(bins.flatten(0, 2), dtype).unflatten(0, read.shape[:3])
-        rest = self.text(read[..., 0], "read") + self.hear_slots
-        if self.config.latest_words:
-            rest = rest + self.text(read[..., 1], "latest read")
+        rest = self._word(read[..., 0], read[..., 1], READ) + self.hear_slots
         first = nn.functional.pad(self.clock(turn).unsqueeze(2), (0, 0, 0, NUM_SLOTS - 1))
         return sound + (rest + first).to(dtype)
 
     def out(
         self,
-        tokens: Int[Tensor, "B N R 6"],
+        tokens: Int[Tensor, "B N R 11"],
         voice: Float[Tensor, "B N R S 80"],
         voice_on: Tensor,
         slot: int | None,
         dtype: torch.dtype,
     ) -> Float[Tensor, "B N R d"]:
         """Output slots: what the slot before emitted. `slot` names the one slot given, None
-        means all four; `tokens` are heard, say, act and the newest word of each before."""
-        words = self.text(tokens[..., 0], "heard")
-        rest = ("say", "act", *LATEST[:3]) if self.config.latest_words else ("say", "act")
-        for column, stream in enumerate(rest, start=1):
-            words = words + self.text(tokens[..., column], stream)
-        slots = self.out_slots if slot is None else self.out_slots[slot : slot + 1]
-        return self._own_sound(voice, voice_on, dtype) + (words + slots).to(dtype)
+        means all four; `tokens` are heard, say and act, the newest word of each before, and what
+        came next the last time (turns.follow)."""
+        emitted, latest, follow = tokens.split([len(TEXT_OUT), len(TEXT_OUT), len(PAIRS)], dim=-1)
+        words = self.out_slots if slot is None else self.out_slots[slot : slot + 1]
+        for stream in range(len(TEXT_OUT)):
+            now, before = emitted[..., stream], latest[..., stream]
+            words = words + self._word(now, before, stream)
+            words = (
+                words + self.text(torch.where(now != PAD, now, before)) * self.newest_roles[stream]
+            )
+        for pair in range(len(PAIRS)):
+            words = words + self.text(follow[..., pair]) * self.follow_roles[pair]
+        return self._own_sound(voice, voice_on, dtype) + words.to(dtype)
 
     def _own_sound(self, voice: Tensor, voice_on: Tensor, dtype: torch.dtype) -> Tensor:
         """The model's own past voice as dMel; rows where it is silent cost nothing."""

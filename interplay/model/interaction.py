@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.cache import Cache
-from interplay.model.embed import Embed, EmbedConfig
+from interplay.model.embed import WORD_STD, Embed, EmbedConfig
 from interplay.model.see import See, SeeConfig
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig, VoiceHead
 from interplay.ops.linear import linear
+from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, hear_positions, interleave, out_positions
 
 
@@ -31,7 +32,6 @@ class ModelConfig:
     vocoder: VocoderConfig
     vocab_size: int = 1024
     subframes: int = 4
-    latest_words: bool = True
     see: SeeConfig | None = None
 
 
@@ -39,7 +39,7 @@ class ModelConfig:
 class Inputs:
     """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B).
 
-    tokens: [B, N, 4, 6], `previous.tokens` and `previous.latest` side by side.
+    tokens: [B, N, 4, 11], `previous.as_read()`.
     """
 
     hear: Tensor
@@ -67,12 +67,15 @@ class InteractionModel(nn.Module):
             dim=dim,
             vocab_size=config.vocab_size,
             subframes=config.subframes,
-            latest_words=config.latest_words,
         )
         self.embed = Embed(tables, see)
         self.backbone = Backbone(config.backbone)
-        self.words = nn.Parameter(torch.randn(config.vocab_size, dim) * 0.02)
+        # The words to emit begin as the words read, so that what may follow is likely from the
+        # first step on: each pair of streams writes where the written stream's head looks.
+        self.words = nn.Parameter(0.02 / WORD_STD * self.embed.tokens.detach())
         self.word_streams = nn.Parameter(torch.randint(0, 2, (len(TEXT_OUT), dim)) * 2.0 - 1.0)
+        written = [TEXT_OUT.index(name) for name, _ in PAIRS]
+        self.embed.follow_roles.data.copy_(self.word_streams.detach()[written])
         self.gate = nn.Parameter(torch.zeros(dim))
         self.gate_bias = nn.Parameter(torch.full((1,), -2.0))
         self.voice = VoiceHead(config.voice)
@@ -98,7 +101,7 @@ class InteractionModel(nn.Module):
 
     def read_slot(
         self,
-        tokens: Int[Tensor, "b R 6"],
+        tokens: Int[Tensor, "b R 11"],
         voice: Float[Tensor, "b R S 80"],
         voice_on: Tensor,
         slot: int | None,
@@ -134,4 +137,4 @@ class InteractionModel(nn.Module):
 
     def say_vectors(self, say: Int[Tensor, " rows"], dtype: torch.dtype) -> Tensor:
         """Embedding of the word token just emitted, the voice heads' second input."""
-        return self.embed.text(say, "say").to(dtype)
+        return self.embed.text(say).to(dtype)

@@ -81,7 +81,7 @@ def assemble(
         hear=_stacked([item.hear for item in laid]),
         read=_stacked([item.read for item in laid]),
         turn=_stacked([item.turn for item in laid]),
-        tokens=_stacked([np.concatenate([p.tokens, p.latest], axis=-1) for p in previous]),
+        tokens=_stacked([p.as_read() for p in previous]),
         voice=torch.from_numpy(disturbed),
         voice_on=torch.from_numpy(recent_on),
         see=_stacked_frames([item.see for item in laid]),

@@ -7,13 +7,16 @@ its plan and the number of threads: stopped and resumed, it gives the same bits.
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from interplay.data.example import Example
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
 from interplay.train.batch import HistoryNoise, assemble
@@ -80,27 +83,14 @@ class Trainer:
         self.elapsed_s = 0.0
         self.norm = 0.0
         self.num_positions = 0
+        self._pool = ThreadPoolExecutor(
+            config.num_threads, initializer=torch.set_num_threads, initargs=(1,)
+        )
 
-    def advance(self, examples) -> Losses:
+    def advance(self, examples: Sequence[Example]) -> Losses:
         """One optimizer step on one batch."""
-        config, voice = self.config, self.model.voice
-        batch = assemble(
-            examples,
-            mel_mean=voice.mel_mean.numpy(),
-            mel_std=voice.mel_std.numpy(),
-            noise=config.noise,
-            seed=(config.seed, self.step),
-        )
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        losses = compute_losses(
-            self.model,
-            self.phone_heads,
-            batch,
-            config.losses,
-            dtype=config.dtype,
-            generator=generator,
-        )
-        losses.total.backward()
+        config = self.config
+        losses = self._accumulate(examples)
         factor = rate(self.step, self.plan.progress(self.step), config.optim)
         self.norm = self.optimizer.step(factor)
         if not torch.isfinite(torch.tensor(self.norm)):
@@ -109,9 +99,51 @@ class Trainer:
                 "start again with another --seed, or with lower learning rates"
             )
         self.average.update(self.step)
-        self.num_positions = batch.num_positions
+        self.num_positions = 2 * sum(example.streams.voice_on.size for example in examples)
         self.step += 1
         return losses
+
+    def _accumulate(self, examples: Sequence[Example]) -> Losses:
+        """Gradients of the batch, one share of it per thread.
+
+        Every thread computes on one core: several threads on one small product wait for each
+        other more than they compute (docs/log.md).
+        """
+        size = -(-len(examples) // self.config.num_threads)
+        shares = [examples[start : start + size] for start in range(0, len(examples), size)]
+        if len(shares) == 1:
+            results = [self._gradients(shares[0], 0, 1.0)]
+        else:
+            weights = [len(share) / len(examples) for share in shares]
+            results = list(self._pool.map(self._gradients, shares, range(len(shares)), weights))
+        for weight, *parts in zip(self.optimizer.weights, *(r[1] for r in results), strict=True):
+            found = [part for part in parts if part is not None]
+            weight.grad = torch.stack(found).sum(0) if len(found) > 1 else next(iter(found), None)
+        return Losses.joined([result[0] for result in results])
+
+    def _gradients(
+        self, examples: Sequence[Example], number: int, weight: float
+    ) -> tuple[Losses, tuple[Tensor | None, ...]]:
+        """Losses of share `number` of the batch, and `weight` times their gradients."""
+        config, voice = self.config, self.model.voice
+        batch = assemble(
+            examples,
+            mel_mean=voice.mel_mean.numpy(),
+            mel_std=voice.mel_std.numpy(),
+            noise=config.noise,
+            seed=(config.seed, self.step, number),
+        )
+        seed = (config.seed * 1_000_003 + self.step) * 64 + number
+        losses = compute_losses(
+            self.model,
+            self.phone_heads,
+            batch,
+            config.losses,
+            dtype=config.dtype,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        total = weight * losses.total
+        return losses, torch.autograd.grad(total, self.optimizer.weights, allow_unused=True)
 
     @property
     def is_done(self) -> bool:

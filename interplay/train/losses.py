@@ -4,6 +4,7 @@ Knows nothing of optimizers or of where batches come from. The voice is computed
 where it is on; the phone heads live here because nothing but training needs them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -39,9 +40,9 @@ class LossConfig:
     gate: float = 1.0
     mean: float = 1.0
     flow: float = 1.0
-    phones_user: float = 0.3
-    phones_own: float = 0.2
-    num_flow_draws: int = 4
+    phones_user: float = 1.0
+    phones_own: float = 0.5
+    num_flow_draws: int = 1
     recent_dropout: float = 0.2
     phone_delay: int = 2
 
@@ -71,6 +72,25 @@ class Losses:
             if count > 0:
                 values[name] = float(total / count)
         return values
+
+    @staticmethod
+    def joined(shares: "Sequence[Losses]") -> "Losses":
+        """Of a batch from those of its equal shares; without a graph."""
+        if len(shares) == 1:
+            return shares[0]
+
+        def mean(values: list[Tensor]) -> Tensor:
+            return torch.stack([value.detach() for value in values]).mean()
+
+        names = dict.fromkeys(name for share in shares for name in share.parts)
+        cases = dict.fromkeys(name for share in shares for name in share.metrics)
+        out = Losses(total=mean([share.total for share in shares]))
+        for name in names:
+            out.parts[name] = mean([s.parts[name] for s in shares if name in s.parts])
+        for name in cases:
+            found = [share.metrics[name] for share in shares if name in share.metrics]
+            out.metrics[name] = sum(f[0] for f in found), sum(f[1] for f in found)  # type: ignore[assignment]
+        return out
 
 
 class _WordLoss(torch.autograd.Function):

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024, steepest at zero
 NUM_NEWTON_SCHULZ = 5
 # Vectors that are looked up or added, not products: their rows are no singular directions.
-TABLES = ("tokens", "words", "mel_table", "mel_line", "streams", "slots", "phases", "phone")
+TABLES = ("tokens", "words", "mel_table", "mel_line", "streams", "tags", "role", "slots")
+TABLES += ("phases", "phone")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class OptimConfig:
     decay_share: float = 0.5
     final: float = 0.02
     clip_norm: float = 1.0
-    average: float = 0.99
+    average: float = 0.997
 
 
 def rate(step: int, progress: float, config: OptimConfig) -> float:

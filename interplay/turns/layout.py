@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from interplay.clock import NUM_SLOTS
+from interplay.turns.follow import PAIRS, follow, newest, no_memory, remember
 from interplay.turns.types import NUM_MELS, NUM_TILES, PAD, Streams
 
 TEXT_OUT = ("heard", "say", "act")
@@ -31,21 +33,27 @@ class Emitted:
     """What one output slot emitted, as the next slot reads it.
 
     tokens: int32 [3] (heard, say, act). latest: int32 [3], the newest word of each stream before
-    these tokens, however long ago: with it a word and its forerunner stand at one position, and
-    copying a text word by word takes one look back. voice: float32 [S, 80] log10 mel.
+    these tokens, however long ago. follow: int32 [5], what came next the last time
+    (turns.follow), seen from behind these tokens. voice: float32 [S, 80] log10 mel.
     voice_on: bool [].
     """
 
     tokens: np.ndarray
     latest: np.ndarray
+    follow: np.ndarray
     voice: np.ndarray
     voice_on: np.ndarray
+
+    def as_read(self) -> np.ndarray:
+        """int32 [..., 11]: tokens, latest and follow side by side, as the model reads them."""
+        return np.concatenate([self.tokens, self.latest, self.follow], axis=-1)
 
     @staticmethod
     def nothing(subframes: int) -> "Emitted":
         return Emitted(
             tokens=np.full(len(TEXT_OUT), PAD, np.int32),
             latest=np.full(len(TEXT_OUT), PAD, np.int32),
+            follow=np.full(len(PAIRS), PAD, np.int32),
             voice=np.zeros((subframes, NUM_MELS), np.float32),
             voice_on=np.zeros((), bool),
         )
@@ -53,15 +61,15 @@ class Emitted:
 
 @dataclass(kw_only=True)
 class Carry:
-    """What the micro-turns after a cut read of those before it. read: int32 [], the newest word
-    of the `read` stream."""
+    """What the micro-turns after a cut read of those before it. memory: int32 [1, 4, M], the
+    newest words of every stream (turns.follow)."""
 
     emitted: Emitted
-    read: np.ndarray
+    memory: np.ndarray
 
     @staticmethod
     def nothing(subframes: int) -> "Carry":
-        return Carry(emitted=Emitted.nothing(subframes), read=np.array(PAD, np.int32))
+        return Carry(emitted=Emitted.nothing(subframes), memory=no_memory(1))
 
 
 @dataclass(kw_only=True)
@@ -70,8 +78,8 @@ class Laid:
 
     hear: uint8 [N, 4, S, 80]. read: int32 [N, 4, 2], the token of the slot and the newest word
     before it. see: uint8 [N, 12, 2, 40, 40, 3] or None. turn: int64 [N], index on the phase
-    clock. previous: what the slot before emitted, as tokens and latest int32 [N, 4, 3], voice
-    float32 [N, 4, S, 80], voice_on bool [N, 4].
+    clock. previous: what the slot before emitted, as tokens and latest int32 [N, 4, 3], follow
+    int32 [N, 4, 5], voice float32 [N, 4, S, 80], voice_on bool [N, 4].
     """
 
     hear: np.ndarray
@@ -86,42 +94,70 @@ def lay_out(streams: Streams, carry: Carry | None = None) -> tuple[Laid, Carry]:
     carry = carry or Carry.nothing(streams.subframes)
     before = carry.emitted
     tokens = np.stack([getattr(streams, name) for name in TEXT_OUT], axis=-1)
-    latest = newest_words(np.concatenate([before.latest[None], before.tokens[None], _flat(tokens)]))
-    read, newest = read_pairs(_flat(streams.read), carry.read)
+    emitted = _flat(tokens)
+    read, latest, after, memory = _texts(streams.read, emitted, before.follow, carry.memory)
     previous = Emitted(
         tokens=_shift(tokens, before.tokens),
-        latest=latest[:-2].reshape(tokens.shape),
+        latest=_shift(latest, before.latest),
+        follow=_shift(after, before.follow),
         voice=_shift(streams.voice, before.voice),
         voice_on=_shift(streams.voice_on, before.voice_on),
     )
     laid = Laid(
         hear=streams.hear,
-        read=read.reshape(*streams.read.shape, 2),
+        read=read,
         see=streams.see,
         turn=streams.first_turn + np.arange(len(streams), dtype=np.int64),
         previous=previous,
     )
     last = Emitted(
-        tokens=tokens[-1, -1],
-        latest=latest[-2],
+        tokens=emitted[-1],
+        latest=latest[-1, -1],
+        follow=after[-1, -1],
         voice=streams.voice[-1, -1],
         voice_on=np.asarray(streams.voice_on[-1, -1]),
     )
-    return laid, Carry(emitted=last, read=newest)
+    return laid, Carry(emitted=last, memory=memory)
 
 
-def newest_words(tokens: np.ndarray) -> np.ndarray:
-    """Rows of tokens [R, ...] -> the newest token that is not empty, up to and with each row."""
-    rows = np.arange(len(tokens)).reshape(-1, *[1] * (tokens.ndim - 1))
-    last = np.maximum.accumulate(np.where(tokens != PAD, rows, 0), axis=0)
-    return np.take_along_axis(tokens, last, axis=0)
+def _texts(
+    read: np.ndarray, emitted: np.ndarray, followed: np.ndarray, memory: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """`read` with the word before each [N, 4, 2]; by slot, the newest words before its tokens
+    [N, 4, 3] and what may follow behind them [N, 4, 5]; the memory after all.
+
+    emitted: [slots, 3]. followed: [5], what may follow before the first slot.
+    """
+    size = memory.shape[-1]
+    arrived = read.reshape(-1)
+    streams = [*emitted.T, arrived]
+    grown = [np.append(old, new[new != PAD]) for old, new in zip(memory[0], streams, strict=True)]
+    counts = [np.cumsum(new != PAD) for new in streams]  # words up to and with each token
+    before = [size - 1 + count - (new != PAD) for count, new in zip(counts, streams, strict=True)]
+    pairs = np.stack([arrived, grown[-1][before[-1]]], axis=-1)
+    latest = np.stack([grown[s][before[s]] for s in range(len(TEXT_OUT))], axis=-1)
+    counts[-1] = counts[-1][NUM_SLOTS - 1 :: NUM_SLOTS].repeat(NUM_SLOTS)  # whole halves arrive
+    known = np.stack(counts, axis=-1)
+    changed = np.diff(known, axis=0, prepend=0).any(-1)
+    memories = np.stack(
+        [sliding_window_view(g, size)[known[changed, s]] for s, g in enumerate(grown)], axis=1
+    )
+    after = np.concatenate([followed[None], follow(memories)])[np.cumsum(changed)]
+    memory = np.stack([g[-size:] for g in grown])[None]
+    shape = (*read.shape, -1)
+    return pairs.reshape(shape), latest.reshape(shape), after.reshape(shape), memory
 
 
-def read_pairs(read: np.ndarray, newest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens [R] of the `read` stream -> int32 [R, 2], each with the newest word before it, and
-    the newest word of all; `newest` [] is that of the slots before."""
-    words = newest_words(np.concatenate([newest[None], read]))
-    return np.stack([read, words[:-1]], axis=-1), np.asarray(words[-1])
+def read_pairs(read: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One micro-turn's tokens [b, 4] of the `read` stream -> int32 [b, 4, 2], each with the newest
+    word before it, and the memory with them."""
+    pairs = []
+    for token in read.T:
+        pairs.append(np.stack([token, newest(memory)[:, -1]], axis=-1))
+        if token.any():
+            empty = np.full((len(token), len(TEXT_OUT)), PAD, np.int32)
+            memory = remember(memory, np.concatenate([empty, token[:, None]], axis=-1))
+    return np.stack(pairs, axis=1).astype(np.int32), memory
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

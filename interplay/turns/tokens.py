@@ -11,6 +11,7 @@ from tokenizers import Tokenizer as HfTokenizer
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from interplay.errors import ConfigError
+from interplay.turns.follow import FIRST_WORD
 from interplay.turns.types import PAD
 
 MAX_COUNT = 60
@@ -20,6 +21,7 @@ CONTROL = (
     "<stop>",  # say: yield now, the words not yet spoken are dropped
     "<text>",  # read: words to be read aloud
     "<result>",  # read: an answer from the background model
+    "<through>",  # read: from now on talk on, whatever is heard; answer to nothing but texts
     "<delegate>",  # act: hand what was heard to the background model
     "<timer>",  # act: say something once, later
     "<every>",  # act: say something again and again
@@ -30,8 +32,11 @@ CONTROL = (
 )
 COUNTS = tuple(f"<t{k}>" for k in range(MAX_COUNT + 1))  # seconds, as one token each
 SPECIALS = CONTROL + COUNTS
+assert len(SPECIALS) == FIRST_WORD
 PAD_ID = PAD
-(END, STOP, TEXT, RESULT, DELEGATE, TIMER, EVERY, CLOCK, DUE, CANCEL, NOTE) = range(1, len(CONTROL))
+(END, STOP, TEXT, RESULT, THROUGH, DELEGATE, TIMER, EVERY, CLOCK, DUE, CANCEL, NOTE) = range(
+    1, len(CONTROL)
+)
 FIRST_COUNT = len(CONTROL)
 
 
