@@ -61,7 +61,7 @@ class WorkerFeed:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        self._process.terminate()
+        self._process.kill()  # it keeps nothing, and is deaf to gentler signals
         self._process.join()
         for line in (self._asked, self._made):
             line.cancel_join_thread()
@@ -87,8 +87,10 @@ Feed = PlainFeed | WorkerFeed
 
 
 def _serve(batches: Batches, asked, made, parent: int) -> None:
-    """The worker: until the parent is gone. The parent alone answers Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The worker: until the parent is gone. The parent alone answers Ctrl-C and SIGTERM: a worker
+    that dies with half a batch written would leave it waiting for the other half."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(NICE)
     while os.getppid() == parent:
         try:

@@ -74,8 +74,14 @@ class Trainer:
         backbone = model.config.backbone
         self.phone_heads = PhoneHeads(backbone.dim)
         named = [*model.named_parameters(), *self.phone_heads.named_parameters("phone")]
+        self._pool = ThreadPoolExecutor(
+            config.num_threads, initializer=torch.set_num_threads, initargs=(1,)
+        )
         self.optimizer = Optimizer(
-            named, config.optim, kv_rows=backbone.num_kv_heads * backbone.head_dim
+            named,
+            config.optim,
+            kv_rows=backbone.num_kv_heads * backbone.head_dim,
+            pool=self._pool,
         )
         self.average = Average(model.named_parameters(), config.optim.average)
         self.plan = config.plan()
@@ -83,9 +89,6 @@ class Trainer:
         self.elapsed_s = 0.0
         self.norm = 0.0
         self.num_positions = 0
-        self._pool = ThreadPoolExecutor(
-            config.num_threads, initializer=torch.set_num_threads, initargs=(1,)
-        )
 
     def advance(self, examples: Sequence[Example]) -> Losses:
         """One optimizer step on one batch."""

@@ -8,6 +8,7 @@ Knows nothing of losses or batches.
 
 import math
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +16,8 @@ from torch import Tensor, nn
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024, steepest at zero
 NUM_NEWTON_SCHULZ = 5
-# Vectors that are looked up or added, not products: their rows are no singular directions.
-TABLES = ("tokens", "words", "mel_table", "mel_line", "streams", "tags", "role", "slots")
-TABLES += ("phases", "phone")
+HIDDEN = "backbone."  # embeddings and heads are AdamW's, as is usual with Muon
+MOST_AT_ONCE = 5  # matrices orthogonalised in one batched product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +75,8 @@ def split_rows(name: str, weight: Tensor, kv_rows: int) -> list[int]:
 
 
 def is_matrix(name: str, weight: Tensor) -> bool:
-    """Whether Muon moves it: a weight that multiplies hidden states, not a table of vectors."""
-    return weight.ndim == 2 and not any(word in name for word in TABLES)
+    """Whether Muon moves it: a matrix between hidden states, in no table and no head."""
+    return weight.ndim == 2 and name.startswith(HIDDEN)
 
 
 class Muon(torch.optim.Optimizer):
@@ -85,12 +85,20 @@ class Muon(torch.optim.Optimizer):
     As torch.optim.Muon with its "original" scale, lr * sqrt(max(1, rows / columns)), except that
     a fused weight is taken apart and that matrices lie flat while they are orthogonalised.
     params: groups with `params` (weights) and `splits` (one list of row counts per weight).
+    pool: threads that share the work; None keeps it in the caller's.
     """
 
     def __init__(
-        self, params: list[dict], *, lr: float, momentum: float, weight_decay: float
+        self,
+        params: list[dict],
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        pool: Executor | None = None,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._map = pool.map if pool else map
 
     @torch.no_grad()
     def step(self, closure=None) -> None:  # type: ignore[override]
@@ -116,10 +124,14 @@ class Muon(torch.optim.Optimizer):
             for target, part in zip(weight.split(rows), update.split(rows), strict=True):
                 shape = (min(part.shape), max(part.shape))
                 same.setdefault(shape, []).append((target, part))
-        for pairs in same.values():
-            self._move(pairs, group["lr"])
+        starts = [
+            (pairs, at) for pairs in same.values() for at in range(0, len(pairs), MOST_AT_ONCE)
+        ]
+        jobs = [pairs[at : at + MOST_AT_ONCE] for pairs, at in starts]
+        list(self._map(self._move, jobs, [group["lr"]] * len(jobs)))
 
     @staticmethod
+    @torch.no_grad()
     def _move(pairs: list[tuple[Tensor, Tensor]], lr: float) -> None:
         flat = [part if part.shape[0] <= part.shape[1] else part.mT for _, part in pairs]
         for (target, part), move in zip(pairs, orthogonalize(torch.stack(flat)), strict=True):
@@ -132,7 +144,12 @@ class Optimizer:
     """Both optimizers over named weights, gradient clipping and one learning-rate factor."""
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig, *, kv_rows: int
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        config: OptimConfig,
+        *,
+        kv_rows: int,
+        pool: Executor | None = None,
     ) -> None:
         self.config = config
         named = list(named)
@@ -148,6 +165,7 @@ class Optimizer:
             lr=config.muon_lr,
             momentum=config.muon_momentum,
             weight_decay=config.muon_decay,
+            pool=pool,
         )
         self.adam = torch.optim.AdamW(
             [weight for name, weight in named if name not in chosen],
