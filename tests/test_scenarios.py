@@ -217,6 +217,20 @@ def test_delegation_carries_the_words_and_waits_for_the_result(tokenizer):
     assert 0 <= first // NUM_SLOTS - read[-1][0] // NUM_SLOTS <= 1
 
 
+def test_a_duet_talks_through_whatever_the_user_says(tokenizer):
+    talk = talk_with(tokenizer, num_turns=64)
+    assert episodes.duet(talk)
+    read = [name.strip() for _, name in emitted(talk.timeline, "read")]
+    say = [name.strip() for _, name in emitted(talk.timeline, "say")]
+    assert read[:2] == ["<through>", "<text>"] and read.count("<through>") == 1
+    assert [word for word in read if word[0] != "<"] == [word for word in say if word[0] != "<"]
+    assert "<stop>" not in say and len(emitted(talk.timeline, "heard")) > 4
+    speaks = talk.timeline.streams.voice_on.reshape(-1)
+    hears = talk.timeline.user.reshape(len(speaks), -1).any(-1)
+    assert (speaks & hears).mean() > 0.2
+    assert talk.cursor == talk.timeline.num_samples
+
+
 def test_split_clip_keeps_words_and_sound():
     clip = clip_of("what is seven plus five")
     before, after = episodes.split_clip(clip, 4)
@@ -227,7 +241,7 @@ def test_split_clip_keeps_words_and_sound():
 
 def test_all_episodes_fit_their_session(tokenizer):
     names = ("listen", "question", "say_after_me", "repeat", "recite", "read_aloud", "timer")
-    for name in (*names, "every", "stopwatch", "delegate"):
+    for name in (*names, "every", "stopwatch", "delegate", "duet"):
         for seed in range(5):
             talk = talk_with(tokenizer, seed, num_turns=64)
             talk.cursor = int(np.random.default_rng(seed).integers(12 * SAMPLE_RATE_HZ))

@@ -192,21 +192,18 @@ def test_orthogonalized_matrices_have_singular_values_near_one(shape):
     assert values.median() > 0.6
 
 
-def test_fused_weights_are_taken_apart_and_tables_are_left_to_adam():
+def test_fused_weights_are_taken_apart_and_tables_and_heads_are_left_to_adam():
     named = dict(a_model().named_parameters())
     qkv = "backbone.layers.0.attention.qkv"
     assert split_rows(qkv, named[qkv], 64) == [64, 64, 64]
     assert split_rows("ff.gate_up", named["backbone.layers.0.ff.gate_up"], 64) == [128, 128]
     matrices = {name.rsplit(".", 1)[-1] for name, w in named.items() if is_matrix(name, w)}
-    assert matrices == {
-        *("qkv", "out", "gate_up", "down", "mean_in", "mean_out"),
-        *("flow_in", "flow_condition", "modulate", "up", "flow_out"),
-    }
+    assert matrices == {"qkv", "out", "gate_up", "down"}
 
 
 def test_muon_moves_each_part_of_a_fused_weight_by_the_same_amount():
     weight = torch.nn.Parameter(torch.zeros(192, 64))
-    named = [("x.qkv", weight), ("x.norm", torch.nn.Parameter(torch.ones(64)))]
+    named = [("backbone.qkv", weight), ("backbone.norm", torch.nn.Parameter(torch.ones(64)))]
     optimizer = Optimizer(named, OptimConfig(clip_norm=1e9), kv_rows=64)
     weight.grad = (
         torch.randn(192, 64) * torch.tensor([1.0, 100.0, 1e4]).repeat_interleave(64)[:, None]
@@ -351,10 +348,33 @@ def test_losses_fall_on_what_is_seen_again(tmp_path: Path, capsys):
     assert "positions/s" in capsys.readouterr().err
 
 
+def test_threads_share_a_batch_and_give_the_same_bits_again(tmp_path: Path, capsys):
+    def weights(name: str, num_threads: int) -> dict[str, torch.Tensor]:
+        folder, config = tmp_path / name, a_run(3, num_threads=num_threads)
+        return train(config, Batches(), a_model(), folder).state_dict()
+
+    one, two, again = weights("one", 1), weights("two", 2), weights("again", 2)
+    assert all(torch.equal(two[name], again[name]) for name in two)
+    assert not torch.equal(one["words"], two["words"]), "the noise of a share is its own"
+    first, shared = log_of(tmp_path / "one")[0], log_of(tmp_path / "two")[0]
+    for name in ("heard", "say", "gate", "l1"):
+        assert shared[name] == pytest.approx(first[name], rel=0.1), name
+    capsys.readouterr()
+
+
 def test_exactly_one_length_is_given():
     for minutes, num_steps in ((None, None), (1.0, 3), (-1.0, None)):
         with pytest.raises(ConfigError, match="above 0"):
             TrainConfig(minutes=minutes, num_steps=num_steps)
+
+
+def test_the_worker_outlives_a_signal_to_the_whole_group():
+    with WorkerFeed(Batches()) as feed:
+        feed.ask(1, 0.5)
+        feed.take()
+        os.kill(feed._process.pid or 0, signal.SIGTERM)
+        feed.ask(2, 0.5)
+        assert len(feed.take()) == 2
 
 
 def test_the_worker_gives_what_the_plain_feed_gives_and_passes_errors_on():

@@ -73,7 +73,10 @@ def session_table(streams: Streams, tokenizer: Tokenizer) -> str:
 
 
 def _names(ids: np.ndarray, tokenizer: Tokenizer) -> str:
-    return " ".join(tokenizer.name(int(i)).strip() for i in ids if i != PAD)
+    """Pieces of words side by side, control tokens apart."""
+    names = (tokenizer.name(int(i)) for i in ids if i != PAD)
+    spaced = (f" {name} " if name.startswith("<") else name for name in names)
+    return " ".join("".join(spaced).split())
 
 
 def _small_corpus(out: Path) -> Path:
