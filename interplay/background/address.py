@@ -56,6 +56,10 @@ def parse_address(text: str, environ: Mapping[str, str] = os.environ) -> Address
             f"put the key into the environment variable {KEY_VARIABLE}"
         )
     key = environ.get(KEY_VARIABLE, "").strip() or NO_KEY
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(
+            f"the key in {KEY_VARIABLE} has spaces or signs that no key has; look it up"
+        )
     if key != NO_KEY and parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(
             f"the key in {KEY_VARIABLE} would travel unencrypted to {host}; "

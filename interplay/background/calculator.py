@@ -9,6 +9,7 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from typing import Any
 
 from interplay.background.tool import Tool, ToolAnswer
 from interplay.errors import ToolError
@@ -49,7 +50,7 @@ def _round(x: Number, digits: Number = 0) -> Number:
 
 
 # name -> function, fewest and most arguments
-FUNCTIONS: dict[str, tuple[Callable[..., Number], int, int]] = {
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "sqrt": (math.sqrt, 1, 1),
     "abs": (abs, 1, 1),
     "round": (_round, 1, 2),

@@ -72,10 +72,16 @@ def _check_entry(key: str, value: Any) -> None:
         raise ToolError("a chart must not contain addresses")
     if key in ("mark", "type") and value == "image":
         raise ToolError("a chart must not contain images")
-    if key == "data" and value is not None and not isinstance(value, list):
-        if not isinstance(value, dict) or not value or not set(value) <= INLINE_DATA:
-            allowed = ", ".join(sorted(INLINE_DATA))
-            raise ToolError(f"a chart's data must be inline, with one of: {allowed}")
+    if key == "data" and not _is_inline(value):
+        allowed = ", ".join(sorted(INLINE_DATA))
+        raise ToolError(f"a chart's data must be inline, with one of: {allowed}")
+
+
+def _is_inline(data: Any) -> bool:
+    """null is "no data"; the items of a list come one by one."""
+    if isinstance(data, dict):
+        return bool(data) and set(data) <= INLINE_DATA
+    return data is None or isinstance(data, list)
 
 
 def make_chart(

@@ -15,7 +15,7 @@ from interplay.errors import BackgroundError
 MAX_REPLY_CHARS = 20_000
 MAX_ARGUMENT_CHARS = 64_000
 MAX_CALLS = 8  # in one reply
-SENTENCE = re.compile(r".+?[.!?…:](?=\s)\s*|.*?\n+\s*", re.S)
+SENTENCE = re.compile(r".+?[.!?…](?=\s)\s*|.*?\n+\s*", re.S)
 MIN_SENTENCE_CHARS = 12  # "1. " and "Dr. " are not said alone
 
 

@@ -12,8 +12,6 @@ from interplay.errors import BackgroundError
 
 Urgency = Literal["silent", "when_idle", "interrupt"]
 Status = Literal["done", "failed", "cancelled"]
-URGENCIES = ("silent", "when_idle", "interrupt")
-STATUSES = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ class Result:
     expires_at_s: after this it is not worth saying.
     reason: for the log, never said.
 
-    Raises BackgroundError on an unknown urgency or status, or a notice with a status.
+    Raises BackgroundError on a notice with a status.
     """
 
     delegation_id: int | None
@@ -77,14 +75,6 @@ class Result:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if self.urgency not in URGENCIES:
-            raise BackgroundError(
-                f"a result has the urgency {self.urgency!r}; allowed: {', '.join(URGENCIES)}"
-            )
-        if self.status not in (*STATUSES, None):
-            raise BackgroundError(
-                f"a result has the status {self.status!r}; allowed: {', '.join(STATUSES)} or None"
-            )
         if self.delegation_id is None and self.status is not None:
             raise BackgroundError(
                 "a notice answers no delegation and ends none: its status is None"

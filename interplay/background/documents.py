@@ -28,9 +28,7 @@ PASSAGE_CHARS = 1200  # files are cut at empty lines into passages of about this
 PASSAGES_PER_FILE = 1 << 20  # row ids of a file's passages are one range
 SNIPPET_WORDS = 24
 SCHEMA_VERSION = 1
-STOP_WORDS = frozenset(
-    "a an and are at do for from in is it me my of on or that the to what".split()
-)
+STOP_WORDS = "a an and are at do for from in is it me my of on or that the to what"
 
 _log = logging.getLogger(__name__)
 
@@ -229,7 +227,7 @@ def search_tool(index: DocumentIndex) -> Tool:
 def _words(query: str) -> list[str]:
     """Words to look for, without those that stand everywhere unless there is nothing else."""
     words = re.findall(r"\w+", query[:MAX_QUERY_CHARS].lower())
-    rare = [word for word in words if word not in STOP_WORDS]
+    rare = [word for word in words if word not in STOP_WORDS.split()]
     return list(dict.fromkeys(rare or words))[:MAX_QUERY_WORDS]
 
 

@@ -52,11 +52,16 @@ class LoopThread:
     def _run(self) -> None:
         try:
             self._loop.run_forever()
-            running = asyncio.all_tasks(self._loop)
-            for task in running:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+            self._loop.run_until_complete(_cancel_all())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
         finally:
             self._loop.close()
+
+
+async def _cancel_all() -> None:
+    """Let every other task clean up behind itself."""
+    running = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

@@ -154,7 +154,7 @@ RULES: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
             _convert,
         ),
         (
-            rf"how many (?P<target>[a-z ]+?) (?:are|is|make|in|are there in|are in) "
+            rf"how many (?P<target>[a-z ]+?) (?:are there in|are in|is in|are|is|make|in) "
             rf"{NUMBER} ?(?P<source>\D+)",
             _convert,
         ),

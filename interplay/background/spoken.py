@@ -5,11 +5,12 @@ Knows nothing of what the numbers are for.
 
 import re
 
-SMALL = (
+UNDER_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+BY_TEN = "twenty thirty forty fifty sixty seventy eighty ninety"
+SMALL, TENS = UNDER_TWENTY.split(), BY_TEN.split()
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 VALUES = {word: value for value, word in enumerate(SMALL)}
 VALUES |= {word: 10 * value for value, word in enumerate(TENS, start=2)}
