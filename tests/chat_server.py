@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SEEN: list[dict[str, Any]] = []
-HUNG_UP: list[str] = []  # models whose reader left before the end
+HUNG_UP: list[str] = []  # questions whose reader left before the end
 
 
 def text(*pieces: str) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             getattr(self, "play_" + model.replace("-", "_"))(body, rounds, num_asked)
         except (BrokenPipeError, ConnectionResetError):
-            HUNG_UP.append(model)
+            HUNG_UP.append(body["messages"][1]["content"])
 
     def play_plain(self, body: dict, rounds: list, num_asked: int) -> None:
         self._stream(text("The answer ", "is forty two. ", "It always ", "was."))

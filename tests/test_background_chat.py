@@ -73,14 +73,23 @@ def background(url: str, model: str, loop: LoopThread, **config) -> ChatBackgrou
     return made
 
 
+def told_by(url: str) -> dict:
+    with urllib.request.urlopen(url.replace("/v1", "/seen")) as reply:
+        return json.load(reply)
+
+
 def seen(url: str, model: str) -> list[dict]:
-    with urllib.request.urlopen(url.replace("/v1", "/seen")) as reply:
-        return [s for s in json.load(reply)["seen"] if s["body"]["model"] == model]
+    return [s for s in told_by(url)["seen"] if s["body"]["model"] == model]
 
 
-def hung_up(url: str) -> list[str]:
-    with urllib.request.urlopen(url.replace("/v1", "/seen")) as reply:
-        return json.load(reply)["hung_up"]
+def was_asked(url: str, question: str) -> bool:
+    asked = [s["body"]["messages"][1]["content"] for s in told_by(url)["seen"]]
+    return any(text.endswith(f": {question}") for text in asked)
+
+
+def was_left(url: str, question: str) -> bool:
+    """Whether the connection was closed before the reply was whole."""
+    return any(text.endswith(f": {question}") for text in told_by(url)["hung_up"])
 
 
 def num_loops() -> int:
@@ -207,27 +216,26 @@ def test_seconds_are_bounded(url, loop):
 
 def test_cancelling_hangs_up(url, loop):
     broker = Broker(background(url, "slow", loop).open())
-    num_seen, num_hung_up = len(seen(url, "slow")), len(hung_up(url))
-    i = broker.delegate("why", 0.0)
-    wait_until(lambda: len(seen(url, "slow")) > num_seen)
+    i = broker.delegate("to be cancelled", 0.0)
+    wait_until(lambda: was_asked(url, "to be cancelled"))
     assert broker.cancel(i, 1.0)
     assert [(r.status, r.content) for r in broker.poll(1.0) if r.final] == [("cancelled", "")]
-    wait_until(lambda: len(hung_up(url)) > num_hung_up)
+    wait_until(lambda: was_left(url, "to be cancelled"))
     assert broker.poll(2.0) == []
 
 
 def test_a_session_that_closes_stops_its_work_and_no_other(url, loop):
     made = background(url, "slow", loop)
     first, second = Broker(made.open()), Broker(made.open())
-    num_seen, num_hung_up = len(seen(url, "slow")), len(hung_up(url))
-    first.delegate("why", 0.0)
-    second.delegate("why", 0.0)
-    wait_until(lambda: len(seen(url, "slow")) == num_seen + 2)
+    first.delegate("of the first", 0.0)
+    second.delegate("of the second", 0.0)
+    wait_until(lambda: was_asked(url, "of the first") and was_asked(url, "of the second"))
     assert [r.status for r in first.close(0.1)] == ["cancelled"]
-    wait_until(lambda: len(hung_up(url)) > num_hung_up)
+    wait_until(lambda: was_left(url, "of the first"))
     assert [d.id for d in second.open] == [0] and second.poll(0.2) == []
+    assert not was_left(url, "of the second")
     second.close(0.3)
-    wait_until(lambda: len(hung_up(url)) == num_hung_up + 2)
+    wait_until(lambda: was_left(url, "of the second"))
 
 
 @pytest.mark.parametrize(
@@ -276,9 +284,8 @@ def test_a_loop_that_has_ended_is_a_dead_backend(url):
     own = LoopThread()
     backend = background(url, "slow", own).open()
     broker = Broker(backend)
-    num_seen = len(seen(url, "slow"))
-    broker.delegate("why", 0.0)
-    wait_until(lambda: len(seen(url, "slow")) > num_seen)
+    broker.delegate("on a loop that ends", 0.0)
+    wait_until(lambda: was_asked(url, "on a loop that ends"))
     own.close()
     assert [r.status for r in broker.poll(0.1)] == ["failed"]
     broker.delegate("why", 0.2)

@@ -147,8 +147,8 @@ def test_a_server_that_dies_is_started_again_but_not_for_ever(loop, monkeypatch)
     ("fields", "says"),
     [
         ({"command": ("/nowhere/at/all",)}, "No such file"),
-        ({"command": (sys.executable, "-c", "print('hello')")}, "MCP server 'pipes'"),
-        ({"command": (sys.executable, "-c", "1/0")}, "MCP server 'pipes'"),
+        ({"command": (sys.executable, "-c", "print('hello')")}, "'pipes': Connection closed"),
+        ({"command": (sys.executable, "-c", "1/0")}, "'pipes': Connection closed"),
         ({"allow": ("add", "subtract")}, "no tool 'subtract'.*it has add"),
         (
             {"command": (sys.executable, "-c", "import sys; sys.stdin.read()"),
@@ -164,9 +164,9 @@ def test_servers_that_cannot_be_used_are_told_at_the_start(loop, fields, says):
 
 
 def test_http_servers_that_cannot_be_used(loop, port):
-    with pytest.raises(BackgroundError, match="net"):
+    with pytest.raises(BackgroundError, match="'net': ConnectError"):
         McpTools([http(9)], loop)
-    with pytest.raises(BackgroundError, match="net") as caught:
+    with pytest.raises(BackgroundError, match="'net': Server returned an error") as caught:
         McpTools([http(port, key="wrong-key-123")], loop)
     assert "wrong-key-123" not in str(caught.value)
 

@@ -17,6 +17,7 @@ from interplay.errors import BackgroundError, ConfigError
 TOO_LATE = "sorry, that took too long"
 TOO_MANY = "sorry, i am busy with too many things"
 UNREACHABLE = "sorry, i cannot reach my helper"
+MAX_WAITING = 64  # partial results and notices that wait to be said; ends always find a place
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -142,7 +143,7 @@ class Broker:
             self._end(Result(delegation_id=delegation_id, status="cancelled", urgency="silent"))
         if not self._is_closed:
             self._is_closed = True
-            self._backend.close()
+            self._call(self._backend.close)
         self._waiting = deque(replace(result, urgency="silent") for result in self._waiting)
         return self._give(now_s, False, False)
 
@@ -241,6 +242,9 @@ class Broker:
 
     def _wait(self, result: Result) -> None:
         """Queue it; an urgent one hurries up its delegation's earlier words as well."""
+        if not result.final and len(self._waiting) >= MAX_WAITING:
+            _log.warning("dropped words of delegation %s: too many wait", result.delegation_id)
+            return
         limit = self._budget.max_content_chars
         if len(result.content) > limit:
             result = replace(result, content=result.content[: limit - 1] + "…")

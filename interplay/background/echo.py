@@ -101,7 +101,7 @@ class EchoBackground:
         self._documents = DocumentIndex(documents, database) if documents else None
         if self._documents:
             _log.info("indexed %d documents", self._documents.refresh())
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="echo-tools")
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="echo-tools")
 
     def open(self) -> EchoTools:
         timers = Timers()

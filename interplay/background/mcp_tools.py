@@ -75,7 +75,7 @@ class _Link:
         except TimeoutError:
             raise self._dead("it does not answer") from None
         except MCPError as error:
-            raise self._dead(str(error)) from None
+            raise self._dead(self._shown(_cause(error))) from None
         missing = [name for name in self.server.allow if name not in found]
         if missing:
             there = ", ".join(sorted(found)[:20]) or "none"
@@ -112,7 +112,7 @@ class _Link:
         except MCPError as error:
             if error.code == mcp_types.CONNECTION_CLOSED:
                 await self.stop()  # the next call starts it again
-            raise ToolError(self._shown(f"{self.server.name}: {error}")) from None
+            raise ToolError(self._shown(f"{self.server.name}: {_cause(error)}")) from None
         except BackgroundError as error:
             raise ToolError(str(error)) from None
         self._num_starts = 0
@@ -146,7 +146,7 @@ class _Link:
                     ready.set_result(client)
                 await self._stop.wait()
         except (OSError, MCPError, httpx2.HTTPError, ExceptionGroup) as error:
-            reason = self._shown(f"{type(error).__name__}: {error}")
+            reason = self._shown(_cause(error))
             if ready.done():
                 _log.warning("the connection to the MCP server %s: %s", self.server.name, reason)
             else:
@@ -207,3 +207,12 @@ def _text(result: mcp_types.CallToolResult) -> str:
         for block in result.content
     ]
     return "\n".join(parts)
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong, on one line, out of the groups that task groups wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split())
+    kind = "" if isinstance(error, MCPError | OSError) and text else f"{type(error).__name__}: "
+    return f"{kind}{text}"
