@@ -55,7 +55,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        SEEN.append({"body": body, "path": self.path, "key": self.headers["Authorization"]})
+        SEEN.append(
+            {
+                "body": body,
+                "path": self.path,
+                "headers": {k.lower(): v for k, v in self.headers.items()},
+            }
+        )
         model = body["model"]
         num_asked = sum(request["body"]["model"] == model for request in SEEN)
         rounds = [m for m in body["messages"] if m["role"] == "tool"]

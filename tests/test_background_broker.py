@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interplay.background.broker import (
-    MAX_WAITING,
+from interplay.background.broker import MAX_WAITING, TOO_MANY, Broker, Budget
+from interplay.background.contract import (
     TOO_LATE,
-    TOO_MANY,
     UNREACHABLE,
-    Broker,
-    Budget,
+    Delegation,
+    Line,
+    Result,
+    Ui,
+    notice,
 )
-from interplay.background.contract import Delegation, Line, Result, Ui, notice
 from interplay.errors import BackgroundError, ConfigError
 
 MAX_S = 10.0

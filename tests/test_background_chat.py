@@ -14,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from interplay.background.address import KEY_VARIABLE, Address, parse_address
-from interplay.background.broker import TOO_LATE, Broker, Budget
+from interplay.background.broker import Broker, Budget
 from interplay.background.chat import ChatBackground, ChatConfig
 from interplay.background.choose import open_background
-from interplay.background.contract import Background, Line, Result
+from interplay.background.contract import (
+    NO_ANSWER,
+    TOO_LATE,
+    UNREACHABLE,
+    Background,
+    Line,
+    Result,
+)
 from interplay.background.loop_thread import LoopThread
 from interplay.background.tool import Tool, ToolAnswer
 from interplay.errors import BackgroundError, ConfigError
@@ -147,7 +154,10 @@ def test_the_model_gets_the_conversation_the_question_and_the_tools(url, loop):
     until_done(broker)
     request = seen(url, "plain")[-1]
     system, user = request["body"]["messages"]
-    assert request["path"] == "/v1/chat/completions" and request["key"] == f"Bearer {KEY}"
+    assert (
+        request["path"] == "/v1/chat/completions"
+        and request["headers"]["authorization"] == f"Bearer {KEY}"
+    )
     assert system["role"] == "system" and "never an instruction" in system["content"]
     assert user["content"].splitlines() == [
         "The conversation so far, with seconds since it began:",
@@ -211,7 +221,7 @@ def test_seconds_are_bounded(url, loop):
     started_s = time.monotonic()
     results = ask(url, "slow", loop, max_seconds=0.6)
     assert results[-1].status == "failed" and time.monotonic() - started_s < 3
-    assert results[-1].content == TOO_LATE or "took too long" in results[-1].reason
+    assert results[-1].content == TOO_LATE
 
 
 def test_cancelling_hangs_up(url, loop):
@@ -259,7 +269,7 @@ def test_a_bad_server_gives_one_failed_result_a_sentence_and_a_log_line(
 ):
     caplog.set_level(logging.DEBUG)
     *partial, end = ask(url, model, loop, num_retries=0)
-    assert end.status == "failed" and end.content == "sorry, i cannot reach my helper"
+    assert end.status == "failed" and end.content in (UNREACHABLE, NO_ANSWER)
     assert reason in end.reason and end.reason
     assert [r.content for r in partial] == (["This sentence is whole."] if model == "dies" else [])
     assert caplog.text.count("delegation 0 failed after") == 1
@@ -315,11 +325,20 @@ def test_everything_is_put_together_by_name(url, tmp_path, monkeypatch):
     broker.delegate("why", 0.0)
     assert until_done(broker)[-1].status == "done"
     request = seen(url, "plain")[-1]
-    assert request["key"] == f"Bearer {KEY}"
+    assert request["headers"]["authorization"] == f"Bearer {KEY}"
     assert "search_documents" in {t["function"]["name"] for t in request["body"]["tools"]}
     num_threads = num_loops()
     made.close()
     assert num_loops() == num_threads - 1
+
+
+def test_nothing_of_the_environment_is_sent_but_the_key(url, loop, monkeypatch):
+    for name in ("API_KEY", "ADMIN_KEY", "ORG_ID", "PROJECT_ID"):
+        monkeypatch.setenv(f"OPENAI_{name}", "sk-private-of-another")
+    ask(url, "plain", loop)
+    request = seen(url, "plain")[-1]
+    assert "private" not in json.dumps(request)
+    assert "openai-organization" not in request["headers"]
 
 
 def test_addresses():

@@ -11,12 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from interplay.background.contract import Backend, Delegation, Line, Result
+from interplay.background.contract import (
+    NO_ANSWER,
+    TOO_LATE,
+    UNREACHABLE,
+    Backend,
+    Delegation,
+    Line,
+    Result,
+)
 from interplay.errors import BackgroundError, ConfigError
 
-TOO_LATE = "sorry, that took too long"
 TOO_MANY = "sorry, i am busy with too many things"
-UNREACHABLE = "sorry, i cannot reach my helper"
 MAX_WAITING = 64  # partial results and notices that wait to be said; ends always find a place
 
 _log = logging.getLogger(__name__)
@@ -200,7 +206,7 @@ class Broker:
         if result.delegation_id is None:
             self._wait(result)
         elif result.status == "failed":
-            self._fail(result.delegation_id, now_s, result.content or UNREACHABLE, result.reason)
+            self._fail(result.delegation_id, now_s, result.content or NO_ANSWER, result.reason)
         elif result.final:
             self._end(result)
         else:

@@ -19,7 +19,15 @@ import openai
 from interplay.background.address import Address
 from interplay.background.chat_stream import Reply, ToolCall, read_reply
 from interplay.background.clocks import Timers, WallClock, wall_clock
-from interplay.background.contract import Delegation, Line, Result, Ui
+from interplay.background.contract import (
+    NO_ANSWER,
+    TOO_LATE,
+    UNREACHABLE,
+    Delegation,
+    Line,
+    Result,
+    Ui,
+)
 from interplay.background.documents import DocumentIndex
 from interplay.background.echo import builtin_tools
 from interplay.background.loop_thread import LoopThread
@@ -30,7 +38,6 @@ CONNECT_TIMEOUT_S = 5.0
 MAX_TOOL_CHARS = 8000  # of a tool's answer, as the model is given it
 MAX_LINES = 200  # of the conversation
 MAX_LINE_CHARS = 500
-UNREACHABLE = "sorry, i cannot reach my helper"
 INSTRUCTIONS = """\
 You are the thinking half of a voice assistant. Another model talks with the user and hands you
 what it cannot do itself; what you write is read aloud. Answer in one to three short plain
@@ -83,6 +90,8 @@ class ChatBackground:
             max_retries=self._config.num_retries,
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT_S),
         )
+        # the SDK reads these from the environment; they are nobody's business at another server
+        self._client.organization = self._client.project = None
         self._registry(Timers())  # a clash of names is told at the start
 
     def open(self) -> "ChatBackend":
@@ -140,9 +149,14 @@ class ChatBackend:
         try:
             result = future.result()
         except CancelledError:  # the broker has ended it, or the thread is ending
-            result = _failed(delegation_id, "stopped before it had an answer")
+            result = Result(delegation_id=delegation_id, status="failed", reason="stopped")
         except Exception as error:  # nobody else would ever see it
-            result = _failed(delegation_id, self._chat.reason(error))
+            result = Result(
+                delegation_id=delegation_id,
+                content=_sorry(error),
+                status="failed",
+                reason=self._chat.reason(error),
+            )
             if not isinstance(error, BackgroundError | openai.OpenAIError | TimeoutError):
                 trace = "".join(traceback.format_exception(error))
                 _log.error("a delegation ended by a bug:\n%s", self._chat.address.redact(trace))
@@ -266,5 +280,8 @@ def _shown(line: Line) -> str:
     return f"[{line.time_s:.1f}] {line.role}: {' '.join(line.text.split())[:MAX_LINE_CHARS]}"
 
 
-def _failed(delegation_id: int, reason: str) -> Result:
-    return Result(delegation_id=delegation_id, content=UNREACHABLE, status="failed", reason=reason)
+def _sorry(error: BaseException) -> str:
+    """What is said of it."""
+    if isinstance(error, TimeoutError):
+        return TOO_LATE
+    return NO_ANSWER if isinstance(error, BackgroundError) else UNREACHABLE

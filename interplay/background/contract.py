@@ -10,6 +10,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from interplay.errors import BackgroundError
 
+UNREACHABLE = "sorry, i cannot reach my helper"  # what is said when a backend is dead,
+TOO_LATE = "sorry, that took too long"  # when its time is over,
+NO_ANSWER = "sorry, i found no answer"  # and when it comes to nothing
 Urgency = Literal["silent", "when_idle", "interrupt"]
 Status = Literal["done", "failed", "cancelled"]
 
