@@ -67,7 +67,7 @@ def http(port: int, **fields) -> McpServer:
 
 def call(tools: McpTools, loop: LoopThread, name: str, **arguments) -> str:
     registry = Registry(tools.tools)
-    return loop.wait(registry.call_async(name, arguments, 0.0), 10.0).text
+    return loop.wait(registry.call_async(name, arguments, 0.0), 60.0).text
 
 
 def test_only_what_is_allowed_is_there(over_pipes, over_http, loop):
@@ -92,7 +92,7 @@ def test_calls_may_run_side_by_side(over_pipes, loop):
         calls = (registry.call_async("pipes__add", {"a": 1, "b": k}, 0.0) for k in range(3))
         return [answer.text for answer in await asyncio.gather(*calls)]
 
-    assert loop.wait(three(), 10.0) == [f"the sum is {1 + k}" for k in range(3)]
+    assert loop.wait(three(), 60.0) == [f"the sum is {1 + k}" for k in range(3)]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,32 @@ def test_a_server_that_dies_is_started_again_but_not_for_ever(loop, monkeypatch)
             call(tools, loop, "pipes__die")
     with pytest.raises(ToolError, match="has ended 2 times"):
         call(tools, loop, "pipes__add", a=1, b=1)
+    tools.close()
+
+
+LIAR = """
+import json, sys
+tool = {"name": "add", "inputSchema": {"type": "object"}}
+hello = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+         "serverInfo": {"name": "liar", "version": "1"}}
+answers = {"initialize": hello, "tools/list": {"tools": [tool]}, "tools/call": {"content": 7}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    answer = {"jsonrpc": "2.0", "id": asked.get("id")}
+    if asked["method"] in answers:
+        answer["result"] = answers[asked["method"]]
+    else:
+        answer["error"] = {"code": -32601, "message": "no such method"}
+    if "id" in asked:
+        print(json.dumps(answer), flush=True)
+"""
+
+
+def test_a_server_that_answers_nonsense_is_a_tool_error(loop):
+    tools = McpTools([pipes(allow=("add",), command=(sys.executable, "-c", LIAR))], loop)
+    with pytest.raises(ToolError, match="pipes: ValidationError") as caught:
+        call(tools, loop, "pipes__add")
+    assert "\n" not in str(caught.value)
     tools.close()
 
 

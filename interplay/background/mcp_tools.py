@@ -26,6 +26,7 @@ MAX_SCHEMA_CHARS = 20_000
 MAX_PAGES = 20  # of a list of tools
 MAX_STARTS = 3  # how often a server that dies is started again, in a row without an answer
 CLOSE_S = 8.0
+BROKEN = (MCPError, RuntimeError, ValueError)  # how the SDK tells that a server breaks the protocol
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class _Link:
                 found = {tool.name: tool async for tool in _all_tools(client)}
         except TimeoutError:
             raise self._dead("it does not answer") from None
-        except MCPError as error:
+        except BROKEN as error:
             raise self._dead(self._shown(_cause(error))) from None
         missing = [name for name in self.server.allow if name not in found]
         if missing:
@@ -102,6 +103,7 @@ class _Link:
     async def _call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
         """Raises ToolError, always with the server's name and never with its secrets."""
         assert name in self.server.allow
+        client = None
         try:
             async with asyncio.timeout(self.server.start_timeout_s):
                 client = await self._connected()
@@ -109,9 +111,10 @@ class _Link:
                 result = await client.call_tool(name, arguments)
         except TimeoutError:
             raise ToolError(f"{self.server.name} took too long") from None
-        except MCPError as error:
-            if error.code == mcp_types.CONNECTION_CLOSED:
-                await self.stop()  # the next call starts it again
+        except BROKEN as error:
+            is_closed = isinstance(error, MCPError) and error.code == mcp_types.CONNECTION_CLOSED
+            if is_closed and self._client is client:  # another call may have connected again
+                await self.stop()  # the next call does
             raise ToolError(self._shown(f"{self.server.name}: {_cause(error)}")) from None
         except BackgroundError as error:
             raise ToolError(str(error)) from None
@@ -145,14 +148,15 @@ class _Link:
                 if not ready.done():
                     ready.set_result(client)
                 await self._stop.wait()
-        except (OSError, MCPError, httpx2.HTTPError, ExceptionGroup) as error:
+        except (OSError, *BROKEN, httpx2.HTTPError, ExceptionGroup) as error:
             reason = self._shown(_cause(error))
             if ready.done():
                 _log.warning("the connection to the MCP server %s: %s", self.server.name, reason)
             else:
                 ready.set_exception(self._dead(reason))
         finally:
-            self._client = None
+            if self._task is asyncio.current_task():  # not when another has taken over
+                self._client = None
             if not ready.done():
                 ready.set_exception(self._dead("it ended while it was being connected"))
 
