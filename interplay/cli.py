@@ -73,6 +73,9 @@ EXTRA_OF_MODULE = {
     "pocketsphinx": "bench",
     "jiwer": "bench",
     "sounddevice": "mic",
+    "openai": "background",
+    "mcp": "mcp",
+    "httpx2": "mcp",
 }
 
 

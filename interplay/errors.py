@@ -9,6 +9,8 @@ InterplayError            one clear line: what was seen, what is allowed, what t
 |- SynthError             a speech engine or voice that is not installed
 |- DeviceError            no microphone or loudspeaker, no permission, disk full
 |- SessionError           an illegal move on a live session (closed, full, out of slots)
+|- BackgroundError        the background model cannot be used, or cannot be reached
+   |- ToolError           a tool refuses: bad arguments, nothing found, too big
 """
 
 
@@ -48,3 +50,11 @@ class DeviceError(InterplayError):
 
 class SessionError(InterplayError):
     """An illegal move on a live session."""
+
+
+class BackgroundError(InterplayError):
+    """The background model, or a server of tools, that cannot be used or reached."""
+
+
+class ToolError(BackgroundError):
+    """A tool that refuses what it was asked; the message is short enough to be said aloud."""

@@ -11,6 +11,7 @@ import soundfile
 from rich.console import Console
 from talk_helpers import TOKENIZER, conversation, timed
 
+from interplay.background.contract import Delegation
 from interplay.background.scripted import Handover, ScriptedBackend
 from interplay.talk import lanes
 from interplay.talk.conversation import Conversation, EventReader, Word, WordReader, utterances
@@ -70,7 +71,7 @@ def test_delegated_words_come_back_once_as_a_result_two_seconds_later():
 
 def test_a_question_without_an_answer_fails_and_says_so():
     backend = ScriptedBackend({}, delay_s=0.5)
-    backend.delegate(7, "hello there", now_s=1.0)
+    backend.delegate(Delegation(id=7, question="hello there", created_at_s=1.0), now_s=1.0)
     [result] = backend.results(1.5)
     assert (result.delegation_id, result.status, result.content) == (7, "failed", "no answer")
 

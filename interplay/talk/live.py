@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from safetensors import SafetensorError
 
+from interplay.background.contract import Line
 from interplay.background.scripted import Backend, Handover, ScriptedBackend
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S, Clock
 from interplay.engine.engine import Engine
@@ -23,7 +24,7 @@ from interplay.engine.scheduler import LiveReport, run_live
 from interplay.engine.session import Session
 from interplay.errors import DeviceError
 from interplay.media.audio import write_wav
-from interplay.talk.conversation import Conversation
+from interplay.talk.conversation import Conversation, utterances
 from interplay.talk.page import page_html
 from interplay.talk.terminal import View
 from interplay.turns.types import InputHalf, OutputHalf
@@ -85,7 +86,9 @@ class Talk:
         loaded = session.engine.loaded
         self.conversation = Conversation(loaded.tokenizer, title=str(loaded.facts.get("name", "")))
         self._session, self._user, self._view = session, user, view
-        self._handover = Handover(backend or ScriptedBackend(), loaded.tokenizer)
+        self._handover = Handover(
+            backend or ScriptedBackend(), loaded.tokenizer, conversation=self._lines
+        )
         self._arriving: deque[int] = deque()
 
     def run(self, clock: Clock, record_folder: Path) -> LiveReport:
@@ -111,6 +114,19 @@ class Talk:
         count = min(NUM_SLOTS, len(self._arriving))
         read = tuple(self._arriving.popleft() for _ in range(count))
         return InputHalf(hear=half.hear, read=read, see=half.see, num_played=half.num_played)
+
+    def _lines(self) -> list[Line]:
+        """What both have said so far, in the order in which they began."""
+        talk = self.conversation
+        heard = [
+            Line(role="user", text=text, time_s=start_s)
+            for start_s, _, text in utterances(talk.heard.words)
+        ]
+        said = [
+            Line(role="assistant", text=text, time_s=start_s)
+            for start_s, _, text in utterances(talk.said.words)
+        ]
+        return sorted([*heard, *said], key=lambda line: line.time_s)
 
     def _watch(self, half: InputHalf, out: OutputHalf, compute_ms: float, num_late: int) -> None:
         talk = self.conversation

@@ -1,0 +1,82 @@
+"""Where a language model is: `URL#model`, and the key that opens it.
+
+Knows nothing of HTTP or of what is said there.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from interplay.errors import ConfigError
+
+KEY_VARIABLE = "INTERPLAY_BACKGROUND_KEY"
+NO_KEY = "none"  # the SDK insists on one; servers without keys ignore it
+EXAMPLE = "http://127.0.0.1:8000/v1#qwen3-4b"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A Chat Completions endpoint and a model there. key: never shown, never logged."""
+
+    url: str
+    model: str
+    key: str = field(default=NO_KEY, repr=False)
+
+    @property
+    def has_key(self) -> bool:
+        return self.key != NO_KEY
+
+    def redact(self, text: str) -> str:
+        """The text without the key."""
+        return text.replace(self.key, "***") if self.has_key else text
+
+
+def parse_address(text: str, environ: Mapping[str, str] = os.environ) -> Address:
+    """`URL#model`; the key, if any, is the environment variable INTERPLAY_BACKGROUND_KEY.
+
+    Raises ConfigError on a text without a model, another scheme than http or https, a URL that
+    carries a password or a query (secrets there end up in logs), and on a key that would travel
+    unencrypted to another machine.
+    """
+    url, _, model = (part.strip() for part in text.partition("#"))
+    if not model or not url:
+        raise ConfigError(f"{_shown(text)} names no model; write URL#model, as in {EXAMPLE}")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError(f"{_shown(text)} is not a URL; write one as in {EXAMPLE}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigError(f"{_shown(text)} is not http:// or https://; write it as in {EXAMPLE}")
+    if parts.username is not None or parts.query:
+        raise ConfigError(
+            f"the URL of the model at {host} carries a password or a query; "
+            f"put the key into the environment variable {KEY_VARIABLE}"
+        )
+    key = environ.get(KEY_VARIABLE, "").strip() or NO_KEY
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(
+            f"the key in {KEY_VARIABLE} has spaces or signs that no key has; look it up"
+        )
+    if key != NO_KEY and parts.scheme == "http" and not is_loopback(host):
+        raise ConfigError(
+            f"the key in {KEY_VARIABLE} would travel unencrypted to {host}; "
+            "use https, or unset the variable"
+        )
+    return Address(url=url.rstrip("/"), model=model, key=key)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or number is this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(text: str) -> str:
+    """A text of a user in a message: short, and without what may be a password."""
+    before, at, after = text[:120].rpartition("@")
+    return repr(f"***@{after}") if at else repr(before + after)

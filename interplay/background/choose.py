@@ -1,0 +1,73 @@
+"""The background model by what a user names it: `echo-tools` or `URL#model`.
+
+The one place that puts the parts together; what an extra brings is imported only when named.
+Knows nothing of command lines or sessions.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from interplay.background.address import EXAMPLE, parse_address
+from interplay.background.contract import Backend, Background
+from interplay.background.documents import DocumentIndex
+from interplay.background.echo import EchoBackground
+from interplay.background.loop_thread import LoopThread
+from interplay.background.mcp_config import load_servers
+from interplay.errors import ConfigError
+
+ECHO = "echo-tools"
+
+
+class _Owned:
+    """A background model together with what must be closed after it."""
+
+    def __init__(self, inner: Background, parts: ExitStack) -> None:
+        self._inner, self._parts = inner, parts
+
+    def open(self) -> Backend:
+        return self._inner.open()
+
+    def close(self) -> None:
+        self._parts.close()
+
+
+def open_background(
+    name: str = ECHO,
+    *,
+    documents: Path | None = None,
+    database: Path | None = None,
+    mcp_file: Path | None = None,
+) -> Background:
+    """The background model for this process; `open` of it gives each session its backend.
+
+    documents: a folder to search. database: where its index is kept; in memory without.
+    mcp_file: TOML as in `mcp_config`; for language models only.
+    Raises ConfigError, BackgroundError, and ModuleNotFoundError where an extra is missing.
+    """
+    if name == ECHO:
+        if mcp_file:
+            raise ConfigError(f"{ECHO} cannot use MCP servers; name a model, as in {EXAMPLE}")
+        return EchoBackground(documents, database=database)
+    if "#" not in name:
+        raise ConfigError(f"no background model {name!r}; allowed: {ECHO} or URL#model")
+    address = parse_address(name)
+    servers = load_servers(mcp_file) if mcp_file else ()
+    from interplay.background.chat import ChatBackground
+
+    with ExitStack() as parts:
+        loop = LoopThread()
+        parts.callback(loop.close)
+        index = DocumentIndex(documents, database) if documents else None
+        if index:
+            parts.callback(index.close)
+            index.refresh()
+        tools = []
+        if servers:
+            from interplay.background.mcp_tools import McpTools
+
+            mcp = McpTools(servers, loop)
+            parts.callback(mcp.close)
+            tools = mcp.tools
+        chat = ChatBackground(address, loop, tools=tools, documents=index)
+        parts.callback(chat.close)
+        return _Owned(chat, parts.pop_all())

@@ -1,0 +1,134 @@
+"""What is handed to a background model and what comes back: the words both sides agree on.
+
+Times are seconds on the session's clock. Knows nothing of tokens, protocols, tools or any
+particular backend.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from interplay.errors import BackgroundError
+
+UNREACHABLE = "sorry, i cannot reach my helper"  # what is said when a backend is dead,
+TOO_LATE = "sorry, that took too long"  # when its time is over,
+NO_ANSWER = "sorry, i found no answer"  # and when it comes to nothing
+Urgency = Literal["silent", "when_idle", "interrupt"]
+Status = Literal["done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Some words of the conversation and when they began [s]."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    time_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegation:
+    """One piece of work. It ends exactly once: done, failed or cancelled.
+
+    id: unique within its session. conversation: what was said so far, oldest first; both sides
+    may overlap. deadline_s: when it counts as failed. max_tool_rounds: how often the backend may
+    call tools before it must answer.
+    """
+
+    id: int
+    question: str
+    created_at_s: float
+    conversation: Sequence[Line] = ()
+    deadline_s: float = float("inf")
+    max_tool_rounds: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ui:
+    """Something to show beside the words. kind: how to read `spec`. id: the same id replaces."""
+
+    id: str
+    kind: Literal["vega-lite"]
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Something that came back. Results of one delegation add up: each carries new words only.
+
+    delegation_id: None for a notice that answers no delegation, such as a timer that rings.
+    status: how the delegation ended; None while the work goes on (a partial result).
+    urgency: `silent` is not to be said, `when_idle` when nobody speaks, `interrupt` at the user's
+        next pause.
+    supersedes: id of a delegation whose results are out of date now. Its own id replaces its own
+        partial results that nobody has been given yet.
+    expires_at_s: after this it is not worth saying.
+    reason: for the log, never said.
+
+    Raises BackgroundError on a notice with a status.
+    """
+
+    delegation_id: int | None
+    content: str = ""
+    status: Status | None = "done"
+    urgency: Urgency = "when_idle"
+    supersedes: int | None = None
+    expires_at_s: float | None = None
+    ui: Ui | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.delegation_id is None and self.status is not None:
+            raise BackgroundError(
+                "a notice answers no delegation and ends none: its status is None"
+            )
+
+    @property
+    def final(self) -> bool:
+        """Whether it ends its delegation."""
+        return self.status is not None
+
+    def is_expired(self, now_s: float) -> bool:
+        return self.expires_at_s is not None and now_s >= self.expires_at_s
+
+
+def notice(content: str, urgency: Urgency = "when_idle") -> Result:
+    """Words that answer no delegation."""
+    return Result(delegation_id=None, content=content, status=None, urgency=urgency)
+
+
+@runtime_checkable  # the tests check signatures while they run
+class Backend(Protocol):
+    """A background model in one session.
+
+    No method may wait: all are called between two micro-turns. A backend that is dead raises
+    BackgroundError or sends a failed result; it may die, be late, or talk too much, the broker
+    keeps the promises.
+    """
+
+    def delegate(self, delegation: Delegation, now_s: float) -> None:
+        """Begin this work."""
+        ...
+
+    def cancel(self, delegation_id: int) -> None:
+        """Nobody wants it any more; unknown and finished ids are no error."""
+        ...
+
+    def results(self, now_s: float) -> list[Result]:
+        """What has come since the last call."""
+        ...
+
+    def close(self) -> None:
+        """The session is over: drop everything."""
+        ...
+
+
+@runtime_checkable
+class Background(Protocol):
+    """A background model in the whole process: what is expensive to make or shared by sessions."""
+
+    def open(self) -> Backend:
+        """A backend for one more session."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,222 @@
+"""Tools of other programs through the Model Context Protocol, over pipes or HTTP.
+
+Only what a server's allow-list names becomes a tool; everything a server says is data of a
+stranger: bounded, and never an instruction. Knows nothing of language models or sessions.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx2
+from mcp import Client, MCPError, StdioServerParameters
+from mcp import types as mcp_types
+from mcp.client.streamable_http import streamable_http_client
+
+from interplay.background.loop_thread import LoopThread
+from interplay.background.mcp_config import McpServer
+from interplay.background.tool import NAME, Tool, ToolAnswer
+from interplay.errors import BackgroundError, ConfigError, ToolError
+
+SEPARATOR = "__"  # between a server's name and a tool's: dots are not allowed in tool names
+MAX_DESCRIPTION_CHARS = 1000
+MAX_SCHEMA_CHARS = 20_000
+MAX_PAGES = 20  # of a list of tools
+MAX_STARTS = 3  # how often a server that dies is started again, in a row without an answer
+CLOSE_S = 8.0
+BROKEN = (MCPError, RuntimeError, ValueError)  # how the SDK tells that a server breaks the protocol
+
+_log = logging.getLogger(__name__)
+
+
+class McpTools:
+    """The allowed tools of some servers, connected on `loop` until `close`.
+
+    Raises BackgroundError when a server cannot be reached or lacks a tool that is allowed.
+    """
+
+    def __init__(self, servers: Iterable[McpServer], loop: LoopThread) -> None:
+        self._loop = loop
+        self._links = [_Link(server) for server in servers]
+        self.tools: list[Tool] = []
+        try:
+            for link in self._links:
+                self.tools += loop.wait(link.list_tools(), link.server.start_timeout_s + CLOSE_S)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Disconnect; programs that were started are ended."""
+        for link in self._links:
+            if self._loop.is_alive:
+                self._loop.wait(link.stop(), CLOSE_S)
+
+
+class _Link:
+    """The connection to one server. One task holds it open, as the SDK wants it: whoever enters
+    its contexts must be the one who leaves them."""
+
+    def __init__(self, server: McpServer) -> None:
+        self.server = server
+        self._task: asyncio.Task[None] | None = None
+        self._client: Client | None = None
+        self._stop = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._num_starts = 0
+
+    async def list_tools(self) -> list[Tool]:
+        """Raises BackgroundError."""
+        try:
+            async with asyncio.timeout(self.server.start_timeout_s):
+                client = await self._connected()
+                found = {tool.name: tool async for tool in _all_tools(client)}
+        except TimeoutError:
+            raise self._dead("it does not answer") from None
+        except BROKEN as error:
+            raise self._dead(self._shown(_cause(error))) from None
+        missing = [name for name in self.server.allow if name not in found]
+        if missing:
+            there = ", ".join(sorted(found)[:20]) or "none"
+            raise self._dead(f"it has no tool {missing[0]!r} (allow); it has {there}")
+        return [self._tool(found[name]) for name in self.server.allow]
+
+    def _tool(self, found: mcp_types.Tool) -> Tool:
+        name = f"{self.server.name}{SEPARATOR}{found.name}"
+        if not NAME.fullmatch(name):
+            raise ConfigError(f"MCP tool {name[:80]!r} has a name that models cannot call")
+        if len(str(found.input_schema)) > MAX_SCHEMA_CHARS:
+            raise ConfigError(f"MCP tool {name!r} has a schema above {MAX_SCHEMA_CHARS} characters")
+
+        async def run(now_s: float, /, **arguments: Any) -> ToolAnswer:
+            return await self._call(found.name, arguments)
+
+        return Tool(
+            name=name,
+            description=(found.description or found.name)[:MAX_DESCRIPTION_CHARS],
+            schema=found.input_schema,
+            run=run,
+        )
+
+    async def _call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
+        """Raises ToolError, always with the server's name and never with its secrets."""
+        assert name in self.server.allow
+        client = None
+        try:
+            async with asyncio.timeout(self.server.start_timeout_s):
+                client = await self._connected()
+            async with asyncio.timeout(self.server.timeout_s):
+                result = await client.call_tool(name, arguments)
+        except TimeoutError:
+            raise ToolError(f"{self.server.name} took too long") from None
+        except BROKEN as error:
+            is_closed = isinstance(error, MCPError) and error.code == mcp_types.CONNECTION_CLOSED
+            if is_closed and self._client is client:  # another call may have connected again
+                await self.stop()  # the next call does
+            raise ToolError(self._shown(f"{self.server.name}: {_cause(error)}")) from None
+        except BackgroundError as error:
+            raise ToolError(str(error)) from None
+        self._num_starts = 0
+        text = self._shown(_text(result), self.server.max_result_chars)
+        if result.is_error:
+            raise ToolError(f"{self.server.name}: {text or 'the tool failed'}")
+        return ToolAnswer(text=text or "done")
+
+    async def _connected(self) -> Client:
+        """The client, connecting first where needed. Raises BackgroundError."""
+        async with self._starting:
+            if self._client is None or self._task is None or self._task.done():
+                if self._num_starts >= MAX_STARTS:
+                    raise self._dead(f"it has ended {MAX_STARTS} times")
+                self._num_starts += 1
+                self._stop = asyncio.Event()
+                ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+                self._task = asyncio.create_task(self._hold(ready))
+                try:
+                    self._client = await ready
+                except asyncio.CancelledError:  # too late: what came now would have no owner
+                    self._task.cancel()
+                    raise
+            return self._client
+
+    async def _hold(self, ready: "asyncio.Future[Client]") -> None:
+        """Connect, tell `ready` how it went, and keep the connection until `stop`."""
+        try:
+            async with _open(self.server) as client:
+                if not ready.done():
+                    ready.set_result(client)
+                await self._stop.wait()
+        except (OSError, *BROKEN, httpx2.HTTPError, ExceptionGroup) as error:
+            reason = self._shown(_cause(error))
+            if ready.done():
+                _log.warning("the connection to the MCP server %s: %s", self.server.name, reason)
+            else:
+                ready.set_exception(self._dead(reason))
+        finally:
+            if self._task is asyncio.current_task():  # not when another has taken over
+                self._client = None
+            if not ready.done():
+                ready.set_exception(self._dead("it ended while it was being connected"))
+
+    async def stop(self) -> None:
+        task, self._client = self._task, None
+        self._stop.set()
+        if task:
+            await asyncio.wait([task], timeout=CLOSE_S / 2)
+            task.cancel()
+
+    def _dead(self, what: str) -> BackgroundError:
+        return BackgroundError(f"MCP server {self.server.name!r}: {what}")
+
+    def _shown(self, text: str, limit: int = 300) -> str:
+        text = self.server.redact(text)
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@asynccontextmanager
+async def _open(server: McpServer) -> AsyncIterator[Client]:
+    async with AsyncExitStack() as stack:
+        if server.command:
+            program, *arguments = server.command
+            target: Any = StdioServerParameters(
+                command=program, args=arguments, env=dict(server.env)
+            )
+        else:
+            headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
+            timeout = httpx2.Timeout(server.timeout_s, read=None)
+            http = await stack.enter_async_context(
+                httpx2.AsyncClient(headers=headers, timeout=timeout)
+            )
+            target = streamable_http_client(server.url, http_client=http)
+        yield await stack.enter_async_context(Client(target))
+
+
+async def _all_tools(client: Client) -> AsyncIterator[mcp_types.Tool]:
+    cursor = None
+    for _ in range(MAX_PAGES):
+        page = await client.list_tools(cursor=cursor)
+        for tool in page.tools:
+            yield tool
+        cursor = page.next_cursor
+        if not cursor:
+            return
+
+
+def _text(result: mcp_types.CallToolResult) -> str:
+    """The words of a result; what is no text is only named."""
+    parts = [
+        block.text if isinstance(block, mcp_types.TextContent) else f"[{block.type}]"
+        for block in result.content
+    ]
+    return "\n".join(parts)
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong, on one line, out of the groups that task groups wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split())
+    kind = "" if isinstance(error, MCPError | OSError) and text else f"{type(error).__name__}: "
+    return f"{kind}{text}"
