@@ -9,6 +9,7 @@ InterplayError            one clear line: what was seen, what is allowed, what t
 |- SynthError             a speech engine or voice that is not installed
 |- DeviceError            no microphone or loudspeaker, no permission, disk full
 |- SessionError           an illegal move on a live session (closed, full, out of slots)
+|- RequestError           a message or request that the server refuses; has a code for the wire
 """
 
 
@@ -48,3 +49,22 @@ class DeviceError(InterplayError):
 
 class SessionError(InterplayError):
     """An illegal move on a live session."""
+
+
+class RequestError(InterplayError):
+    """What a server refuses to do for a client.
+
+    code: short and stable, for programs. param: the field it is about. retry_after_s: when the
+    same request may succeed, None if it never will.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.param, self.retry_after_s = code, param, retry_after_s

@@ -1,0 +1,47 @@
+"""What waits to be sent to one connection: bounded, so that a slow reader costs nobody else.
+
+Knows nothing of protocols or sockets.
+"""
+
+import asyncio
+from collections import deque
+
+from interplay.server.events import Event
+
+Item = Event | bytes  # bytes: a message that is ready to be sent
+
+
+class Outbox:
+    """A queue for one reader. Nothing is dropped from its middle: a reader who lets more than
+    `max_items` wait loses the connection (`is_overflowing`)."""
+
+    def __init__(self, max_items: int) -> None:
+        self.is_overflowing = False
+        self._base_items = self._max_items = max_items
+        self._items: deque[Item] = deque()
+        self._has_news = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: Item) -> None:
+        if len(self._items) >= self._max_items:
+            self.is_overflowing = True
+        elif not self.is_overflowing:
+            self._items.append(item)
+        self._has_news.set()
+
+    def preload(self, items: list[Item]) -> None:
+        """What was missed while away; it does not count against the bound."""
+        self._items.extend(items)
+        self._max_items += len(items)
+        self._has_news.set()
+
+    async def get(self) -> list[Item]:
+        """Everything that waits; sleeps while nothing does."""
+        await self._has_news.wait()
+        self._has_news.clear()
+        items = list(self._items)
+        self._items.clear()
+        self._max_items = self._base_items
+        return items
