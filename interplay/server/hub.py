@@ -17,7 +17,7 @@ from interplay.engine.engine import Engine
 from interplay.errors import RequestError
 from interplay.server.beats import Beat, BeatLoop
 from interplay.server.delegations import Delegations
-from interplay.server.events import Ended, Notice
+from interplay.server.events import Ended, Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.metrics import Metrics
 from interplay.server.outbox import Outbox
@@ -177,15 +177,16 @@ class Hub:
         self._by_token = {k: v for k, v in self._by_token.items() if v is not session}
 
     def resume(
-        self, token: str, last_turn: int, outbox: Outbox
-    ) -> tuple[ServedSession, int, Callable[[], None]]:
+        self, token: str, last_turn: int, outbox: Outbox, only: str | None = None
+    ) -> tuple[ServedSession, list[Turn]]:
         """Take a session up again on another connection, which takes the place of the one before.
 
-        Returns the session, how many micro-turns after `last_turn` are kept no more, and a call
-        that sends the kept ones, to be made when the client was told. Raises RequestError.
+        Returns the session and what is kept of the micro-turns after `last_turn`, which the
+        caller puts into `outbox` once the client was told. only: the one session id that the
+        caller may have. Raises RequestError.
         """
         session = self._by_token.get(_digest(token))
-        if session is None:
+        if session is None or only not in (None, session.id):
             raise RequestError(
                 "unknown_token",
                 f"no session can be taken up with this token; it is kept for "
@@ -202,12 +203,11 @@ class Hub:
         if session.primary:
             session.primary.put(_ended("replaced", session, "another connection took over"))
         missed = session.missed(last_turn)
-        num_lost = session.num_turns - 1 - last_turn - len(missed)
         session.primary, session.lost_s = outbox, None
         session.last_message_s = self.clock.now()
         self.metrics.resumes.inc()
         log.info("session resumed", extra={"session": session.id, "missed": len(missed)})
-        return session, num_lost, lambda: outbox.preload([*missed])
+        return session, missed
 
     def lose(self, session: ServedSession, outbox: Outbox) -> None:
         """A connection is gone. The session outlives it where the client asked for that."""

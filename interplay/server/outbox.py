@@ -8,15 +8,15 @@ from collections import deque
 
 from interplay.server.events import Event
 
-Item = Event | bytes  # bytes: a message that is ready to be sent
+Item = Event | str  # str: a text message that is ready to be sent
 
 
 class Outbox:
     """A queue for one reader. Nothing is dropped from its middle: a reader who lets more than
-    `max_items` wait loses the connection (`is_overflowing`)."""
+    `max_items` wait loses the connection (`overflow` is set)."""
 
     def __init__(self, max_items: int) -> None:
-        self.is_overflowing = False
+        self.overflow = asyncio.Event()
         self._base_items = self._max_items = max_items
         self._items: deque[Item] = deque()
         self._has_news = asyncio.Event()
@@ -26,8 +26,8 @@ class Outbox:
 
     def put(self, item: Item) -> None:
         if len(self._items) >= self._max_items:
-            self.is_overflowing = True
-        elif not self.is_overflowing:
+            self.overflow.set()
+        elif not self.overflow.is_set():
             self._items.append(item)
         self._has_news.set()
 

@@ -75,3 +75,13 @@ class PcmWriter:
         size = self.rate_hz // TURNS_PER_S
         turn, self._ready = self._ready[:size], self._ready[size:]
         return to_pcm(turn)
+
+
+class PcmConverter:
+    """Bytes at one rate to bytes at another, chunk by chunk; chunks come out as they are ready."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        self._resampler = None if from_hz == to_hz else StreamingResampler(from_hz, to_hz)
+
+    def push(self, pcm: bytes) -> bytes:
+        return to_pcm(self._resampler.push(to_samples(pcm))) if self._resampler else pcm

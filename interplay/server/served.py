@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError
@@ -83,6 +84,7 @@ class ServedSession:
             seed=opening.seed, prefix=opening.instructions, record_folder=record_folder
         )
         self.num_turns = 0
+        self.about: dict[str, Any] = {}  # what its protocol calls it, for connections that join later
         self.lost_s: float | None = None  # when the connection went, while it is away
         self.primary: Outbox | None = None
         self.observers: list[Outbox] = []
