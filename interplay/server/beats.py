@@ -32,7 +32,8 @@ class Advanced:
 class Beat:
     """What one tick did. index: 0, 1, ... is_miss: the beat before was not done in time.
     late_s: start of the work after the deadline. collect_s, model_s: where its time went.
-    failed: sessions that the engine could not advance or that could not begin, and why."""
+    failed: sessions that the engine could not advance or that could not begin, and why.
+    unrecorded: sessions whose record the disk has refused since the beat before."""
 
     index: int = 0
     is_miss: bool = False
@@ -41,6 +42,7 @@ class Beat:
     model_s: float = 0.0
     advanced: list[Advanced] = field(default_factory=list)
     failed: list[tuple[Seat, Exception]] = field(default_factory=list)
+    unrecorded: list[Seat] = field(default_factory=list)
 
 
 class BeatLoop:
@@ -57,6 +59,7 @@ class BeatLoop:
         self._commands: deque[tuple[Callable[[Seat], object], Seat]] = deque()
         self._seats: dict[Seat, None] = {}
         self._failed: list[tuple[Seat, Exception]] = []
+        self._unrecorded: list[Seat] = []
         self._num_beats = 0
         self._is_stopping = False
 
@@ -101,6 +104,7 @@ class BeatLoop:
         outputs = self._tick(halves, sessions)
         model_s = self.clock.now() - collected_s
         failed, self._failed = self._failed, []
+        unrecorded, self._unrecorded = self._unrecorded, []
         advanced = [
             Advanced(seat=sessions[session], collected=collected[sessions[session]], output=output)
             for session, output in outputs.items()
@@ -114,11 +118,12 @@ class BeatLoop:
                 model_s=model_s,
                 advanced=advanced,
                 failed=failed,
+                unrecorded=unrecorded,
             )
         )
         self._num_beats += 1
         for one in advanced:  # after the hand-over: the disk is nobody's deadline
-            one.seat.record(one.collected.half, one.output, 1000 * model_s, _log_record_failure)
+            self._record(one, 1000 * model_s)
 
     def _tick(
         self, halves: dict[Session, InputHalf], sessions: dict[Session, Seat]
@@ -137,6 +142,13 @@ class BeatLoop:
                 self._failed.append((sessions[session], error))
                 self._leave(sessions[session])
         return outputs
+
+    def _record(self, done: Advanced, compute_ms: float) -> None:
+        try:
+            done.seat.record(done.collected.half, done.output, compute_ms)
+        except Exception as error:
+            self._unrecorded.append(done.seat)
+            _log_record_failure(error)
 
     def _obey(self) -> None:
         while self._commands:

@@ -260,6 +260,11 @@ class Hub:
             session = self._by_seat.get(seat)
             if session:
                 self.close(session, "failed", f"the session failed: {type(error).__name__}")
+        for seat in beat.unrecorded:
+            session = self._by_seat.get(seat)
+            if session:
+                message = "the server's disk refused; this session is not recorded any more"
+                session.tell_all(Notice(code="recording_ended", message=message))
         self.lag_s = beat.late_s
         self._sweep(begin_s)
         self._measure(beat, self.clock.now() - begin_s)

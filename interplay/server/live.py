@@ -49,6 +49,7 @@ class LiveConnection:
         self.extensions: frozenset[str] = frozenset()
         self.about: dict[str, Any] = {}  # the `session` of the protocol
         self._num_events = 0
+        self._close_id: str | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             wire.Update: self._update,
             wire.Mute: lambda event: self._mute(event, True),
@@ -128,7 +129,8 @@ class LiveConnection:
         self._answer(f"session.{name}.appended", event, self._now())
 
     def _close(self, event: wire.Close) -> None:
-        self.hub.close(self._running(), "asked")
+        session, self._close_id = self._running(), event.event_id
+        self.hub.close(session, "asked")
 
     def _turn(self, turn: Turn) -> list[str]:
         stamp = {"turn": turn.index} if "resume" in self.extensions else {}
@@ -164,7 +166,7 @@ class LiveConnection:
                 "session": self.about,
                 "usage": _usage(ended.num_turns),
             }
-            messages.append(self._event("session.closed", fields))
+            messages.append(self._event("session.closed", fields, self._close_id))
         return messages
 
 
@@ -285,4 +287,3 @@ def _numbers(turn: Turn) -> dict[str, Any]:
         "voice_on": turn.voice_on,
         "act": turn.act,
     }
-

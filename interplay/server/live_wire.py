@@ -19,37 +19,37 @@ Count = Annotated[int, Meta(ge=-1, le=2**53)]
 Extension = Literal["text", "video", "playback", "resume", "turns"]
 
 
-class _Strict(Struct, kw_only=True, forbid_unknown_fields=True):
+class _Strict(Struct, forbid_unknown_fields=True):
     pass
 
 
-class AudioFormat(_Strict):
+class AudioFormat(_Strict, kw_only=True):
     type: Name
     rate: int | None = None
 
 
-class AudioOutput(_Strict):
+class AudioOutput(_Strict, kw_only=True):
     voice: Name | dict[str, Any] | None = None
 
 
-class Audio(_Strict):
+class Audio(_Strict, kw_only=True):
     format: AudioFormat | None = None
     output: AudioOutput | None = None
 
 
-class DelegationConfig(_Strict):
+class DelegationConfig(_Strict, kw_only=True):
     type: Name = "client"
     acknowledgement_delay_ms: int | None = None
     responses: dict[str, Any] | None = None
     decisions: dict[str, Any] | None = None
 
 
-class HistoryPart(_Strict):
+class HistoryPart(_Strict, kw_only=True):
     text: Text
     type: Literal["input_text", "output_text", "text"] | None = None
 
 
-class HistoryItem(_Strict):
+class HistoryItem(_Strict, kw_only=True):
     role: Literal["developer", "user", "assistant"]
     content: Annotated[list[HistoryPart], Meta(min_length=1, max_length=1)]
     id: Name | None = None
@@ -57,14 +57,14 @@ class HistoryItem(_Strict):
     type: Literal["message"] | None = None
 
 
-class Extensions(_Strict):
+class Extensions(_Strict, kw_only=True):
     """Ours. text: typed text. video: camera frames. playback: acknowledgements of what was
     played. resume: a token for lost connections. turns: `interplay.turn` events."""
 
     extensions: Annotated[list[Extension], Meta(max_length=16)] = []
 
 
-class SessionConfig(_Strict):
+class SessionConfig(_Strict, kw_only=True):
     model: Name
     instructions: Text | None = None
     audio: Audio | None = None
@@ -77,29 +77,29 @@ class SessionConfig(_Strict):
     interplay: Extensions | None = None
 
 
-class SessionUpdate(_Strict):
+class SessionUpdate(_Strict, kw_only=True):
     delegation: DelegationConfig | None = None
     triggers: list[Any] | None = None
 
 
-class _Event(_Strict, tag_field="type"):
+class _Event(_Strict, kw_only=True, tag_field="type"):
     event_id: EventId | None = None
 
 
-class _Append(_Event):
+class _Append(_Event, kw_only=True):
     content: Text
     delegation_id: Name | None
 
 
-class Start(_Event, tag="session.start"):
+class Start(_Event, tag="session.start", kw_only=True):
     session: SessionConfig
 
 
-class Update(_Event, tag="session.update"):
+class Update(_Event, tag="session.update", kw_only=True):
     session: SessionUpdate
 
 
-class AppendAudio(_Event, tag="session.input_audio.append"):
+class AppendAudio(_Event, tag="session.input_audio.append", kw_only=True):
     audio: bytes
 
 
@@ -127,20 +127,20 @@ class Close(_Event, tag="session.close"):
     pass
 
 
-class AppendText(_Event, tag="interplay.input_text.append"):
+class AppendText(_Event, tag="interplay.input_text.append", kw_only=True):
     text: Text
 
 
-class AppendVideo(_Event, tag="interplay.input_video.append"):
+class AppendVideo(_Event, tag="interplay.input_video.append", kw_only=True):
     image: bytes
 
 
-class AckPlayback(_Event, tag="interplay.playback.ack"):
+class AckPlayback(_Event, tag="interplay.playback.ack", kw_only=True):
     played_ms: Count
     flushed_ms: Count | None = None
 
 
-class Resume(_Event, tag="interplay.session.resume"):
+class Resume(_Event, tag="interplay.session.resume", kw_only=True):
     token: Name
     last_turn: Count
 

@@ -21,9 +21,6 @@ class Outbox:
         self._items: deque[Item] = deque()
         self._has_news = asyncio.Event()
 
-    def __len__(self) -> int:
-        return len(self._items)
-
     def put(self, item: Item) -> None:
         if len(self._items) >= self._max_items:
             self.overflow.set()
@@ -40,6 +37,10 @@ class Outbox:
     async def get(self) -> list[Item]:
         """Everything that waits; sleeps while nothing does."""
         await self._has_news.wait()
+        return self.take()
+
+    def take(self) -> list[Item]:
+        """Everything that waits, maybe nothing."""
         self._has_news.clear()
         items = list(self._items)
         self._items.clear()

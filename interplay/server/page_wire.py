@@ -39,26 +39,26 @@ class _Message(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="type
     pass
 
 
-class Start(_Message, tag="start"):
+class Start(_Message, tag="start", kw_only=True):
     rate: int = 16_000
     instructions: Text = ""
     record: bool = False
 
 
-class Resume(_Message, tag="resume"):
+class Resume(_Message, tag="resume", kw_only=True):
     token: Name
     last_turn: Annotated[int, Meta(ge=-1, le=2**53)]
 
 
-class Say(_Message, tag="text"):
+class Say(_Message, tag="text", kw_only=True):
     text: Text
 
 
-class Mute(_Message, tag="mute"):
+class Mute(_Message, tag="mute", kw_only=True):
     on: bool
 
 
-class Answer(_Message, tag="answer"):
+class Answer(_Message, tag="answer", kw_only=True):
     delegation_id: Name
     text: Text
 

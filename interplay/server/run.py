@@ -3,12 +3,9 @@ protocols.
 """
 
 import asyncio
-import contextlib
-import logging
-import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +24,6 @@ from interplay.server.guard import is_loopback
 from interplay.server.hub import Hub
 from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
 from interplay.turns.types import InputHalf
-
-log = logging.getLogger("interplay.server")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +116,7 @@ class Serving:
             self.hub,
         )
 
-    def _hand_over(self, call) -> None:  # noqa: ANN001
+    def _hand_over(self, call: Callable[[], None]) -> None:
         if self._loop:
             self._loop.call_soon_threadsafe(call)
 

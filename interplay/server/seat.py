@@ -6,7 +6,6 @@ of clients or of what becomes of the output.
 """
 
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,23 +117,24 @@ class Seat:
         played = flushed.played - (end - SAMPLES_PER_TURN)
         return None if played >= SAMPLES_PER_TURN else max(0, played)
 
-    def record(
-        self, half: InputHalf, output: OutputHalf, compute_ms: float, failed: Callable
-    ) -> None:
-        """Keep a micro-turn, where that was asked for. A disk that refuses ends the record, not
-        the session: `failed(error)` is told."""
+    def record(self, half: InputHalf, output: OutputHalf, compute_ms: float) -> None:
+        """Keep a micro-turn, where that was asked for. Raises when the disk refuses, once: then
+        the record is over, but not the session."""
         if self._recorder is None:
             return
         try:
             self._recorder.add(half, output, compute_ms)
-        except Exception as error:
-            self._recorder = None
-            failed(error)
+        except Exception:
+            self._end_record()
+            raise
 
     def leave(self) -> None:
-        """Give the slot back and close the record."""
-        recorder, self._recorder = self._recorder, None
+        """Give the slot back and close the record. Raises when the disk refuses."""
         if self.session:
             self.session.close()
+        self._end_record()
+
+    def _end_record(self) -> None:
+        recorder, self._recorder = self._recorder, None
         if recorder:
             recorder.close()

@@ -84,7 +84,9 @@ class ServedSession:
             seed=opening.seed, prefix=opening.instructions, record_folder=record_folder
         )
         self.num_turns = 0
-        self.about: dict[str, Any] = {}  # what its protocol calls it, for connections that join later
+        self.about: dict[
+            str, Any
+        ] = {}  # what its protocol calls it, for connections that join later
         self.lost_s: float | None = None  # when the connection went, while it is away
         self.primary: Outbox | None = None
         self.observers: list[Outbox] = []
