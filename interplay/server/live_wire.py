@@ -196,7 +196,10 @@ def parse(message: str | bytes) -> ClientEvent:
 
 
 def _invalid(message: str, reason: str) -> RequestError:
-    kind = _envelope(message).type
+    envelope = _envelope(message)
+    if envelope is None:
+        return RequestError("invalid_json", f"not a JSON object: {_short(reason)}")
+    kind = envelope.type
     if kind in UNSUPPORTED:
         return RequestError("unsupported_event", f"{kind} is not supported here", param="type")
     if kind not in KNOWN:
@@ -210,15 +213,17 @@ def _invalid(message: str, reason: str) -> RequestError:
 
 def client_event_id(message: str | bytes) -> str | None:
     """The id that a client gave to a message, as far as it can be read."""
-    event_id = _envelope(message).event_id if isinstance(message, str) else None
+    envelope = _envelope(message) if isinstance(message, str) else None
+    event_id = envelope.event_id if envelope else None
     return event_id if isinstance(event_id, str) and len(event_id) <= 512 else None
 
 
-def _envelope(message: str) -> _Envelope:
+def _envelope(message: str) -> _Envelope | None:
+    """None for what is no JSON object at all."""
     try:
         return _envelope_decoder.decode(message)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return _Envelope()
+        return None
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,456 @@
+"""The Live protocol and the page's protocol, message by message, without sockets."""
+
+import base64
+import io
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from interplay.errors import RequestError
+from interplay.server import live_wire, page_wire
+from interplay.server.auth import Visitor
+from interplay.server.live import LivePrimary, LiveSideband
+from interplay.server.page import PageConnection
+from interplay.turns.tokens import DELEGATE, END, RESULT
+from tests.server_helpers import (
+    advanced,
+    beat,
+    client,
+    kinds,
+    loaded,
+    make_hub,
+    only,
+    pcm,
+    received,
+    send,
+    start,
+)
+
+TOKENIZER = loaded().tokenizer
+
+
+def refused(adapter, message: str | bytes) -> dict:
+    """The error event that answers a message."""
+    with pytest.raises(RequestError) as caught:
+        adapter.receive(message)
+    answer = json.loads(adapter.refusal(caught.value, message))
+    assert answer["type"] == "error" and "\n" not in answer["error"]["message"]
+    return answer["error"]
+
+
+def event(kind: str, **fields) -> str:
+    return json.dumps({"type": kind, **fields})
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def picture(width: int = 32, height: int = 24, kind: str = "JPEG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (200, 10, 10)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_a_whole_session_in_order():
+    hub = make_hub()
+    adapter = client(hub, instructions="be kind", audio={"format": {"type": "audio/pcm"}})
+    (started, info) = received(adapter)
+    about = started["session"]
+    assert started["type"] == "session.started" and started["client_event_id"] == "start"
+    assert about["id"].startswith("live_") and about["status"] == "active"
+    assert about["audio"]["format"] == {"type": "audio/pcm", "rate": 24_000}
+    assert (info["type"], info["code"]) == ("info", "model_substituted")
+    send(adapter, "session.input_audio.append", audio=b64(pcm(0.2)))
+    beat(hub, 3)
+    messages = received(adapter)
+    sound = only(messages, "session.output_audio.delta")
+    assert [len(base64.b64decode(m["delta"])) for m in sound] == [9600] * 3
+    words = [m for m in messages if m["type"].endswith("transcript.delta")]
+    assert words and all(0 <= m["start_ms"] <= m["end_ms"] for m in words)
+    assert {m["type"] for m in messages} <= {
+        "session.output_audio.delta",
+        "session.input_transcript.delta",
+        "session.output_transcript.delta",
+    }
+    send(adapter, "session.close", event_id="bye")
+    (closed,) = received(adapter)
+    assert (closed["type"], closed["reason"]) == ("session.closed", "close_requested")
+    assert closed["usage"] == {"seconds": 0.6} and closed["client_event_id"] == "bye"
+    assert refused(adapter, event("session.input_audio.mute"))["code"] == "not_started"
+    ids = [m["event_id"] for m in [started, info, *messages, closed]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_muted_input_is_silence_for_the_model_and_acknowledged():
+    hub = make_hub()
+    adapter = client(hub)
+    received(adapter)
+    send(adapter, "session.input_audio.mute", event_id="m")
+    assert adapter.session
+    send(adapter, "session.input_audio.append", audio=b64(pcm(0.4)))
+    assert np.abs(adapter.session.seat.collect().half.hear).max() < 0.001
+    send(adapter, "session.input_audio.unmute")
+    assert np.abs(adapter.session.seat.collect().half.hear).max() > 0.1
+    muted, unmuted = received(adapter)
+    assert (muted["type"], muted["client_event_id"]) == ("session.input_audio.muted", "m")
+    assert unmuted["type"] == "session.input_audio.unmuted"
+
+
+@pytest.mark.parametrize("name", ["instructions", "thinking", "commentary"])
+def test_context_is_appended_and_acknowledged_on_the_timeline(name):
+    hub = make_hub()
+    adapter = client(hub)
+    beat(hub, 2)
+    received(adapter)
+    send(adapter, f"session.{name}.append", content="one", delegation_id=None, event_id="c")
+    (ack,) = received(adapter)
+    assert ack["type"] == f"session.{name}.appended" and ack["client_event_id"] == "c"
+    assert (ack["start_ms"], ack["end_ms"]) == (400, 400)
+    missing = refused(adapter, event(f"session.{name}.append", content="one"))
+    assert (missing["code"], "delegation_id" in missing["message"]) == ("invalid_event", True)
+
+
+def test_a_delegation_is_announced_and_its_answers_are_read():
+    hub = make_hub()
+    adapter = client(hub, delegation={"type": "client"})
+    assert adapter.session
+    received(adapter)
+    done = advanced(adapter.session, act=(DELEGATE, *TOKENIZER.encode("six"), END))
+    adapter.session.advance(done, 1.0)
+    (created,) = only(received(adapter), "session.delegation.created")
+    assert created["offset_ms"] == 200 and created["delegation"]["target"] == "client"
+    answer = {"content": "ten", "delegation_id": created["delegation"]["id"]}
+    for _ in range(2):
+        send(adapter, "session.commentary.append", **answer)
+        assert adapter.session.seat.collect().half.read[0] == RESULT
+    count = hub.metrics.registry.get_sample_value
+    assert count("im_delegation_seconds_count", {"status": "done"}) == 1
+    assert count("im_delegations_inflight") == 0
+    unknown = event("session.thinking.append", content="ten", delegation_id="dlg_x")
+    assert refused(adapter, unknown)["code"] == "unknown_delegation"
+
+
+def test_usage_comes_every_15_seconds():
+    hub = make_hub()
+    adapter = client(hub)
+    assert adapter.session
+    for _ in range(75):
+        adapter.session.advance(advanced(adapter.session), 1.0)
+        messages = received(adapter)
+    (usage,) = only(messages, "session.usage.updated")
+    assert usage["usage"] == {"seconds": 15.0}
+
+
+@pytest.mark.parametrize(
+    ("session", "code", "param"),
+    [
+        ({"audio": {"format": {"type": "audio/pcmu", "rate": 8000}}}, "unsupported_value", "type"),
+        ({"audio": {"format": {"type": "audio/pcm", "rate": 8000}}}, "unsupported_value", "rate"),
+        ({"delegation": {"type": "responses", "responses": {}}}, "unsupported_value", "type"),
+        ({"delegation": {"type": "decisions", "decisions": {}}}, "unsupported_value", "type"),
+        ({"triggers": [{}]}, "unsupported_value", "triggers"),
+        ({"store": True}, "unsupported_value", "store"),
+        ({"client": {"data_channel": {}}}, "unsupported_value", "client"),
+        ({"interplay": {"extensions": ["video"]}}, "unsupported_value", "extensions"),
+        ({"interplay": {"extensions": ["smell"]}}, "invalid_event", "extensions"),
+        ({"voice": "marin"}, "invalid_event", "session"),
+        ({"model": 5}, "invalid_event", "model"),
+        ({"instructions": "ten " * 3000}, "too_many_tokens", "instructions"),
+        (
+            {"input": [{"role": "user", "content": [{"text": "a"}]}] * 129},
+            "too_many_items",
+            "input",
+        ),
+    ],
+)
+def test_a_start_that_cannot_be_had_is_refused_with_its_field(session, code, param):
+    adapter = LivePrimary(make_hub(), Visitor())
+    error = refused(adapter, start(**session))
+    assert (error["code"], error["client_event_id"]) == (code, "start")
+    assert param in error["param"]
+    adapter.receive(start())
+    assert received(adapter)[0]["type"] == "session.started", "the next start may be better"
+
+
+def test_wishes_that_change_nothing_are_remarked_on():
+    adapter = client(
+        make_hub(),
+        audio={"output": {"voice": "marin"}},
+        delegation={"type": "client", "acknowledgement_delay_ms": 400},
+        safety_identifier="someone",
+    )
+    codes = [info["code"] for info in only(received(adapter), "info")]
+    assert codes == [
+        "model_substituted",
+        "voice_substituted",
+        "acknowledgement_ignored",
+        "safety_identifier_ignored",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("{", "invalid_json"),
+        ("[]", "invalid_json"),
+        ("{}", "unknown_event"),
+        ("[" * 100_000, "invalid_json"),
+        ('{"type":"session.start","session":{"client":{"a":' + "[" * 100_000, "invalid_json"),
+        ('{"type":"session.close","event_id":"\\ud800"}', "invalid_json"),
+        (b"\x00\x01", "invalid_json"),
+        (event("session.fly"), "unknown_event"),
+        (event("response.create"), "unsupported_event"),
+        (event("session.output_audio.fixture.play", audio=""), "unsupported_event"),
+        (event("session.input_audio.append", audio="!!!"), "invalid_event"),
+        (event("session.input_audio.append", audio="AA=="), "invalid_audio"),
+        (event("session.input_audio.append", audio=""), "invalid_audio"),
+        (event("session.input_audio.append", audio=b64(pcm(2.5))), "input_backpressure"),
+        (event("session.input_audio.append", audio="AAAA", rate=5), "invalid_event"),
+        (event("session.start", session={"model": "any"}), "already_started"),
+        (event("session.update", session={"model": "any"}), "invalid_event"),
+        (event("session.update", session={"delegation": {"type": "responses"}}), "immutable_value"),
+        (event("session.update", session={"triggers": [1]}), "unsupported_value"),
+        (event("session.commentary.append", content="", delegation_id=None), "empty_text"),
+        (event("interplay.input_text.append", text="ten"), "extension_not_enabled"),
+        (event("interplay.playback.ack", played_ms=0), "extension_not_enabled"),
+        (event("interplay.session.resume", token="rt_x", last_turn=0), "already_started"),
+        (event("session.close", event_id="x" * 600), "invalid_event"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_with_an_error(message, code):
+    hub = make_hub()
+    adapter = client(hub)
+    other = client(hub)
+    assert refused(adapter, message)["code"] == code
+    beat(hub)
+    for each in (adapter, other):
+        assert only(received(each), "session.output_audio.delta"), "both sessions go on"
+
+
+def test_an_update_of_nothing_is_acknowledged():
+    adapter = client(make_hub())
+    received(adapter)
+    send(adapter, "session.update", session={"delegation": {"type": "client"}}, event_id="u")
+    (updated,) = received(adapter)
+    assert updated["type"] == "session.updated" and updated["client_event_id"] == "u"
+
+
+def test_extensions_are_there_for_those_who_ask():
+    hub = make_hub(camera=True)
+    adapter = client(hub, "text", "video", "playback", "turns")
+    assert adapter.session
+    assert received(adapter)[0]["session"]["interplay"]["extensions"][0] == "text"
+    send(adapter, "interplay.input_text.append", text="ten")
+    send(adapter, "interplay.input_video.append", image=b64(picture()))
+    beat(hub, 2)
+    messages = received(adapter)
+    assert messages[0]["type"] == "interplay.input_text.appended"
+    assert [m["turn"] for m in only(messages, "interplay.turn")] == [0, 1]
+    assert adapter.session.seat._camera is not None
+    send(adapter, "interplay.playback.ack", played_ms=300, flushed_ms=400)
+    assert adapter.session.seat.collect().half.num_played == 1600
+    error = refused(adapter, event("interplay.playback.ack", played_ms=500))
+    assert error["code"] == "invalid_playback"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "invalid_image"),
+        (b"GIF89a" + bytes(50), "invalid_image"),
+        (picture()[:100], "invalid_image"),
+        (picture(2000, 1200, "PNG"), "image_too_big"),
+    ],
+)
+def test_pictures_are_small_jpegs_or_pngs(data, code):
+    adapter = client(make_hub(camera=True), "video")
+    error = refused(adapter, event("interplay.input_video.append", image=b64(data)))
+    assert error["code"] == code
+
+
+def test_resume_on_a_new_connection_sends_what_was_missed():
+    hub = make_hub()
+    adapter = client(hub, "resume")
+    token = received(adapter)[0]["session"]["interplay"]["resume_token"]
+    assert adapter.session
+    beat(hub, 2)
+    messages = received(adapter)
+    assert [m["turn"] for m in only(messages, "session.output_audio.delta")] == [0, 1]
+    hub.lose(adapter.session, adapter.outbox)
+    beat(hub, 3)
+    again = LivePrimary(hub, Visitor())
+    send(again, "interplay.session.resume", token=token, last_turn=1, event_id="r")
+    beat(hub)
+    resumed, *messages = received(again)
+    assert resumed["type"] == "interplay.session.resumed" and resumed["client_event_id"] == "r"
+    assert resumed["num_lost_turns"] == 0
+    assert resumed["session"]["interplay"]["resume_token"] != token
+    assert [m["turn"] for m in only(messages, "session.output_audio.delta")] == [2, 3, 4, 5]
+    assert kinds(messages)[-1] == "session.output_audio.delta", "sound comes last in a turn"
+    send(again, "session.close")
+    assert kinds(received(again)) == ["session.closed"]
+
+
+def test_a_sideband_sees_both_sides_and_controls_but_sends_no_sound():
+    hub = make_hub()
+    adapter = client(hub, audio={"format": {"type": "audio/pcm", "rate": 16_000}})
+    assert adapter.session
+    side = LiveSideband(hub, adapter.session)
+    send(adapter, "session.input_audio.append", audio=b64(pcm(0.4, 16_000)))
+    beat(hub, 2)
+    messages = received(side)
+    sound = only(messages, "session.output_audio.delta")
+    assert [(m["start_ms"], m["end_ms"]) for m in sound] == [(200, 400), (400, 600)]
+    (user,) = only(messages, "session.input_audio.append")
+    assert len(base64.b64decode(user["audio"])) > 0.3 * 48_000
+    side.receive(event("session.input_audio.mute"))
+    assert adapter.session.seat.is_muted
+    for kind, fields in (
+        ("session.input_audio.append", {"audio": "AAAA"}),
+        ("session.start", {"session": {"model": "any"}}),
+    ):
+        assert refused(side, event(kind, **fields))["code"] == "unsupported_event"
+    side.receive(event("session.close"))
+    assert kinds(received(side))[-1] == kinds(received(adapter))[-1] == "session.closed"
+
+
+def test_a_full_server_says_when_to_come_back():
+    hub = make_hub(1)
+    client(hub)
+    error = refused(LivePrimary(hub, Visitor()), start())
+    assert error["code"] == "no_free_slot" and error["retry_after_s"] > 0
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+live_fields = st.sampled_from(
+    ["session", "audio", "event_id", "content", "delegation_id", "text", "image", "token", "model"]
+)
+live_events = st.builds(
+    lambda kind, fields: {"type": kind} | fields,
+    st.sampled_from([*live_wire.KNOWN, *live_wire.UNSUPPORTED]) | json_values,
+    st.dictionaries(live_fields, json_values | st.dictionaries(live_fields, json_values)),
+)
+fuzz = settings(max_examples=150, deadline=None)
+
+
+def _never_disturbs(adapter, message: str | bytes, other) -> None:
+    """Either obeyed or refused with one error event; never another exception."""
+    try:
+        adapter.receive(message)
+    except RequestError as error:
+        answer = json.loads(adapter.refusal(error, message))
+        assert answer["type"] == "error" and answer["error"]["code"]
+    assert other.session.id in other.hub.sessions
+
+
+@fuzz
+@given(message=st.text() | st.binary(max_size=50) | live_events.map(json.dumps))
+def test_the_live_protocol_survives_any_message(message):
+    hub = _fuzzed_hub()
+    other = next(iter(hub.others))
+    _never_disturbs(LivePrimary(hub, Visitor()), message, other)
+    _never_disturbs(client_of(hub), message, other)
+
+
+@fuzz
+@given(
+    message=st.text()
+    | st.binary(max_size=80)
+    | st.builds(
+        lambda head, body: struct.pack("<BBHIII", *head) + body,
+        st.tuples(st.just(1), st.integers(0, 2), st.just(0), *[st.integers(0, 300)] * 3),
+        st.binary(max_size=60) | st.just(picture()),
+    )
+    | st.builds(
+        lambda kind, fields: json.dumps({"type": kind} | fields),
+        st.sampled_from(["start", "resume", "text", "mute", "answer", "close"]),
+        st.dictionaries(st.sampled_from(["rate", "text", "token", "on", "last_turn"]), json_values),
+    )
+)
+def test_the_page_protocol_survives_any_message(message):
+    hub = _fuzzed_hub()
+    page = PageConnection(hub, Visitor())
+    _never_disturbs(page, message, next(iter(hub.others)))
+    if page.session is None:
+        page.receive(json.dumps({"type": "start"}))
+    _never_disturbs(page, message, next(iter(hub.others)))
+    if page.session:
+        hub.close(page.session, "asked")
+
+
+def _fuzzed_hub():
+    """One hub for all examples, with a session that nothing may disturb."""
+    if not hasattr(_fuzzed_hub, "hub"):
+        hub = make_hub(4)
+        hub.others = [client(hub)]
+        _fuzzed_hub.hub = hub
+    hub = _fuzzed_hub.hub
+    for session in [*hub.sessions.values()]:
+        if session is not hub.others[0].session:
+            hub.close(session, "asked")
+    return hub
+
+
+def client_of(hub) -> LivePrimary:
+    return client(hub, "text", "playback")
+
+
+def page_turn(message: bytes) -> tuple[int, dict, bytes]:
+    version, _, _, turn, size = page_wire.OUTPUT.unpack_from(message)
+    assert version == 1
+    body = message[page_wire.OUTPUT.size :]
+    return turn, json.loads(body[:size]), body[size:]
+
+
+def page_input(sound: bytes, picture: bytes = b"", played_ms: int = 0, received_ms=None) -> bytes:
+    flags = 0 if received_ms is None else page_wire.FLUSHED
+    head = page_wire.INPUT.pack(1, flags, 0, played_ms, received_ms or 0, len(sound))
+    return head + sound + picture
+
+
+def test_the_page_sends_sound_and_picture_and_gets_one_message_per_micro_turn():
+    hub = make_hub(camera=True)
+    page = PageConnection(hub, Visitor())
+    page.receive(json.dumps({"type": "start", "rate": 16_000}))
+    started = json.loads(page.outbox.take()[0])
+    assert started["type"] == "started" and started["has_eyes"] and started["rate"] == 16_000
+    page.receive(page_input(pcm(0.2, 16_000), picture()))
+    beat(hub, 2)
+    turns = [page_turn(page.encode(item)[0]) for item in page.outbox.take()]
+    assert [turn for turn, _, _ in turns] == [0, 1]
+    assert all(len(sound) == 6400 for _, _, sound in turns)
+    assert {"heard", "said", "act", "voice_on", "delegations", "is_gap"} <= set(turns[0][1])
+    page.receive(page_input(b"", played_ms=250, received_ms=400))
+    assert page.session
+    assert page.session.seat.collect().half.num_played == 800
+    page.receive(json.dumps({"type": "text", "text": "ten"}))
+    page.receive(json.dumps({"type": "mute", "on": True}))
+    page.receive(json.dumps({"type": "close"}))
+    ended = json.loads(page.encode(page.outbox.take()[-1])[0])
+    assert (ended["type"], ended["reason"], ended["seconds"]) == ("ended", "asked", 0.4)
+
+
+def test_the_page_resumes_and_misses_nothing():
+    hub = make_hub()
+    page = PageConnection(hub, Visitor())
+    page.receive(json.dumps({"type": "start"}))
+    token = json.loads(page.outbox.take()[0])["resume_token"]
+    beat(hub, 2)
+    assert page.session
+    hub.lose(page.session, page.outbox)
+    beat(hub, 2)
+    again = PageConnection(hub, Visitor())
+    again.receive(json.dumps({"type": "resume", "token": token, "last_turn": 0}))
+    resumed, *missed = again.outbox.take()
+    assert json.loads(resumed)["num_lost_turns"] == 0
+    assert [page_turn(again.encode(item)[0])[0] for item in missed] == [1, 2, 3]
