@@ -7,7 +7,6 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
-from typing import TextIO
 
 import msgspec
 
@@ -38,9 +37,9 @@ class JsonFormatter(logging.Formatter):
         return mask(msgspec.json.encode(line, enc_hook=str).decode())
 
 
-def start_logs(*, ticks: bool, stream: TextIO | None = None) -> None:
-    """Send our log and uvicorn's to `stream` (stderr). ticks: a line per tick and session, too."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def start_logs(*, ticks: bool) -> None:
+    """Send our log and uvicorn's to stderr. ticks: a line per tick and session, too."""
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     for name, level in (("interplay", logging.INFO), ("uvicorn", logging.WARNING)):
         logger = logging.getLogger(name)

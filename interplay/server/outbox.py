@@ -34,15 +34,16 @@ class Outbox:
         self._max_items += len(items)
         self._has_news.set()
 
-    async def get(self) -> list[Item]:
-        """Everything that waits; sleeps while nothing does."""
-        await self._has_news.wait()
-        return self.take()
+    async def get(self) -> Item:
+        """The oldest item; sleeps while there is none."""
+        while not self._items:
+            self._has_news.clear()
+            await self._has_news.wait()
+        self._max_items = max(self._base_items, self._max_items - 1)
+        return self._items.popleft()
 
     def take(self) -> list[Item]:
         """Everything that waits, maybe nothing."""
-        self._has_news.clear()
         items = list(self._items)
         self._items.clear()
-        self._max_items = self._base_items
         return items

@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
 
 
 class Serving:
-    """A server that is set up but not running: hub, application and socket."""
+    """A server that is set up: hub, application and socket. loop: while it runs, else None."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Serving:
             record_root=config.record_root,
             delegations=delegations,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._socket = _listen(config.host, config.port)
         self.port = self._socket.getsockname()[1]
         app = make_app(self.hub, auth, config.names)
@@ -117,21 +117,21 @@ class Serving:
         )
 
     def _hand_over(self, call: Callable[[], None]) -> None:
-        if self._loop:
-            self._loop.call_soon_threadsafe(call)
+        if self.loop:
+            self.loop.call_soon_threadsafe(call)
 
     def run(self) -> None:
         """Serve until a signal, in this thread."""
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self.hub.start()
         try:
             await self.server.serve(sockets=[self._socket])
         finally:
             await asyncio.to_thread(self.hub.stop)
-            self._loop = None
+            self.loop = None
             self._socket.close()
         if self.hub.beats.failure:
             raise self.hub.beats.failure
@@ -143,6 +143,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), port))
+        listener.listen(128)  # now: who comes before the event loop waits, and is not refused
     except OSError as error:
         listener.close()
         raise DeviceError(

@@ -122,19 +122,19 @@ async def _finish(adapter: Adapter) -> None:
 async def _write(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
     num_bytes = hub.metrics.ws_bytes.labels("out")
     while True:
-        for item in await adapter.outbox.get():
-            messages = [item] if isinstance(item, str) else adapter.encode(item)
+        item = await adapter.outbox.get()
+        messages = [item] if isinstance(item, str) else adapter.encode(item)
+        try:
             for message in messages:
                 num_bytes.inc(len(message))
-                try:
-                    if isinstance(message, str):
-                        await websocket.send_text(message)
-                    else:
-                        await websocket.send_bytes(message)
-                except WebSocketDisconnect:
-                    return None
-            if isinstance(item, Ended):
-                return item.close_code
+                if isinstance(message, str):
+                    await websocket.send_text(message)
+                else:
+                    await websocket.send_bytes(message)
+        except WebSocketDisconnect:
+            return None
+        if isinstance(item, Ended):
+            return item.close_code
 
 
 async def _watch(outbox: Outbox, hub: Hub) -> int:
