@@ -1,24 +1,38 @@
-"""What the tests of the server share: an engine without weights, a hub on pretended time, and
-clients that are adapters without a socket.
+"""What the tests of the server share: an engine without weights, a hub on pretended time, clients
+that are adapters without a socket, and a server that really runs.
 """
 
+import asyncio
+import base64
 import functools
+import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
+from PIL import Image
 
 from interplay.clock import TURN_S, FakeClock
 from interplay.engine.engine import Engine
+from interplay.errors import RequestError
 from interplay.model.checkpoint import Loaded
 from interplay.model.untrained import untrained
 from interplay.server.auth import Visitor
 from interplay.server.beats import Advanced
+from interplay.server.events import Ended, Notice, Turn
 from interplay.server.hub import Hub
+from interplay.server.limits import Limits
 from interplay.server.live import LivePrimary
+from interplay.server.outbox import Outbox
+from interplay.server.run import ServeConfig, Serving, running
 from interplay.server.seat import Collected
-from interplay.server.served import ServedSession
+from interplay.server.served import Opening, ServedSession
 from interplay.turns.types import InputHalf, OutputHalf
+
+KEY = "k" * 32
 
 
 @functools.cache
@@ -82,9 +96,66 @@ def pcm(seconds: float, rate_hz: int = 24_000, seed: int = 0) -> bytes:
     return rng.integers(-9000, 9000, round(seconds * rate_hz), np.int16).tobytes()
 
 
+def picture(width: int = 32, height: int = 24, kind: str = "JPEG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (200, 10, 10)).save(buffer, kind)
+    return buffer.getvalue()
+
+
 def advanced(session: ServedSession, **streams) -> Advanced:
     """A micro-turn that the model is made to have emitted."""
     pad = {name: (*streams.get(name, ()), 0, 0, 0, 0)[:4] for name in ("heard", "say", "act")}
     output = OutputHalf(**pad, voice_on=np.zeros(4, bool), voice=np.zeros(3200, np.float32))
     half = InputHalf(hear=np.zeros(3200, np.float32))
     return Advanced(seat=session.seat, collected=Collected(half, 0, 0), output=output)
+
+
+def opened(hub: Hub, **kwargs) -> tuple[ServedSession, Outbox]:
+    """A session without any protocol."""
+    outbox = Outbox(hub.limits.outbox_items)
+    return hub.open(Opening(seed=3, **kwargs), outbox), outbox
+
+
+def turns(outbox: Outbox) -> list[Turn]:
+    return [item for item in outbox.take() if isinstance(item, Turn)]
+
+
+def tidings(outbox: Outbox) -> list[str]:
+    """Codes of notices and reasons of endings."""
+    items = outbox.take()
+    return [
+        item.code if isinstance(item, Notice) else item.reason
+        for item in items
+        if isinstance(item, Notice | Ended)
+    ]
+
+
+def refused(call, *args, **kwargs) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        call(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@contextmanager
+def server(num_slots: int = 2, limits: Limits | None = None, **config) -> Iterator[Serving]:
+    serving = Serving(make_engine(num_slots), ServeConfig(port=0, **config), limits=limits)
+    with running(serving):
+        yield serving
+
+
+def url(serving: Serving, path: str, scheme: str = "ws") -> str:
+    return f"{scheme}://127.0.0.1:{serving.port}{path}"
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+async def next_of(connection, kind: str) -> dict:
+    """The next message of a kind; the ones before it are skipped."""
+    async with asyncio.timeout(10):
+        while True:
+            message = json.loads(await connection.recv())
+            if message["type"] == kind:
+                return message

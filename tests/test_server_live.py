@@ -1,21 +1,14 @@
-"""The Live protocol and the page's protocol, message by message, without sockets."""
+"""The Live protocol, message by message, without sockets."""
 
 import base64
-import io
 import json
-import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 
 from interplay.errors import RequestError
-from interplay.server import live_wire, page_wire
 from interplay.server.auth import Visitor
 from interplay.server.live import LivePrimary, LiveSideband
-from interplay.server.page import PageConnection
 from interplay.turns.tokens import DELEGATE, END, RESULT
 from tests.server_helpers import (
     advanced,
@@ -26,6 +19,7 @@ from tests.server_helpers import (
     make_hub,
     only,
     pcm,
+    picture,
     received,
     send,
     start,
@@ -49,12 +43,6 @@ def event(kind: str, **fields) -> str:
 
 def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def picture(width: int = 32, height: int = 24, kind: str = "JPEG") -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height), (200, 10, 10)).save(buffer, kind)
-    return buffer.getvalue()
 
 
 def test_a_whole_session_in_order():
@@ -325,132 +313,3 @@ def test_a_full_server_says_when_to_come_back():
     client(hub)
     error = refused(LivePrimary(hub, Visitor()), start())
     assert error["code"] == "no_free_slot" and error["retry_after_s"] > 0
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=8,
-)
-live_fields = st.sampled_from(
-    ["session", "audio", "event_id", "content", "delegation_id", "text", "image", "token", "model"]
-)
-live_events = st.builds(
-    lambda kind, fields: {"type": kind} | fields,
-    st.sampled_from([*live_wire.KNOWN, *live_wire.UNSUPPORTED]) | json_values,
-    st.dictionaries(live_fields, json_values | st.dictionaries(live_fields, json_values)),
-)
-fuzz = settings(max_examples=150, deadline=None)
-
-
-def _never_disturbs(adapter, message: str | bytes, other) -> None:
-    """Either obeyed or refused with one error event; never another exception."""
-    try:
-        adapter.receive(message)
-    except RequestError as error:
-        answer = json.loads(adapter.refusal(error, message))
-        assert answer["type"] == "error" and answer["error"]["code"]
-    assert other.session.id in other.hub.sessions
-
-
-@fuzz
-@given(message=st.text() | st.binary(max_size=50) | live_events.map(json.dumps))
-def test_the_live_protocol_survives_any_message(message):
-    hub = _fuzzed_hub()
-    other = next(iter(hub.others))
-    _never_disturbs(LivePrimary(hub, Visitor()), message, other)
-    _never_disturbs(client_of(hub), message, other)
-
-
-@fuzz
-@given(
-    message=st.text()
-    | st.binary(max_size=80)
-    | st.builds(
-        lambda head, body: struct.pack("<BBHIII", *head) + body,
-        st.tuples(st.just(1), st.integers(0, 2), st.just(0), *[st.integers(0, 300)] * 3),
-        st.binary(max_size=60) | st.just(picture()),
-    )
-    | st.builds(
-        lambda kind, fields: json.dumps({"type": kind} | fields),
-        st.sampled_from(["start", "resume", "text", "mute", "answer", "close"]),
-        st.dictionaries(st.sampled_from(["rate", "text", "token", "on", "last_turn"]), json_values),
-    )
-)
-def test_the_page_protocol_survives_any_message(message):
-    hub = _fuzzed_hub()
-    page = PageConnection(hub, Visitor())
-    _never_disturbs(page, message, next(iter(hub.others)))
-    if page.session is None:
-        page.receive(json.dumps({"type": "start"}))
-    _never_disturbs(page, message, next(iter(hub.others)))
-    if page.session:
-        hub.close(page.session, "asked")
-
-
-def _fuzzed_hub():
-    """One hub for all examples, with a session that nothing may disturb."""
-    if not hasattr(_fuzzed_hub, "hub"):
-        hub = make_hub(4)
-        hub.others = [client(hub)]
-        _fuzzed_hub.hub = hub
-    hub = _fuzzed_hub.hub
-    for session in [*hub.sessions.values()]:
-        if session is not hub.others[0].session:
-            hub.close(session, "asked")
-    return hub
-
-
-def client_of(hub) -> LivePrimary:
-    return client(hub, "text", "playback")
-
-
-def page_turn(message: bytes) -> tuple[int, dict, bytes]:
-    version, _, _, turn, size = page_wire.OUTPUT.unpack_from(message)
-    assert version == 1
-    body = message[page_wire.OUTPUT.size :]
-    return turn, json.loads(body[:size]), body[size:]
-
-
-def page_input(sound: bytes, picture: bytes = b"", played_ms: int = 0, received_ms=None) -> bytes:
-    flags = 0 if received_ms is None else page_wire.FLUSHED
-    head = page_wire.INPUT.pack(1, flags, 0, played_ms, received_ms or 0, len(sound))
-    return head + sound + picture
-
-
-def test_the_page_sends_sound_and_picture_and_gets_one_message_per_micro_turn():
-    hub = make_hub(camera=True)
-    page = PageConnection(hub, Visitor())
-    page.receive(json.dumps({"type": "start", "rate": 16_000}))
-    started = json.loads(page.outbox.take()[0])
-    assert started["type"] == "started" and started["has_eyes"] and started["rate"] == 16_000
-    page.receive(page_input(pcm(0.2, 16_000), picture()))
-    beat(hub, 2)
-    turns = [page_turn(page.encode(item)[0]) for item in page.outbox.take()]
-    assert [turn for turn, _, _ in turns] == [0, 1]
-    assert all(len(sound) == 6400 for _, _, sound in turns)
-    assert {"heard", "said", "act", "voice_on", "delegations", "is_gap"} <= set(turns[0][1])
-    page.receive(page_input(b"", played_ms=250, received_ms=400))
-    assert page.session
-    assert page.session.seat.collect().half.num_played == 800
-    page.receive(json.dumps({"type": "text", "text": "ten"}))
-    page.receive(json.dumps({"type": "mute", "on": True}))
-    page.receive(json.dumps({"type": "close"}))
-    ended = json.loads(page.encode(page.outbox.take()[-1])[0])
-    assert (ended["type"], ended["reason"], ended["seconds"]) == ("ended", "asked", 0.4)
-
-
-def test_the_page_resumes_and_misses_nothing():
-    hub = make_hub()
-    page = PageConnection(hub, Visitor())
-    page.receive(json.dumps({"type": "start"}))
-    token = json.loads(page.outbox.take()[0])["resume_token"]
-    beat(hub, 2)
-    assert page.session
-    hub.lose(page.session, page.outbox)
-    beat(hub, 2)
-    again = PageConnection(hub, Visitor())
-    again.receive(json.dumps({"type": "resume", "token": token, "last_turn": 0}))
-    resumed, *missed = again.outbox.take()
-    assert json.loads(resumed)["num_lost_turns"] == 0
-    assert [page_turn(again.encode(item)[0])[0] for item in missed] == [1, 2, 3]

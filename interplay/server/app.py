@@ -5,6 +5,7 @@ Knows nothing of how it is run.
 
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -100,7 +101,7 @@ class App:
         adapter = PageConnection(self.hub, self.visit(websocket))
         await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
 
-    async def refuse(self, connection: HTTPConnection, error: Exception) -> Response:
+    async def refuse(self, error: Exception) -> Response:
         """What becomes of a RequestError outside a conversation."""
         assert isinstance(error, RequestError)
         self.hub.metrics.rejects.labels(error.code).inc()
@@ -111,14 +112,13 @@ def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
     """names: by which the server may be called, beside localhost and addresses."""
     app = App(hub, auth)
 
-    async def refuse_socket(websocket: WebSocket, error: Exception) -> None:
-        await websocket.send_denial_response(await app.refuse(websocket, error))
-
     async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
-        if isinstance(connection, WebSocket):
-            return await refuse_socket(connection, error)
-        return await app.refuse(connection, error)
+        response = await app.refuse(error)
+        if not isinstance(connection, WebSocket):
+            return response
+        await connection.send_denial_response(response)
 
+    handlers: dict[Any, Any] = {RequestError: refuse}
     return Starlette(
         routes=[
             Route("/healthz", app.health),
@@ -130,7 +130,7 @@ def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
             WebSocketRoute("/v1/page", app.page),
         ],
         middleware=[Middleware(Guard, names=[*names], metrics=hub.metrics)],
-        exception_handlers={RequestError: refuse},
+        exception_handlers=handlers,
     )
 
 

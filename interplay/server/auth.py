@@ -118,7 +118,9 @@ def read_keys(path: Path) -> list[str]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"cannot read keys from {path}: {reason}; write one key per line") from None
+        raise ConfigError(
+            f"cannot read keys from {path}: {reason}; write one key per line"
+        ) from None
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys:
         raise ConfigError(f"{path} holds no key; write one key per line")

@@ -31,7 +31,9 @@ class Adapter(Protocol):
     """
 
     outbox: Outbox
-    session: ServedSession | None
+
+    @property
+    def session(self) -> ServedSession | None: ...
 
     def receive(self, message: str | bytes) -> None:
         """Obey one message. Raises RequestError when it cannot be obeyed."""
