@@ -6,6 +6,7 @@ is no lock. Knows nothing of asyncio, sockets or clients.
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ class Advanced:
 @dataclass(frozen=True, kw_only=True)
 class Beat:
     """What one tick did. index: 0, 1, ... is_miss: the beat before was not done in time.
-    late_s: start of the work after the deadline. collect_s, model_s: where its time went.
+    late_s: start of the work after the deadline. collect_s, model_s: where its time went;
+    model_cpu_s: CPU time of this thread inside the model.
     failed: sessions that the engine could not advance or that could not begin, and why.
     unrecorded: sessions whose record the disk has refused since the beat before."""
 
@@ -40,6 +42,7 @@ class Beat:
     late_s: float = 0.0
     collect_s: float = 0.0
     model_s: float = 0.0
+    model_cpu_s: float = 0.0
     advanced: list[Advanced] = field(default_factory=list)
     failed: list[tuple[Seat, Exception]] = field(default_factory=list)
     unrecorded: list[Seat] = field(default_factory=list)
@@ -100,9 +103,10 @@ class BeatLoop:
         collected = {seat: seat.collect() for seat in self._seats}
         sessions = {_session(seat): seat for seat in self._seats}
         halves = {session: collected[seat].half for session, seat in sessions.items()}
-        collected_s = self.clock.now()
+        collected_s, collected_cpu_s = self.clock.now(), time.thread_time()
         outputs = self._tick(halves, sessions)
         model_s = self.clock.now() - collected_s
+        model_cpu_s = time.thread_time() - collected_cpu_s
         failed, self._failed = self._failed, []
         unrecorded, self._unrecorded = self._unrecorded, []
         advanced = [
@@ -116,6 +120,7 @@ class BeatLoop:
                 late_s=max(0.0, late_s),
                 collect_s=collected_s - begin_s,
                 model_s=model_s,
+                model_cpu_s=model_cpu_s,
                 advanced=advanced,
                 failed=failed,
                 unrecorded=unrecorded,

@@ -291,6 +291,8 @@ class Hub:
         metrics.batch_sessions.set(len(beat.advanced))
         if not beat.advanced:
             return
+        metrics.session_ticks.inc(len(beat.advanced))
+        metrics.model_cpu.inc(beat.model_cpu_s)
         metrics.tick_duration.observe(beat.collect_s + beat.model_s)
         stages = (("collect", beat.collect_s), ("model", beat.model_s), ("deliver", deliver_s))
         for stage, seconds in stages:

@@ -3,7 +3,14 @@
 Base unit is the second. Every server has its own registry, so several can live in one process.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 TICK_BUCKETS_S = (0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.5)
 STAGE_BUCKETS_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -16,6 +23,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
 
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(f"im_{name}", text, registry=registry)
@@ -39,6 +47,10 @@ class Metrics:
             "stage_seconds", "parts of a tick: collect, model, deliver", STAGE_BUCKETS_S, ("stage",)
         )
         self.tick_misses = counter("tick_deadline_miss", "ticks that were not done in 200 ms")
+        self.session_ticks = counter("session_ticks", "micro-turns of all sessions")
+        self.model_cpu = counter(
+            "model_cpu_seconds", "CPU time of the engine's thread inside the model"
+        )
         self.input_gaps = counter("input_gap", "micro-turns filled in because no sound came")
         self.input_dropped = counter("input_dropped", "micro-turns dropped to catch up")
         self.output_overflows = counter("output_overflow", "connections lost by reading too slowly")
