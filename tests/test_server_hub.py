@@ -238,3 +238,24 @@ def test_every_tick_of_every_session_is_one_line_on_request(caplog):
     lines = [record for record in caplog.records if record.name.endswith("ticks")]
     assert [vars(line)["turn"] for line in lines] == [0, 1]
     assert json.dumps(vars(lines[0])["voice_on"])
+
+
+def test_connections_lost_again_and_again_lose_and_repeat_nothing():
+    hub = make_hub()
+    session, outbox = opened(hub, resumable=True)
+    token, seen, words = hub.issue_token(session), [], []
+    for _ in range(10):
+        beat(hub, 2)
+        got = turns(outbox)[:1]  # the second one was still under way
+        seen += [turn.index for turn in got]
+        words += [piece.text for turn in got for piece in (*turn.heard, *turn.said)]
+        hub.lose(session, outbox)
+        beat(hub)
+        outbox = Outbox(hub.limits.outbox_items)
+        _, missed = hub.resume(token, seen[-1], outbox)
+        outbox.preload([*missed])
+        token = hub.issue_token(session)
+    rest = turns(outbox)
+    assert [*seen, *(turn.index for turn in rest)] == list(range(session.num_turns))
+    whole = [p.text for turn in session.missed(-1) for p in (*turn.heard, *turn.said)]
+    assert words + [p.text for turn in rest for p in (*turn.heard, *turn.said)] == whole

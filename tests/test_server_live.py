@@ -2,13 +2,19 @@
 
 import base64
 import json
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from interplay.errors import RequestError
+from interplay.server import live_wire
 from interplay.server.auth import Visitor
+from interplay.server.hub import CLOSE_CODES
+from interplay.server.limits import Limits
 from interplay.server.live import LivePrimary, LiveSideband
+from interplay.server.sockets import FAILED, POLICY, TOO_SLOW
 from interplay.turns.tokens import DELEGATE, END, RESULT
 from tests.server_helpers import (
     advanced,
@@ -25,6 +31,7 @@ from tests.server_helpers import (
     start,
 )
 
+ROOT = Path(__file__).resolve().parent.parent
 TOKENIZER = loaded().tokenizer
 
 
@@ -290,7 +297,8 @@ def test_a_sideband_sees_both_sides_and_controls_but_sends_no_sound():
     adapter = client(hub, audio={"format": {"type": "audio/pcm", "rate": 16_000}})
     assert adapter.session
     side = LiveSideband(hub, adapter.session)
-    send(adapter, "session.input_audio.append", audio=b64(pcm(0.4, 16_000)))
+    for _ in range(20):
+        send(adapter, "session.input_audio.append", audio=b64(pcm(0.02, 16_000)))
     beat(hub, 2)
     messages = received(side)
     sound = only(messages, "session.output_audio.delta")
@@ -313,3 +321,21 @@ def test_a_full_server_says_when_to_come_back():
     client(hub)
     error = refused(LivePrimary(hub, Visitor()), start())
     assert error["code"] == "no_free_slot" and error["retry_after_s"] > 0
+
+
+def test_the_protocol_page_names_every_event_extension_and_close_code():
+    page = (ROOT / "docs" / "protocol.md").read_text()
+    for kind in live_wire.KNOWN:
+        if kind.startswith("interplay."):
+            assert kind in page
+        else:
+            assert kind.rpartition(".")[2] in page
+    for extension in get_args(live_wire.Extension):
+        assert f"| `{extension}` |" in page
+    for code in {*CLOSE_CODES.values(), POLICY, FAILED, TOO_SLOW} - {1001}:
+        assert f"| {code} |" in page
+    limits = Limits()
+    for number in (limits.append_tokens, limits.open_delegations, limits.max_errors):
+        assert str(number) in page
+    assert f"{limits.events_per_s:g} messages/s (burst {limits.events_burst:g})" in page
+    assert f"{limits.idle_s:g} s without" in " ".join(page.split())

@@ -98,7 +98,7 @@ live_events = st.builds(
     st.sampled_from([*live_wire.KNOWN, *live_wire.UNSUPPORTED]) | json_values,
     st.dictionaries(live_fields, json_values | st.dictionaries(live_fields, json_values)),
 )
-fuzz = settings(max_examples=150, deadline=None)
+fuzz = settings(max_examples=100, deadline=None)
 
 
 @functools.cache

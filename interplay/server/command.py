@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     serving = Serving(engine, config)
     print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
-    print(f"Live protocol  base URL http://{args.bind}/v1 (openai SDK: client.live.connect())")
+    base_url = f"http://{host}:{serving.port}/v1"
+    print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())", flush=True)
     start_logs(ticks=args.log == "ticks")
     serving.run()
     return 0

@@ -30,7 +30,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class UserSound:
-    """What the client sent, at the session's rate, before muting; for observers."""
+    """What the client sent during a micro-turn, at its rate, before muting; for observers."""
 
     pcm: bytes
 

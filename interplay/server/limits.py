@@ -23,8 +23,8 @@ class Limits:
     to stop. max_lag_s: how late ticks may be before new sessions are refused.
     """
 
-    events_per_s: float = 100.0
-    events_burst: float = 200.0
+    events_per_s: float = 200.0
+    events_burst: float = 400.0
     max_ahead_s: float = 2.0
     max_errors: int = 100
     start_s: float = 10.0

@@ -102,6 +102,7 @@ class ServedSession:
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
         self._journal: deque[Turn] = deque(maxlen=round(kept_s / TURN_S))
         self._has_spoken = False
+        self._reflected = b""  # user sound that observers have not got yet
 
     @property
     def now_ms(self) -> int:
@@ -120,8 +121,8 @@ class ServedSession:
                 retry_after_s=seconds,
             )
         self.seat.hear(self._reader.push(pcm))
-        for observer in self.observers:
-            observer.put(UserSound(pcm=pcm))
+        if self.observers:
+            self._reflected += pcm
 
     def tell(self, kind: str, text: str, param: str = "content") -> None:
         """Text for the model: `context` to know, `speech` to say, a `result` to work in.
@@ -201,7 +202,15 @@ class ServedSession:
             self._has_spoken = True
             self._metrics.first_audio.observe(self.num_turns * TURN_S)
         self._journal.append(turn)
+        self._reflect()
         self.tell_all(turn)
+
+    def _reflect(self) -> None:
+        """Once per micro-turn, however small the pieces were: an outbox counts items."""
+        pcm, self._reflected = self._reflected, b""
+        if pcm:
+            for observer in self.observers:
+                observer.put(UserSound(pcm=pcm))
 
     def _remember(self, who: str, fragments: tuple[Fragment, ...]) -> None:
         for piece in fragments:
