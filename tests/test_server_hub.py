@@ -200,6 +200,19 @@ def test_a_session_that_fails_leaves_the_others_alone(monkeypatch, caplog):
     assert "broken" in caplog.text
 
 
+def test_results_that_cannot_be_delivered_end_one_session_only(monkeypatch, caplog):
+    hub = make_hub(2)
+    (bad, first), (_, second) = opened(hub), opened(hub)
+
+    def fail(*_args):
+        raise ValueError("broken")
+
+    monkeypatch.setattr(bad, "_delegate", fail)
+    beat(hub, 2)
+    assert tidings(first) == ["failed"] and len(turns(second)) == 2
+    assert "broken" in caplog.text and len(hub.sessions) == 1
+
+
 def test_the_loop_keeps_absolute_deadlines_and_counts_the_missed():
     clock, beats, lengths = FakeClock(), [], iter([0.05, 0.45, 0.05, 0.05])
 

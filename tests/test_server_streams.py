@@ -1,6 +1,7 @@
 """What goes into a session and what comes out of it: sound, gaps, words, delegations, queues."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -176,37 +177,59 @@ def test_a_slow_reader_overflows_and_a_resumed_one_gets_all_it_missed():
     assert len(outbox.take()) == 7
 
 
-class Scripted:
+@dataclass(kw_only=True)
+class Came:
+    """A result as a background model gives it."""
+
+    delegation_id: int | None
+    content: str
+    status: str | None = None
+    urgency: str = "when_idle"
+
+
+class Background:
     """A background model that a test answers for."""
 
     def __init__(self):
-        self.work, self.cancelled = [], []
+        self.work, self.results, self.speakers, self.closed_s = [], [], [], None
 
-    def start(self, work, answer):
-        self.work.append((work, answer))
+    def delegate(self, question, now_s, conversation):
+        self.work.append((question, now_s, conversation))
+        return len(self.work) - 1
 
-    def cancel(self, session_id):
-        self.cancelled.append(session_id)
+    def poll(self, now_s, *, user_speaks, model_speaks):
+        self.speakers.append((user_speaks, model_speaks))
+        results, self.results = self.results, []
+        return results
+
+    def close(self, now_s):
+        self.closed_s = now_s
 
 
-def test_a_background_model_gets_the_conversation_and_its_answer_is_read():
-    background = Scripted()
-    hub = make_hub(delegations=background)
+def test_a_background_model_gets_the_conversation_and_its_results_are_read_once_each():
+    background = Background()
+    hub = make_hub(delegations=lambda: background)
     session, outbox = opened(hub, client_delegations=False)
-    heard = tuple(TOKENIZER.encode("ten"))
-    session.advance(advanced(session, heard=heard), 1.0)
+    session.advance(advanced(session, heard=tuple(TOKENIZER.encode("ten"))), 1.0)
     question = (DELEGATE, *TOKENIZER.encode("six"), END)
-    assert len(question) <= 4
     session.advance(advanced(session, act=question), 1.0)
-    ((work, answer),) = background.work
-    assert (work.question, work.session_id, work.offset_ms) == ("six", session.id, 400)
-    assert [(line.who, line.text) for line in work.conversation] == [("user", "ten")]
-    answer("one two")
-    read = session.seat.collect().half.read
-    assert read[0] == RESULT
-    assert [turn.delegations for turn in turns(outbox)] == [(), (work,)]
+    ((asked, now_s, conversation),) = background.work
+    assert (asked, now_s) == ("six", 0.2)
+    assert [(line.role, line.text) for line in conversation] == [("user", "ten")]
+    assert [len(turn.delegations) for turn in turns(outbox)] == [0, 1]
+    background.results = [
+        Came(delegation_id=0, content="one"),
+        Came(delegation_id=None, content="two", urgency="silent"),
+        Came(delegation_id=0, content="one " * 501, status="done"),
+    ]
+    session.advance(advanced(session), 1.0)
+    read = [session.seat.collect().half.read for _ in range(3)]
+    assert read[0][0] == RESULT and RESULT not in (*read[0][1:], *read[1]) and read[2] == ()
+    count = hub.metrics.registry.get_sample_value
+    assert count("im_delegation_seconds_count", {"status": "done"}) == 1
+    assert background.speakers == [(False, False)] * 3
     hub.close(session, "asked")
-    assert background.cancelled == [session.id]
+    assert background.closed_s == pytest.approx(0.6)
 
 
 def test_too_many_delegations_are_dropped_with_a_notice():

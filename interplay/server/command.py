@@ -1,6 +1,7 @@
 """`interplay serve`: what it accepts and prints. Knows nothing of how a server runs."""
 
 import argparse
+import gc
 from pathlib import Path
 
 from interplay.engine.engine import Engine
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
     base_url = f"http://{host}:{serving.port}/v1"
     print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())", flush=True)
+    gc.collect()
+    gc.freeze()  # a full collection in the middle of a tick need not walk all that is loaded
     start_logs(ticks=args.log == "ticks")
     serving.run()
     return 0

@@ -1,54 +1,73 @@
 """Work that the model hands to somebody else: read off `act`, kept until it has ended once.
 
-Who does the work is one object behind `Delegations`; without one, the client does. Knows nothing
-of protocols, background models or sound.
+Who does the work of a session is one object behind `Delegations`; without one, the client does.
+Times are seconds on the session's clock. Knows nothing of protocols, background models or sound.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
 
 from interplay.errors import RequestError
 from interplay.turns.tokens import DELEGATE, END, SPECIALS, Tokenizer
 
+MAX_ENDED = 64  # delegations that a late answer may still name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What somebody said. who: `user` or `model`."""
+    """What somebody said, and when that began [s]."""
 
-    who: str
+    role: Literal["user", "assistant"]
     text: str
-    start_ms: int
+    time_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delegation:
-    """One piece of work. offset_ms: when, on the session timeline. conversation: what was said
-    before it, oldest first."""
+    """One piece of work. offset_ms: when, on the session timeline."""
 
     id: str
-    session_id: str
     question: str
     offset_ms: int
-    conversation: tuple[Line, ...] = field(default=(), repr=False)
 
 
-Answer = Callable[[str, str], None]
+@runtime_checkable
+class Result(Protocol):
+    """Something that came back. delegation_id: None answers nothing that was asked. status: how
+    the delegation ended, None while it goes on. urgency: `silent` is for the model to know only."""
+
+    @property
+    def delegation_id(self) -> int | None: ...
+
+    @property
+    def content(self) -> str: ...
+
+    @property
+    def status(self) -> Literal["done", "failed", "cancelled"] | None: ...
+
+    @property
+    def urgency(self) -> Literal["silent", "when_idle", "interrupt"]: ...
 
 
 @runtime_checkable
 class Delegations(Protocol):
-    """Who does the work of all sessions. Both methods are called on the asyncio thread and must
-    return at once."""
+    """Who does the work of one session. Called between two micro-turns: no method may wait."""
 
-    def start(self, work: Delegation, answer: Answer) -> None:
-        """Begin. Call `answer(content, status)` on the same thread, once; status is `done`,
-        `failed` or `cancelled`."""
+    def delegate(self, question: str, now_s: float, conversation: Sequence[Line]) -> int:
+        """Begin one piece of work and give it a number."""
         ...
 
-    def cancel(self, session_id: str) -> None:
-        """The session is over: nobody waits for its answers any more."""
+    def poll(self, now_s: float, *, user_speaks: bool, model_speaks: bool) -> Sequence[Result]:
+        """What may reach the model now. Every number comes back with a status once."""
         ...
+
+    def close(self, now_s: float) -> object:
+        """The session is over: nobody waits any more."""
+        ...
+
+
+NewDelegations = Callable[[], Delegations]  # one for every session
 
 
 class DelegationReader:
@@ -106,7 +125,7 @@ class OpenDelegations:
                 param="delegation_id",
             )
         self._ended[delegation_id] = None
-        if len(self._ended) > 64:
+        if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
         return now_s - begin_s
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from interplay.clock import TURN_MS, Clock
 from interplay.engine.engine import Engine
 from interplay.errors import RequestError
-from interplay.server.beats import Beat, BeatLoop
-from interplay.server.delegations import Delegations
+from interplay.server.beats import Advanced, Beat, BeatLoop
+from interplay.server.delegations import Delegations, NewDelegations
 from interplay.server.events import Ended, Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.metrics import Metrics
@@ -39,7 +39,8 @@ CLOSE_CODES = {
 
 
 class Hub:
-    """The core. hand_over(call): runs `call` on the asyncio thread, from any other."""
+    """The core. hand_over(call): runs `call` on the asyncio thread, from any other. delegations:
+    makes who does the work of a session whose client does not; None: there is nobody."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Hub:
         *,
         limits: Limits | None = None,
         record_root: Path | None = None,
-        delegations: Delegations | None = None,
+        delegations: NewDelegations | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.metrics = Metrics()
@@ -111,12 +112,6 @@ class Hub:
                 "this server keeps no recordings; leave `store` out",
                 param="session.store",
             )
-        if not opening.client_delegations and self.delegations is None:
-            raise RequestError(
-                "unsupported_value",
-                "this server has no background model; use the delegation type `client`",
-                param="session.delegation.type",
-            )
         session = ServedSession(
             opening,
             tokenizer=self.tokenizer,
@@ -124,7 +119,7 @@ class Hub:
             metrics=self.metrics,
             clock=self.clock,
             record_folder=self._record_folder(opening),
-            delegations=None if opening.client_delegations else self.delegations,
+            delegations=self._delegations(opening),
         )
         session.primary = outbox
         self.sessions[session.id] = session
@@ -154,6 +149,18 @@ class Hub:
     def _refusal(self, code: str, message: str, retry_after_s: float | None) -> RequestError:
         log.warning("session refused", extra={"reason": code})
         return RequestError(code, message, retry_after_s=retry_after_s)
+
+    def _delegations(self, opening: Opening) -> Delegations | None:
+        """None: the client does the work."""
+        if opening.client_delegations:
+            return None
+        if self.delegations is None:
+            raise RequestError(
+                "unsupported_value",
+                "this server has no background model; use the delegation type `client`",
+                param="session.delegation.type",
+            )
+        return self.delegations()
 
     def _record_folder(self, opening: Opening) -> Path | None:
         if not opening.record or self.record_root is None:
@@ -255,7 +262,7 @@ class Hub:
         for done in beat.advanced:
             session = self._by_seat.get(done.seat)
             if session:  # it may have ended while it advanced
-                session.advance(done, compute_ms)
+                self._advance(session, done, compute_ms)
         for seat, error in beat.failed:
             session = self._by_seat.get(seat)
             if session:
@@ -270,6 +277,14 @@ class Hub:
         self._measure(beat, self.clock.now() - begin_s)
         if tick_log.isEnabledFor(logging.DEBUG):
             self._log_ticks(beat)
+
+    def _advance(self, session: ServedSession, done: Advanced, compute_ms: float) -> None:
+        """What fails for one session must not keep the results of the others."""
+        try:
+            session.advance(done, compute_ms)
+        except Exception as error:
+            log.exception("a session failed and is closed", extra={"session": session.id})
+            self.close(session, "failed", f"the session failed: {type(error).__name__}")
 
     def _sweep(self, now_s: float) -> None:
         """End the sessions whose time is over."""

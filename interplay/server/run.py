@@ -19,7 +19,7 @@ from interplay.engine.engine import Engine
 from interplay.errors import ConfigError, DeviceError
 from interplay.server.app import make_app
 from interplay.server.auth import Auth
-from interplay.server.delegations import Delegations
+from interplay.server.delegations import NewDelegations
 from interplay.server.guard import is_loopback
 from interplay.server.hub import Hub
 from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
@@ -84,7 +84,7 @@ class Serving:
         config: ServeConfig,
         *,
         limits: Limits | None = None,
-        delegations: Delegations | None = None,
+        delegations: NewDelegations | None = None,
     ) -> None:
         """Raises ConfigError for unusable keys, DeviceError when the port cannot be had."""
         auth = Auth(config.keys)

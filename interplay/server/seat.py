@@ -1,8 +1,8 @@
 """One session as the engine's thread sees it: what goes into its next micro-turn.
 
 The asyncio thread calls the methods of the first half, the engine's thread those of the second.
-They share deques and single attributes only, so neither ever waits for the other. Knows nothing
-of clients or of what becomes of the output.
+They share deques and a flag only, so neither ever waits for the other. Knows nothing of clients
+or of what becomes of the output.
 """
 
 from collections import deque
@@ -46,8 +46,8 @@ class Seat:
         self.session: Session | None = None
         self._inbox = AudioInbox(seed)
         self._tokens: deque[int] = deque()
-        self._tiles: np.ndarray | None = None
-        self._flushed: _Flushed | None = None
+        self._tiles: deque[np.ndarray] = deque(maxlen=1)
+        self._flushed: deque[_Flushed] = deque(maxlen=1)
         self._recorder: Recorder | None = None
         self._camera: np.ndarray | None = None
         self._camera_turns = 0
@@ -66,11 +66,11 @@ class Seat:
 
     def see(self, tiles: np.ndarray) -> None:
         """uint8 [12, 2, 40, 40, 3]; only the newest picture before a tick is seen."""
-        self._tiles = tiles
+        self._tiles.append(tiles)
 
     def flush(self, *, num_played: int, num_received: int) -> None:
         """Of the first `num_received` samples of output at 16 kHz only `num_played` were played."""
-        self._flushed = _Flushed(num_played, num_received)
+        self._flushed.append(_Flushed(num_played, num_received))
 
     def sit(self, engine: Engine) -> None:
         """Take a slot. Raises SessionError when there is none, DeviceError or RecordError when
@@ -97,9 +97,8 @@ class Seat:
 
     def _look(self) -> np.ndarray | None:
         """The newest picture; between two pictures the last one stays."""
-        tiles, self._tiles = self._tiles, None
-        if tiles is not None:
-            self._camera, self._camera_turns = tiles, 0
+        if self._tiles:
+            self._camera, self._camera_turns = self._tiles.popleft(), 0
         elif self._camera is not None:
             self._camera_turns += 1
             if self._camera_turns >= CAMERA_TURNS:
@@ -108,7 +107,7 @@ class Seat:
 
     def _num_played(self) -> int | None:
         """Of the newest output half; None: all of it, or all of it will be."""
-        flushed, self._flushed = self._flushed, None
+        flushed = self._flushed.popleft() if self._flushed else None
         if flushed is None or self.session is None or not self.session.num_turns:
             return None
         end = self.session.num_turns * SAMPLES_PER_TURN

@@ -2,12 +2,15 @@
 comes back as `Turn`s. Knows nothing of protocols; all of it runs on the asyncio thread.
 """
 
+import logging
 import secrets
 from collections import deque
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError
@@ -28,9 +31,12 @@ from interplay.server.seat import Seat
 from interplay.server.transcript import Fragment, Transcriber
 from interplay.turns.tokens import END, RESULT, TEXT, Tokenizer
 
+log = logging.getLogger("interplay.server")
+
 SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 JOURNAL_SLACK_S = 10.0  # what may be missing at the moment the connection is lost
-MAX_LINES = 256
+MAX_LINES, MAX_LINE = 256, 2000  # of the conversation that a delegation carries
+SPOKEN_POWER = 10 ** (-42 / 10)  # louder than this, of full scale, somebody speaks
 OPENERS = {"context": [], "speech": [TEXT], "result": [RESULT]}  # how a text on `read` begins
 
 
@@ -97,6 +103,7 @@ class ServedSession:
         self._heard, self._said = Transcriber(tokenizer), Transcriber(tokenizer)
         self._questions = DelegationReader(tokenizer)
         self._work = delegations
+        self._work_ids: dict[int, str] = {}
         self._open = OpenDelegations(limits.open_delegations)
         self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
@@ -141,17 +148,17 @@ class ServedSession:
             )
         self.seat.read([*OPENERS[kind], *ids, END])
 
-    def answer(self, delegation_id: str, text: str, status: str = "done") -> None:
-        """What came of a delegation; the first answer ends it, later ones are read, too.
+    def answer(self, delegation_id: str, text: str) -> None:
+        """What came of a delegation that the client does; the first answer ends it, later ones
+        are read, too. Raises RequestError for an id that was never given out, and as `tell`."""
+        self._end_delegation(delegation_id, "done")
+        self.tell("result", text)
 
-        Raises RequestError for an id that was never given out, and as `tell` does.
-        """
+    def _end_delegation(self, delegation_id: str, status: str) -> None:
         took_s = self._open.end(delegation_id, self._clock.now())
         if took_s is not None:
             self._metrics.delegations_inflight.dec()
             self._metrics.delegation.labels(status).observe(took_s)
-        if text:
-            self.tell("result", text)
 
     def played(self, played_ms: int, flushed_ms: int | None) -> None:
         """The client has played the first `played_ms` of the output; of the first `flushed_ms`
@@ -185,7 +192,7 @@ class ServedSession:
         heard = self._heard.heard(index, output.heard)
         said = self._said.said(index, output.say)
         self._remember("user", heard)
-        self._remember("model", said)
+        self._remember("assistant", said)
         turn = Turn(
             index=index,
             pcm=self._writer.push(output.voice),
@@ -198,6 +205,7 @@ class ServedSession:
             compute_ms=round(compute_ms, 3),
         )
         self.num_turns += 1
+        self._collect_results(done.collected.half.hear, output.voice_on)
         if any(turn.voice_on) and not self._has_spoken:
             self._has_spoken = True
             self._metrics.first_audio.observe(self.num_turns * TURN_S)
@@ -212,37 +220,57 @@ class ServedSession:
             for observer in self.observers:
                 observer.put(UserSound(pcm=pcm))
 
-    def _remember(self, who: str, fragments: tuple[Fragment, ...]) -> None:
-        for piece in fragments:
+    def _remember(self, role: Literal["user", "assistant"], pieces: Sequence[Fragment]) -> None:
+        for piece in pieces:
             last = self._lines[-1] if self._lines else None
-            if last and last.who == who:
-                self._lines.pop()
-                line = Line(who=who, text=(last.text + piece.text)[-2000:], start_ms=last.start_ms)
+            if last and last.role == role:
+                self._lines[-1] = replace(last, text=(last.text + piece.text)[-MAX_LINE:])
             else:
-                line = Line(who=who, text=piece.text.strip(), start_ms=piece.start_ms)
-            self._lines.append(line)
+                time_s = piece.start_ms / 1000
+                self._lines.append(Line(role=role, text=piece.text.strip(), time_s=time_s))
 
     def _delegate(self, act: tuple[int, ...]) -> tuple[Delegation, ...]:
         begun = []
         for question in self._questions.push(act):
-            if self._open.is_full:
+            if self._work is None and self._open.is_full:
                 self._metrics.delegation.labels("failed").observe(0)
                 message = f"{len(self._open)} delegations are open already; one was dropped"
                 self.tell_all(Notice(code="delegation_dropped", message=message))
                 continue
             work = Delegation(
                 id=f"dlg_{secrets.token_hex(8)}",
-                session_id=self.id,
                 question=question,
                 offset_ms=self.now_ms + TURN_MS,
-                conversation=tuple(self._lines),
             )
             self._open.start(work.id, self._clock.now())
             self._metrics.delegations_inflight.inc()
             begun.append(work)
             if self._work:
-                self._work.start(work, partial(self.answer, work.id))
+                number = self._work.delegate(question, self._now_s, [*self._lines])
+                self._work_ids[number] = work.id
         return tuple(begun)
+
+    @property
+    def _now_s(self) -> float:
+        return self.num_turns * TURN_S
+
+    def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> None:
+        """What the server's background model has for the model now."""
+        if self._work is None:
+            return
+        results = self._work.poll(
+            self._now_s,
+            user_speaks=bool(np.square(hear).mean() > SPOKEN_POWER),
+            model_speaks=bool(voice_on.any()),
+        )
+        for result in results:
+            try:
+                if result.content:
+                    self.tell("context" if result.urgency == "silent" else "result", result.content)
+            except RequestError as error:
+                log.warning("a result was not read: %s", error.code, extra={"session": self.id})
+            if result.delegation_id is not None and result.status:
+                self._end_delegation(self._work_ids.pop(result.delegation_id), result.status)
 
     def end(self, ended: Ended) -> None:
         """Tell everybody, and cancel what is delegated."""
@@ -250,6 +278,6 @@ class ServedSession:
             self._metrics.delegations_inflight.dec()
             self._metrics.delegation.labels("cancelled").observe(took_s)
         if self._work:
-            self._work.cancel(self.id)
+            self._work.close(self._now_s)
         self.tell_all(ended)
         self.primary, self.observers = None, []
