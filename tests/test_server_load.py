@@ -1,8 +1,13 @@
 """The load client: it talks in real time, and its numbers are those of the server."""
 
-import numpy as np
+import json
 
+import numpy as np
+import pytest
+
+from interplay.bench import command
 from interplay.bench.load import LoadReport, drive
+from interplay.cli import main
 from tests.server_helpers import server
 
 
@@ -37,3 +42,13 @@ def test_rows_have_the_names_of_the_bench():
         "first_sound_p95_s": 0.69,
     }
     assert rows["overhead_ms"]["answered"] == "2/5"
+
+
+@pytest.mark.slow
+def test_the_command_loads_a_server_program_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(command.LOAD_S, "logical", 12.0)
+    file = tmp_path / "serve.json"
+    assert main(["bench", "serve", "--n", "2", "--json", str(file)]) in (0, 1)
+    assert "overhead_ms" in capsys.readouterr().out
+    rows = json.loads(file.read_text())["rows"]
+    assert rows["first_sound_p50_s"]["value"] > 0.2

@@ -10,7 +10,7 @@ from interplay.errors import ConfigError
 if TYPE_CHECKING:
     from interplay.model.checkpoint import Loaded
 
-SUITES = ("core", "serve", "report")
+SUITES = ("core", "report", "serve")
 DEFAULT_NUM_ITEMS = 300
 DEFAULT_NUM_SESSIONS = 16
 LOAD_S = {"logical": 60.0, "wall": 600.0}
