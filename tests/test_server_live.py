@@ -149,6 +149,7 @@ def test_usage_comes_every_15_seconds():
         ({"audio": {"format": {"type": "audio/pcm", "rate": 8000}}}, "unsupported_value", "rate"),
         ({"delegation": {"type": "responses", "responses": {}}}, "unsupported_value", "type"),
         ({"delegation": {"type": "decisions", "decisions": {}}}, "unsupported_value", "type"),
+        ({"delegation": {"type": "client", "responses": {}}}, "unsupported_value", "responses"),
         ({"triggers": [{}]}, "unsupported_value", "triggers"),
         ({"store": True}, "unsupported_value", "store"),
         ({"client": {"data_channel": {}}}, "unsupported_value", "client"),
@@ -228,12 +229,14 @@ def test_what_cannot_be_done_is_answered_with_an_error(message, code):
         assert only(received(each), "session.output_audio.delta"), "both sessions go on"
 
 
-def test_an_update_of_nothing_is_acknowledged():
+def test_an_update_is_acknowledged():
     adapter = client(make_hub())
     received(adapter)
-    send(adapter, "session.update", session={"delegation": {"type": "client"}}, event_id="u")
-    (updated,) = received(adapter)
+    change = {"delegation": {"type": "client", "acknowledgement_delay_ms": 5}}
+    send(adapter, "session.update", session=change, event_id="u")
+    updated, info = received(adapter)
     assert updated["type"] == "session.updated" and updated["client_event_id"] == "u"
+    assert info["code"] == "acknowledgement_ignored"
 
 
 def test_extensions_are_there_for_those_who_ask():

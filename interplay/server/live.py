@@ -16,7 +16,13 @@ from interplay.server.camera import Camera
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
-from interplay.server.live_start import describe, opening_of, remarks
+from interplay.server.live_start import (
+    check_delegation,
+    delegation_remarks,
+    describe,
+    opening_of,
+    remarks,
+)
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmConverter
 from interplay.server.served import ServedSession
@@ -113,7 +119,13 @@ class LiveConnection:
                 f"the delegation type is {self.about['delegation']['type']} and stays so",
                 param="session.delegation.type",
             )
+        check_delegation(change.delegation)
         self._answer("session.updated", event, {"session": self.about})
+        self._remark(delegation_remarks(change.delegation))
+
+    def _remark(self, remarks: list[tuple[str, str]]) -> None:
+        for code, message in remarks:
+            self.outbox.put(Notice(code=code, message=message))
 
     def _mute(self, event: wire.Mute | wire.Unmute, is_muted: bool) -> None:
         self._running().seat.is_muted = is_muted
@@ -200,8 +212,7 @@ class LivePrimary(LiveConnection):
         session.about = self.about
         self.session = session
         self._answer("session.started", event, {"session": self.about | self._token()})
-        for code, message in remarks(config, model):
-            self.outbox.put(Notice(code=code, message=message))
+        self._remark(remarks(config, model))
 
     def _token(self) -> dict[str, Any]:
         if "resume" not in self.extensions or self.session is None:

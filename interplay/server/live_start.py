@@ -8,7 +8,7 @@ from typing import Any
 
 from interplay.errors import RequestError
 from interplay.server.limits import Limits
-from interplay.server.live_wire import Audio, SessionConfig
+from interplay.server.live_wire import Audio, DelegationConfig, SessionConfig
 from interplay.server.pcm import check_rate
 from interplay.server.served import Opening, encode_text
 from interplay.turns.tokens import Tokenizer
@@ -25,12 +25,7 @@ def opening_of(
     extensions = config.interplay.extensions if config.interplay else []
     if "video" in extensions and not has_eyes:
         raise _unsupported("this model has no eyes", "session.interplay.extensions")
-    kind = config.delegation.type if config.delegation else "client"
-    if kind not in ("client", "responses"):
-        raise _unsupported(
-            f"the delegation type {kind!r} is not supported here; use client",
-            "session.delegation.type",
-        )
+    kind = check_delegation(config.delegation)
     if len(config.input or ()) > limits.history_items:
         raise RequestError(
             "too_many_items",
@@ -47,6 +42,36 @@ def opening_of(
         record=bool(config.store),
         client_delegations=kind == "client",
     )
+
+
+def check_delegation(config: DelegationConfig | None) -> str:
+    """The type. Raises RequestError for one that is not supported, and for settings of another."""
+    if config is None:
+        return "client"
+    if config.type not in ("client", "responses"):
+        raise _unsupported(
+            f"the delegation type {config.type!r} is not supported here; use client",
+            "session.delegation.type",
+        )
+    for name, settings in (("responses", config.responses), ("decisions", config.decisions)):
+        if settings is not None and name != config.type:
+            raise _unsupported(
+                f"the delegation type {config.type} has no settings {name!r}; leave them out",
+                f"session.delegation.{name}",
+            )
+    return config.type
+
+
+def delegation_remarks(config: DelegationConfig | None) -> list[tuple[str, str]]:
+    """Code and text for every wish about delegations that changes nothing."""
+    found = []
+    if config and config.acknowledgement_delay_ms is not None:
+        found.append(
+            ("acknowledgement_ignored", "the model itself decides when it acknowledges work")
+        )
+    if config and config.responses:
+        found.append(("backend_substituted", "this server has one background model"))
+    return found
 
 
 def _refuse_foreign(config: SessionConfig) -> None:
@@ -99,10 +124,7 @@ def remarks(config: SessionConfig, model: str) -> list[tuple[str, str]]:
     output = config.audio.output if config.audio else None
     if output and output.voice not in (None, VOICE):
         found.append(("voice_substituted", "this model has one voice"))
-    if config.delegation and config.delegation.acknowledgement_delay_ms is not None:
-        found.append(
-            ("acknowledgement_ignored", "the model itself decides when it acknowledges work")
-        )
+    found += delegation_remarks(config.delegation)
     if config.safety_identifier:
         found.append(("safety_identifier_ignored", "nothing is kept about end users"))
     return found

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from interplay.clock import SAMPLE_RATE_HZ, TURN_MS, TURN_S, Clock
+from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError
 from interplay.server.beats import Advanced
 from interplay.server.delegations import (
@@ -35,6 +35,7 @@ log = logging.getLogger("interplay.server")
 
 SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 JOURNAL_SLACK_S = 10.0  # what may be missing at the moment the connection is lost
+LETTERS_PER_TOKEN = 10  # more on average cannot be: such a text is refused unread
 MAX_LINES, MAX_LINE = 256, 2000  # of the conversation that a delegation carries
 SPOKEN_POWER = 10 ** (-42 / 10)  # louder than this, of full scale, somebody speaks
 OPENERS = {"context": [], "speech": [TEXT], "result": [RESULT]}  # how a text on `read` begins
@@ -59,11 +60,11 @@ class Opening:
 
 def encode_text(tokenizer: Tokenizer, text: str, max_tokens: int, param: str) -> list[int]:
     """Tokens of a text. Raises RequestError when there are too many."""
-    ids = tokenizer.encode(text)
-    if len(ids) > max_tokens:
+    ids = tokenizer.encode(text) if len(text) <= LETTERS_PER_TOKEN * max_tokens else None
+    if ids is None or len(ids) > max_tokens:
         raise RequestError(
             "too_many_tokens",
-            f"{param} has {len(ids)} tokens; send at most {max_tokens} at once",
+            f"{param} has {len(text)} letters; send at most {max_tokens} tokens at once",
             param=param,
         )
     return ids
@@ -90,9 +91,7 @@ class ServedSession:
             seed=opening.seed, prefix=opening.instructions, record_folder=record_folder
         )
         self.num_turns = 0
-        self.about: dict[
-            str, Any
-        ] = {}  # what its protocol calls it, for connections that join later
+        self.about: dict[str, Any] = {}  # its protocol's words for it; later connections read them
         self.lost_s: float | None = None  # when the connection went, while it is away
         self.primary: Outbox | None = None
         self.observers: list[Outbox] = []
@@ -136,16 +135,17 @@ class ServedSession:
 
         Raises RequestError when it is empty, too long or too much is waiting already.
         """
-        ids = encode_text(self._tokenizer, text, self._limits.append_tokens, param)
-        if not ids:
-            raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
-        if self.seat.num_waiting + len(ids) > self._limits.waiting_tokens:
+        limits, num_waiting = self._limits, self.seat.num_waiting
+        if num_waiting > limits.waiting_tokens - limits.append_tokens:
             raise RequestError(
                 "read_backpressure",
-                f"{self.seat.num_waiting} tokens wait to be read, 20 a second; send less",
+                f"{num_waiting} tokens wait to be read, {SLOTS_PER_S} a second; send less",
                 param=param,
-                retry_after_s=len(ids) / 20,
+                retry_after_s=limits.append_tokens / SLOTS_PER_S,
             )
+        ids = encode_text(self._tokenizer, text, limits.append_tokens, param)
+        if not ids:
+            raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
         self.seat.read([*OPENERS[kind], *ids, END])
 
     def answer(self, delegation_id: str, text: str) -> None:
