@@ -121,10 +121,13 @@ def test_what_was_not_played_reaches_the_engine_once():
 
 def test_a_camera_stays_on_between_pictures_and_goes_off_when_none_come():
     seat, tiles = Seat(seed=0), np.zeros((12, 2, 40, 40, 3), np.uint8)
+    tiles[:, 1] = 9
     assert seat.collect().half.see is None
     seat.see(tiles)
-    assert [seat.collect().half.see is tiles for _ in range(CAMERA_TURNS)] == [True] * CAMERA_TURNS
-    assert seat.collect().half.see is None
+    seen = [seat.collect().half.see for _ in range(CAMERA_TURNS + 1)]
+    assert seen[0] is tiles and seen[-1] is None
+    for still in seen[1:-1]:
+        assert still is not None and (still == 9).all()
 
 
 def test_fragments_join_to_the_text_and_never_go_back_in_time():

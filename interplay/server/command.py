@@ -5,6 +5,7 @@ import gc
 from pathlib import Path
 
 from interplay.engine.engine import Engine
+from interplay.engine.record import file_sha256
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import load_checkpoint
 from interplay.server.auth import read_keys
@@ -60,8 +61,11 @@ def run(args: argparse.Namespace) -> int:
         keys=tuple(read_keys(args.keys)) if args.keys else (),
         record_root=args.record,
     )
-    engine = Engine(load_checkpoint(args.model), num_slots=args.slots)
+    loaded = load_checkpoint(args.model)
+    engine = Engine(loaded, num_slots=args.slots)
     warm_up(engine)
+    if args.record and loaded.path:
+        file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it
     serving = Serving(engine, config)
     print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")

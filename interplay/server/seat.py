@@ -96,13 +96,13 @@ class Seat:
         return Collected(half, 0 if self.is_muted else taken.num_missing, taken.num_dropped)
 
     def _look(self) -> np.ndarray | None:
-        """The newest picture; between two pictures the last one stays."""
+        """The newest picture with the one before; until the next comes, the last one twice."""
         if self._tiles:
             self._camera, self._camera_turns = self._tiles.popleft(), 0
         elif self._camera is not None:
             self._camera_turns += 1
-            if self._camera_turns >= CAMERA_TURNS:
-                self._camera = None
+            is_on = self._camera_turns < CAMERA_TURNS
+            self._camera = self._camera[:, [1, 1]] if is_on else None
         return self._camera
 
     def _num_played(self) -> int | None:
