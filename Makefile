@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 INSTALLED_BY := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check train-xs
+.PHONY: help install demo serve test check train-xs
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
@@ -18,6 +18,9 @@ install: $(VENV)/.core  ## install the package and its core dependencies
 
 demo: $(VENV)/.core  ## hear the model in a recorded conversation
 	$(BIN)/interplay demo
+
+serve: $(VENV)/.serve  ## serve live sessions to real-time clients on 127.0.0.1:8765
+	$(BIN)/interplay serve
 
 test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -48,6 +51,11 @@ $(VENV)/.core: $(INSTALLED_BY) | $(BIN)/python
 $(VENV)/.train: $(VENV)/.core
 	@echo "installing into $(VENV): synth, train"
 	@$(INSTALL) -e '.[synth,train]'
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.core
+	@echo "installing into $(VENV): serve"
+	@$(INSTALL) -e '.[serve]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core

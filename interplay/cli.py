@@ -47,6 +47,10 @@ COMMANDS = {
         add_arguments="add_talk_arguments",
         run="run_talk",
     ),
+    "serve": Command(
+        module="interplay.server.command",
+        summary="serve live sessions to real-time clients (OpenAI Live protocol) and to browsers",
+    ),
     "replay": Command(
         module="interplay.engine.replay_command",
         summary="re-run a recorded session as one training pass and compare it bit for bit",
@@ -76,6 +80,11 @@ EXTRA_OF_MODULE = {
     "openai": "background",
     "mcp": "mcp",
     "httpx2": "mcp",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "websockets": "serve",
+    "msgspec": "serve",
+    "prometheus_client": "serve",
 }
 
 

@@ -11,6 +11,7 @@ InterplayError            one clear line: what was seen, what is allowed, what t
 |- SessionError           an illegal move on a live session (closed, full, out of slots)
 |- BackgroundError        the background model cannot be used, or cannot be reached
    |- ToolError           a tool refuses: bad arguments, nothing found, too big
+|- RequestError           a message or request that the server refuses; has a code for the wire
 """
 
 
@@ -58,3 +59,22 @@ class BackgroundError(InterplayError):
 
 class ToolError(BackgroundError):
     """A tool that refuses what it was asked; the message is short enough to be said aloud."""
+
+
+class RequestError(InterplayError):
+    """What a server refuses to do for a client.
+
+    code: short and stable, for programs. param: the field it is about. retry_after_s: when the
+    same request may succeed, None if it never will.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.param, self.retry_after_s = code, param, retry_after_s

@@ -25,7 +25,11 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
 MAX_FLAGS = 8
-IMPORT_NAMES = {"pillow": "PIL", "espeakng-loader": "espeakng_loader"}
+IMPORT_NAMES = {
+    "pillow": "PIL",
+    "espeakng-loader": "espeakng_loader",
+    "prometheus-client": "prometheus_client",
+}
 
 
 def _name(path: Path) -> str:

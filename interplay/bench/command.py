@@ -10,8 +10,11 @@ from interplay.errors import ConfigError
 if TYPE_CHECKING:
     from interplay.model.checkpoint import Loaded
 
-SUITES = ("core", "report")
+SUITES = ("core", "report", "serve")
 DEFAULT_NUM_ITEMS = 300
+DEFAULT_NUM_SESSIONS = 16
+LOAD_S = {"logical": 60.0, "wall": 600.0}
+QUESTION = "seven_plus_five.flac"  # of the examples
 WIDTH_IN_FILES = 120
 
 
@@ -20,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "suite",
         nargs="?",
         default="core",
-        help="core: measure; report: print the page of a finished --json FILE as Markdown",
+        help="core: measure a model; serve: measure a server of its own under --n real-time "
+        "sessions; report: print the page of a finished --json FILE as Markdown",
     )
     parser.add_argument(
         "--model", default="xs", help="model name, checkpoint, or a baseline's name"
@@ -28,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     parser.add_argument("--list", action="store_true", help="list the rows and what they mean")
     parser.add_argument(
-        "--n", type=int, default=DEFAULT_NUM_ITEMS, help="items per row (default: %(default)s)"
+        "--n",
+        type=int,
+        help=f"items per row (default: {DEFAULT_NUM_ITEMS}), or sessions of serve "
+        f"(default: {DEFAULT_NUM_SESSIONS})",
     )
     parser.add_argument("--seed", type=int, default=0, help="of items, sampling and intervals")
     parser.add_argument("--rows", help="only these rows, separated by commas")
@@ -36,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clock",
         choices=("logical", "wall"),
         default="logical",
-        help="wall: the long session takes its 30 minutes",
+        help="wall: the long session takes its 30 minutes, serve 10 instead of 1",
     )
 
 
@@ -48,7 +55,11 @@ def run(args: argparse.Namespace) -> int:
         return _list()
     if args.suite == "report":
         return _report(args)
-    return _measure(args)
+    if args.n is None:
+        args.n = DEFAULT_NUM_SESSIONS if args.suite == "serve" else DEFAULT_NUM_ITEMS
+    if args.n < 1:
+        raise ConfigError(f"--n is {args.n}; at least 1 item is needed")
+    return _load_server(args) if args.suite == "serve" else _measure(args)
 
 
 def _list() -> int:
@@ -71,6 +82,25 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
+def _load_server(args: argparse.Namespace) -> int:
+    """Exit code 1 when a deadline was missed."""
+    from interplay.bench.load import measure
+    from interplay.bench.report import current_commit, write_json
+    from interplay.media.audio import read_audio
+    from interplay.talk.script import example_script
+
+    question = read_audio(example_script().with_name("audio") / QUESTION).samples
+    done = measure(args.model, args.n, LOAD_S[args.clock], question)
+    rows = done.rows()
+    for name, row in rows.items():
+        print(f"{name:20} {row['value']}")
+    print(", ".join(f"{key} {value}" for key, value in row.items() if key != "value"))
+    if args.json:
+        about = {"suite": "serve", "model": args.model, "commit": current_commit()}
+        write_json(args.json, about | {"seed": args.seed, "num_items": args.n, "rows": rows})
+    return 1 if done.num_misses else 0
+
+
 def _measure(args: argparse.Namespace) -> int:
     from rich.console import Console
 
@@ -80,8 +110,6 @@ def _measure(args: argparse.Namespace) -> int:
     from interplay.bench.suite import Bench
 
     rows = choose_rows(args.rows.split(",") if args.rows else None)
-    if args.n < 1:
-        raise ConfigError(f"--n is {args.n}; at least 1 item is needed")
     loaded = _load(args.model)
     report: dict[str, Any] = {
         "suite": args.suite,

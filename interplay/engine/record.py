@@ -10,6 +10,7 @@ was not wholly played, history has it as corrected, and so has the record: its `
 and numbers are those of the corrected half. Knows nothing of what a session is recorded for.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -44,7 +45,13 @@ Row = dict[str, np.ndarray]
 
 
 def file_sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Hex digest of a file's bytes; computed once for a file that does not change."""
+    about = path.stat()
+    return _sha256(path.resolve(), about.st_mtime_ns, about.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _sha256(path: Path, _mtime_ns: int, _num_bytes: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

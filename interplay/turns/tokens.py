@@ -15,6 +15,7 @@ from interplay.turns.follow import FIRST_WORD
 from interplay.turns.types import PAD
 
 MAX_COUNT = 60
+MAX_CACHED_WORDS = 50_000  # a server meets words without end
 CONTROL = (
     "<pad>",  # nothing in this slot
     "<end>",  # closes a text on any stream
@@ -99,9 +100,12 @@ class Tokenizer:
 
     def encode_word(self, word: str) -> list[int]:
         """Ids of one word with its leading space (cached)."""
-        if word not in self._words:
-            self._words[word] = self._inner.encode(word, add_special_tokens=False).ids
-        return self._words[word]
+        ids = self._words.get(word)
+        if ids is None:
+            ids = self._inner.encode(word, add_special_tokens=False).ids
+            if len(self._words) < MAX_CACHED_WORDS:
+                self._words[word] = ids
+        return ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids; control tokens are left out."""

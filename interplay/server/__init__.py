@@ -1,0 +1,1 @@
+"""The live server: a protocol-free core and thin adapters for the protocols clients speak."""

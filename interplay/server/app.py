@@ -1,0 +1,144 @@
+"""The ASGI application: which address leads to which adapter, and the pages for operators.
+
+Knows nothing of how it is run.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from interplay.errors import RequestError
+from interplay.server.auth import DEFAULT_SECRET_S, Auth, Visitor
+from interplay.server.guard import Guard, error_response
+from interplay.server.hub import Hub
+from interplay.server.live import LivePrimary, LiveSideband
+from interplay.server.page import SUBPROTOCOL, PageConnection
+from interplay.server.sockets import serve_socket
+
+STATUS = {"unauthorized": 401, "forbidden": 403, "unknown_session": 404, "body_too_big": 413}
+SUBPROTOCOLS = (SUBPROTOCOL, "realtime")  # of those offered, the first of these is chosen
+
+
+class _ExpiresAfter(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: int = DEFAULT_SECRET_S
+    anchor: str = "created_at"
+
+
+class _SecretRequest(msgspec.Struct, forbid_unknown_fields=True):
+    expires_after: _ExpiresAfter = msgspec.field(default_factory=_ExpiresAfter)
+
+
+class App:
+    """The handlers of one server."""
+
+    def __init__(self, hub: Hub, auth: Auth) -> None:
+        self.hub, self.auth = hub, auth
+
+    def visit(self, connection: HTTPConnection) -> Visitor:
+        """Raises RequestError for somebody unknown."""
+        return self.auth.visit(
+            connection.headers.get("authorization"), _offered(connection), self.hub.clock.now()
+        )
+
+    def trust(self, connection: HTTPConnection) -> None:
+        """Raises RequestError for all but holders of a key."""
+        if not self.visit(connection).is_trusted:
+            raise RequestError("forbidden", "a key is needed for this, a client secret will not do")
+
+    async def health(self, _request: Request) -> Response:
+        alive = self.hub.is_alive
+        return JSONResponse({"status": "ok" if alive else "failed"}, 200 if alive else 503)
+
+    async def ready(self, _request: Request) -> Response:
+        hub = self.hub
+        about = {
+            "ready": hub.is_ready,
+            "slots_free": hub.num_free,
+            "sessions": len(hub.sessions),
+            "draining": hub.is_draining,
+            "lag_s": round(hub.lag_s, 3),
+        }
+        return JSONResponse(about, 200 if hub.is_ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        self.trust(request)
+        return Response(self.hub.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def client_secret(self, request: Request) -> Response:
+        """A secret for one session, to be handed to a browser."""
+        self.trust(request)
+        try:
+            wanted = msgspec.json.decode(await request.body() or b"{}", type=_SecretRequest)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            raise RequestError("invalid_json", str(error)[:200]) from None
+        value = self.auth.issue(wanted.expires_after.seconds, self.hub.clock.now())
+        expires_at = int(time.time()) + wanted.expires_after.seconds
+        return JSONResponse({"value": value, "expires_at": expires_at}, 201)
+
+    async def live(self, websocket: WebSocket) -> None:
+        visitor = self.visit(websocket)
+        adapter = LivePrimary(self.hub, visitor)
+        await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+
+    async def sideband(self, websocket: WebSocket) -> None:
+        self.trust(websocket)
+        session = self.hub.find(websocket.path_params["session_id"])
+        if not session.about:
+            raise RequestError("unknown_session", "this session does not speak the Live protocol")
+        adapter = LiveSideband(self.hub, session)
+        await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+
+    async def page(self, websocket: WebSocket) -> None:
+        adapter = PageConnection(self.hub, self.visit(websocket))
+        await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+
+    async def refuse(self, error: Exception) -> Response:
+        """What becomes of a RequestError outside a conversation."""
+        assert isinstance(error, RequestError)
+        self.hub.metrics.rejects.labels(error.code).inc()
+        return error_response(error, STATUS.get(error.code, 400))
+
+
+def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
+    """names: by which the server may be called, beside localhost and addresses."""
+    app = App(hub, auth)
+
+    async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
+        response = await app.refuse(error)
+        if not isinstance(connection, WebSocket):
+            return response
+        await connection.send_denial_response(response)
+
+    handlers: dict[Any, Any] = {RequestError: refuse}
+    return Starlette(
+        routes=[
+            Route("/healthz", app.health),
+            Route("/readyz", app.ready),
+            Route("/metrics", app.metrics),
+            Route("/v1/client_secrets", app.client_secret, methods=["POST"]),
+            WebSocketRoute("/v1/live/sessions", app.live),
+            WebSocketRoute("/v1/live/sessions/{session_id}/attach", app.sideband),
+            WebSocketRoute("/v1/page", app.page),
+        ],
+        middleware=[Middleware(Guard, names=[*names], metrics=hub.metrics)],
+        exception_handlers=handlers,
+    )
+
+
+def _offered(connection: HTTPConnection) -> list[str]:
+    offered = connection.headers.get("sec-websocket-protocol", "")
+    return [protocol.strip() for protocol in offered.split(",")]
+
+
+def _chosen(websocket: WebSocket) -> str | None:
+    offered = _offered(websocket)
+    return next((protocol for protocol in SUBPROTOCOLS if protocol in offered), None)

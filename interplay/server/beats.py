@@ -1,0 +1,187 @@
+"""The tick loop: every 200 ms all sessions advance by one micro-turn, in one batch.
+
+Runs on a thread of its own and keeps absolute deadlines: a late beat is counted, the ones after
+it do not move. Other threads leave commands in a deque, results leave as one call per beat; there
+is no lock. Knows nothing of asyncio, sockets or clients.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from interplay.clock import Clock, Pacer
+from interplay.engine.engine import Engine
+from interplay.engine.session import Session
+from interplay.server.seat import Collected, Seat
+from interplay.turns.types import InputHalf, OutputHalf
+
+log = logging.getLogger("interplay.server.beats")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """One session's micro-turn."""
+
+    seat: Seat
+    collected: Collected
+    output: OutputHalf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """What one tick did. index: 0, 1, ... is_miss: the beat before was not done in time.
+    late_s: start of the work after the deadline. collect_s, model_s: where its time went;
+    model_cpu_s: CPU time of this thread inside the model.
+    failed: sessions that the engine could not advance or that could not begin, and why.
+    unrecorded: sessions whose record the disk has refused since the beat before."""
+
+    index: int = 0
+    is_miss: bool = False
+    late_s: float = 0.0
+    collect_s: float = 0.0
+    model_s: float = 0.0
+    model_cpu_s: float = 0.0
+    advanced: list[Advanced] = field(default_factory=list)
+    failed: list[tuple[Seat, Exception]] = field(default_factory=list)
+    unrecorded: list[Seat] = field(default_factory=list)
+
+
+class BeatLoop:
+    """Owns the engine: nobody else calls it once `run` has begun.
+
+    deliver(beat): called after every beat, on this thread; it should hand over and return.
+    failure: what ended the thread, None while all is well.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, deliver: Callable[[Beat], object]) -> None:
+        self.engine, self.clock = engine, clock
+        self.failure: BaseException | None = None
+        self._deliver = deliver
+        self._commands: deque[tuple[Callable[[Seat], object], Seat]] = deque()
+        self._seats: dict[Seat, None] = {}
+        self._failed: list[tuple[Seat, Exception]] = []
+        self._unrecorded: list[Seat] = []
+        self._num_beats = 0
+        self._is_stopping = False
+
+    def join(self, seat: Seat) -> None:
+        """The session begins with the next beat. Any thread."""
+        self._commands.append((self._sit, seat))
+
+    def leave(self, seat: Seat) -> None:
+        """The session ends before the next beat. Any thread."""
+        self._commands.append((self._leave, seat))
+
+    def stop(self) -> None:
+        """End `run` within one beat. Any thread."""
+        self._is_stopping = True
+
+    def run(self) -> None:
+        """Beat until `stop`, then end every session."""
+        pacer = Pacer(self.clock)
+        try:
+            while not self._is_stopping:
+                num_misses = pacer.num_misses
+                deadline_s = pacer.wait()
+                late_s = self.clock.now() - deadline_s
+                self.beat(late_s=late_s, is_miss=pacer.num_misses > num_misses)
+        except BaseException as error:
+            self.failure = error
+            log.exception("tick loop ended by an error")
+            raise
+        finally:
+            self._obey()
+            for seat in list(self._seats):
+                self._leave(seat)
+
+    def beat(self, *, late_s: float = 0.0, is_miss: bool = False) -> None:
+        """One micro-turn of every session, now."""
+        begin_s = self.clock.now()
+        self._obey()
+        collected = {seat: seat.collect() for seat in self._seats}
+        sessions = {_session(seat): seat for seat in self._seats}
+        halves = {session: collected[seat].half for session, seat in sessions.items()}
+        collected_s, collected_cpu_s = self.clock.now(), time.thread_time()
+        outputs = self._tick(halves, sessions)
+        model_s = self.clock.now() - collected_s
+        model_cpu_s = time.thread_time() - collected_cpu_s
+        failed, self._failed = self._failed, []
+        unrecorded, self._unrecorded = self._unrecorded, []
+        advanced = [
+            Advanced(seat=sessions[session], collected=collected[sessions[session]], output=output)
+            for session, output in outputs.items()
+        ]
+        self._deliver(
+            Beat(
+                index=self._num_beats,
+                is_miss=is_miss,
+                late_s=max(0.0, late_s),
+                collect_s=collected_s - begin_s,
+                model_s=model_s,
+                model_cpu_s=model_cpu_s,
+                advanced=advanced,
+                failed=failed,
+                unrecorded=unrecorded,
+            )
+        )
+        self._num_beats += 1
+        for one in advanced:  # after the hand-over: the disk is nobody's deadline
+            self._record(one, 1000 * model_s)
+
+    def _tick(
+        self, halves: dict[Session, InputHalf], sessions: dict[Session, Seat]
+    ) -> dict[Session, OutputHalf]:
+        """All sessions in one batch; when that fails, one by one, and the guilty ones leave."""
+        try:
+            return self.engine.tick(halves)
+        except Exception:
+            log.exception("a tick failed; its sessions advance one by one")
+        outputs = {}
+        for session, half in halves.items():
+            try:
+                outputs |= self.engine.tick({session: half})
+            except Exception as error:
+                log.exception("a session failed and is closed")
+                self._failed.append((sessions[session], error))
+                self._leave(sessions[session])
+        return outputs
+
+    def _record(self, done: Advanced, compute_ms: float) -> None:
+        try:
+            done.seat.record(done.collected.half, done.output, compute_ms)
+        except Exception as error:
+            self._unrecorded.append(done.seat)
+            _log_record_failure(error)
+
+    def _obey(self) -> None:
+        while self._commands:
+            command, seat = self._commands.popleft()
+            command(seat)
+
+    def _sit(self, seat: Seat) -> None:
+        try:
+            seat.sit(self.engine)
+        except Exception as error:
+            log.exception("a session could not begin")
+            self._failed.append((seat, error))
+        else:
+            self._seats[seat] = None
+
+    def _leave(self, seat: Seat) -> None:
+        if seat in self._seats:
+            del self._seats[seat]
+            try:
+                seat.leave()
+            except Exception as error:
+                _log_record_failure(error)
+
+
+def _session(seat: Seat) -> Session:
+    assert seat.session is not None, "it sat down before"
+    return seat.session
+
+
+def _log_record_failure(error: Exception) -> None:
+    log.error("recording ended: %s", error)

@@ -1,0 +1,86 @@
+"""`interplay serve`: what it accepts and prints. Knows nothing of how a server runs."""
+
+import argparse
+import gc
+from pathlib import Path
+
+from interplay.engine.engine import Engine
+from interplay.engine.record import file_sha256
+from interplay.errors import ConfigError
+from interplay.model.checkpoint import load_checkpoint
+from interplay.server.auth import read_keys
+from interplay.server.logs import start_logs
+from interplay.server.run import ServeConfig, Serving, warm_up
+
+DEFAULT_BIND = "127.0.0.1:8765"
+DEFAULT_SLOTS = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="xs", help="name or file (default: xs)")
+    parser.add_argument(
+        "--bind",
+        default=DEFAULT_BIND,
+        metavar="HOST:PORT",
+        help=f"where to listen (default: {DEFAULT_BIND}); other hosts need --keys",
+    )
+    parser.add_argument(
+        "--slots",
+        type=int,
+        default=DEFAULT_SLOTS,
+        metavar="N",
+        help=f"sessions at the same time (default: {DEFAULT_SLOTS})",
+    )
+    parser.add_argument(
+        "--keys", type=Path, metavar="FILE", help="file of API keys, one per line; else no key"
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name by which pages and clients may call this server; repeat for more",
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="keep sessions here whose client asks for it"
+    )
+    parser.add_argument(
+        "--log",
+        choices=("sessions", "ticks"),
+        default="sessions",
+        help="what to log as JSON lines: sessions, or also every tick of each (default: sessions)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    host, port = parse_bind(args.bind)
+    config = ServeConfig(
+        host=host,
+        port=port,
+        names=tuple(args.allow),
+        keys=tuple(read_keys(args.keys)) if args.keys else (),
+        record_root=args.record,
+    )
+    loaded = load_checkpoint(args.model)
+    engine = Engine(loaded, num_slots=args.slots)
+    warm_up(engine)
+    if args.record and loaded.path:
+        file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it
+    serving = Serving(engine, config)
+    print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()))
+    print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
+    base_url = f"http://{host}:{serving.port}/v1"
+    print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())", flush=True)
+    gc.collect()
+    gc.freeze()  # a full collection in the middle of a tick need not walk all that is loaded
+    start_logs(ticks=args.log == "ticks")
+    serving.run()
+    return 0
+
+
+def parse_bind(text: str) -> tuple[str, int]:
+    """`HOST:PORT`. Raises ConfigError for anything else."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"--bind is {text!r}; give HOST:PORT, for example {DEFAULT_BIND}")
+    return host, int(port)

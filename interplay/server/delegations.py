@@ -1,0 +1,134 @@
+"""Work that the model hands to somebody else: read off `act`, kept until it has ended once.
+
+Who does the work of a session is one object behind `Delegations`; without one, the client does.
+Times are seconds on the session's clock. Knows nothing of protocols, background models or sound.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from interplay.errors import RequestError
+from interplay.turns.tokens import DELEGATE, END, SPECIALS, Tokenizer
+
+MAX_ENDED = 64  # delegations that a late answer may still name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What somebody said, and when that began [s]."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    time_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegation:
+    """One piece of work. offset_ms: when, on the session timeline."""
+
+    id: str
+    question: str
+    offset_ms: int
+
+
+@runtime_checkable
+class Result(Protocol):
+    """Something that came back. delegation_id: None answers nothing that was asked. status: how
+    the delegation ended, None while it goes on. urgency: `silent` is for the model to know only."""
+
+    @property
+    def delegation_id(self) -> int | None: ...
+
+    @property
+    def content(self) -> str: ...
+
+    @property
+    def status(self) -> Literal["done", "failed", "cancelled"] | None: ...
+
+    @property
+    def urgency(self) -> Literal["silent", "when_idle", "interrupt"]: ...
+
+
+@runtime_checkable
+class Delegations(Protocol):
+    """Who does the work of one session. Called between two micro-turns: no method may wait."""
+
+    def delegate(self, question: str, now_s: float, conversation: Sequence[Line]) -> int:
+        """Begin one piece of work and give it a number."""
+        ...
+
+    def poll(self, now_s: float, *, user_speaks: bool, model_speaks: bool) -> Sequence[Result]:
+        """What may reach the model now. Every number comes back with a status once."""
+        ...
+
+    def close(self, now_s: float) -> object:
+        """The session is over: nobody waits any more."""
+        ...
+
+
+NewDelegations = Callable[[], Delegations]  # one for every session
+
+
+class DelegationReader:
+    """`<delegate> words <end>` on `act` becomes a question; other control tokens between them
+    belong to timers and are stepped over."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._words: list[int] | None = None
+
+    def push(self, act: Iterable[int]) -> list[str]:
+        """Questions that were completed by these tokens."""
+        questions = []
+        for token in act:
+            if token == DELEGATE:
+                self._words = []
+            elif token == END and self._words is not None:
+                question = self._tokenizer.decode(self._words)
+                questions += [question] if question else []
+                self._words = None
+            elif self._words is not None and token >= len(SPECIALS):
+                self._words.append(token)
+        return questions
+
+
+class OpenDelegations:
+    """The delegations of one session, from their start to their one end."""
+
+    def __init__(self, max_open: int) -> None:
+        self.max_open = max_open
+        self._started_s: dict[str, float] = {}
+        self._ended: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._started_s)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self) >= self.max_open
+
+    def start(self, delegation_id: str, now_s: float) -> None:
+        self._started_s[delegation_id] = now_s
+
+    def end(self, delegation_id: str, now_s: float) -> float | None:
+        """Seconds that it took; None when it had ended before. Raises RequestError when there
+        never was one of that name."""
+        begin_s = self._started_s.pop(delegation_id, None)
+        if begin_s is None:
+            if delegation_id in self._ended:
+                return None
+            raise RequestError(
+                "unknown_delegation",
+                f"there is no delegation {delegation_id[:40]!r}; use an id that was announced, or "
+                "null",
+                param="delegation_id",
+            )
+        self._ended[delegation_id] = None
+        if len(self._ended) > MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
+        return now_s - begin_s
+
+    def end_all(self, now_s: float) -> list[float]:
+        """Seconds that each one left over has taken."""
+        return [now_s - begin_s for begin_s in (self._started_s.pop(i) for i in [*self._started_s])]

@@ -1,0 +1,88 @@
+"""A user's sound on its way to the engine: one thread adds, the engine's thread takes micro-turns.
+
+What has not come in time is filled with a faint noise floor (models never hear digital zero) and
+counted; time never waits. Without locks: the only thing both threads touch is a deque. Knows
+nothing of sessions, rates or protocols: samples are float32 at 16 kHz.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN
+from interplay.server.pcm import HELD_S
+
+FLOOR = np.float32(10 ** (-76 / 20))  # the floor of the training data
+LEAD_SAMPLES = round(HELD_S * SAMPLE_RATE_HZ)  # covers what a resampler holds back, and jitter
+QUIET = 10 ** (-50 / 20)
+PATIENT_BEATS, LAST_BEATS = 25, 50
+
+
+class Taken(NamedTuple):
+    """200 ms of sound. num_missing, num_dropped: samples filled in and thrown away."""
+
+    samples: Float32[np.ndarray, " 3200"]
+    num_missing: int
+    num_dropped: int
+
+
+class AudioInbox:
+    """The sound of one user."""
+
+    def __init__(self, seed: int) -> None:
+        self._arrived: deque[np.ndarray] = deque()
+        self._held = np.empty(0, np.float32)
+        self._has_begun = False
+        self._spare_beats = 0
+        self._random = np.random.default_rng(seed)
+
+    def add(self, samples: Float32[np.ndarray, " T"]) -> None:
+        """Called by the thread of the client."""
+        self._arrived.append(samples)
+
+    def floor(self, num_samples: int) -> Float32[np.ndarray, " T"]:
+        """The sound of nobody."""
+        return self._random.standard_normal(num_samples, np.float32) * FLOOR
+
+    def take(self) -> Taken:
+        """The next micro-turn, whatever has come. Called by the engine's thread.
+
+        Before the first sound nothing counts as missing.
+        """
+        self._collect()
+        if not self._has_begun:
+            return Taken(self.floor(SAMPLES_PER_TURN), 0, 0)
+        turn, self._held = self._held[:SAMPLES_PER_TURN], self._held[SAMPLES_PER_TURN:]
+        num_missing = SAMPLES_PER_TURN - len(turn)
+        if num_missing:
+            turn = np.concatenate([turn, self.floor(num_missing)])
+        return Taken(turn, num_missing, self._catch_up())
+
+    def _collect(self) -> None:
+        parts = [self._held]
+        while self._arrived:
+            parts.append(self._arrived.popleft())
+        if len(parts) > 1:
+            if not self._has_begun:
+                parts[0] = self.floor(LEAD_SAMPLES)
+                self._has_begun = True
+            self._held = np.concatenate(parts)
+
+    def _catch_up(self) -> int:
+        """Drop a micro-turn when for 5 s there was always one too many: a client's clock that is
+        fast, or a burst after a stall, must not make the model late for ever. A quiet one is
+        preferred; after 10 s any will do."""
+        if len(self._held) < SAMPLES_PER_TURN:
+            self._spare_beats = 0
+            return 0
+        self._spare_beats += 1
+        if self._spare_beats < PATIENT_BEATS:
+            return 0
+        is_quiet = np.abs(self._held[:SAMPLES_PER_TURN]).max() < QUIET
+        if not is_quiet and self._spare_beats < LAST_BEATS:
+            return 0
+        self._held = self._held[SAMPLES_PER_TURN:]
+        self._spare_beats = 0
+        return SAMPLES_PER_TURN

@@ -1,0 +1,57 @@
+"""How much a client may ask for, and the bucket that counts it. Knows nothing of protocols.
+
+Time is an argument, in seconds of a clock that only goes forward.
+"""
+
+from dataclasses import dataclass
+
+MAX_MESSAGE_BYTES = 1 << 20
+MAX_BODY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What every session is held to.
+
+    events_per_s, events_burst: messages of one connection. max_ahead_s: how far sound may run
+    ahead of real time. max_errors: refused messages after which a connection is closed.
+    start_s: time to start a session after connecting. idle_s: without any message.
+    session_s: length of a session. resume_s: how long a session outlives its connection.
+    outbox_items: what may wait for a slow reader (a micro-turn is one item). append_tokens: of
+    one text. waiting_tokens: given to the model but not read yet. history_items: messages before
+    the start. open_delegations: at once. drain_s: for running sessions once the server was asked
+    to stop. max_lag_s: how late ticks may be before new sessions are refused.
+    """
+
+    events_per_s: float = 200.0
+    events_burst: float = 400.0
+    max_ahead_s: float = 2.0
+    max_errors: int = 100
+    start_s: float = 10.0
+    idle_s: float = 300.0
+    session_s: float = 7200.0
+    resume_s: float = 30.0
+    outbox_items: int = 50
+    append_tokens: int = 500
+    waiting_tokens: int = 2048
+    history_items: int = 128
+    open_delegations: int = 4
+    drain_s: float = 30.0
+    max_lag_s: float = 0.4
+
+
+class Bucket:
+    """Fills with `rate` per second up to `burst`; whoever takes more than is in it is refused."""
+
+    def __init__(self, rate: float, burst: float, now_s: float) -> None:
+        self.rate, self.burst = rate, burst
+        self._level, self._now_s = burst, now_s
+
+    def take(self, amount: float, now_s: float) -> bool:
+        """Take `amount` if it is there."""
+        self._level = min(self.burst, self._level + self.rate * (now_s - self._now_s))
+        self._now_s = now_s
+        if amount > self._level:
+            return False
+        self._level -= amount
+        return True

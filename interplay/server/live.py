@@ -1,0 +1,300 @@
+"""The Live protocol (`/v1/live/sessions`) over the core: messages in, messages out.
+
+Two adapters: `LivePrimary` has a session of its own, `LiveSideband` observes and controls one that
+runs already. Order of events and traps: docs/protocol.md. Knows nothing of sockets.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from interplay.clock import TURN_MS, TURN_S, TURNS_PER_S
+from interplay.errors import RequestError
+from interplay.server import live_wire as wire
+from interplay.server.auth import Visitor
+from interplay.server.camera import Camera
+from interplay.server.events import Ended, Event, Notice, Turn, UserSound
+from interplay.server.guard import error_body
+from interplay.server.hub import Hub
+from interplay.server.live_start import (
+    check_delegation,
+    delegation_remarks,
+    describe,
+    opening_of,
+    remarks,
+)
+from interplay.server.outbox import Outbox
+from interplay.server.pcm import PcmConverter
+from interplay.server.served import ServedSession
+
+USAGE_TURNS = 15 * TURNS_PER_S
+SIDEBAND_HZ = 24_000
+REASONS = {  # ours -> the five that the protocol has
+    "asked": "close_requested",
+    "expired": "expired",
+    "idle": "expired",
+    "drained": "expired",
+    "lost": "connection_lost",
+    "failed": "connection_lost",
+    "replaced": "connection_lost",
+}
+KINDS = {  # of context -> how the model reads it, and the name in the answer
+    wire.AppendInstructions: ("context", "instructions"),
+    wire.AppendThinking: ("context", "thinking"),
+    wire.AppendCommentary: ("speech", "commentary"),
+}
+
+
+class LiveConnection:
+    """What both adapters share: control of a session, and its words and delegations."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.outbox = Outbox(hub.limits.outbox_items)
+        self.session: ServedSession | None = None
+        self.extensions: frozenset[str] = frozenset()
+        self.about: dict[str, Any] = {}  # the `session` of the protocol
+        self._num_events = 0
+        self._close_id: str | None = None
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            wire.Update: self._update,
+            wire.Mute: lambda event: self._mute(event, True),
+            wire.Unmute: lambda event: self._mute(event, False),
+            wire.Close: self._close,
+            **{kind: self._append for kind in KINDS},
+        }
+
+    def receive(self, message: str | bytes) -> None:
+        """One message of the client."""
+        event = wire.parse(message)
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            kind = type(event).__struct_config__.tag
+            raise RequestError("unsupported_event", f"{kind} is not possible here", param="type")
+        handler(event)
+
+    def refusal(self, error: RequestError, message: str | bytes) -> str:
+        event_id = wire.client_event_id(message)
+        body = error_body(error) | {"client_event_id": event_id}
+        return self._event("error", {"error": body}, event_id)
+
+    def encode(self, event: Event) -> Sequence[str]:
+        if isinstance(event, Turn):
+            return self._turn(event)
+        if isinstance(event, Notice):
+            return [self._event("info", {"code": event.code, "message": event.message})]
+        if isinstance(event, Ended):
+            return self._ended(event)
+        return []
+
+    def _event(self, kind: str, fields: dict[str, Any], client_event_id: str | None = None) -> str:
+        self._num_events += 1
+        fields = {"event_id": f"event_{self._num_events:08x}"} | fields
+        if client_event_id:
+            fields["client_event_id"] = client_event_id
+        return wire.write(kind, fields)
+
+    def _answer(self, kind: str, event: Any, fields: dict[str, Any] | None = None) -> None:
+        self.outbox.put(self._event(kind, fields or {}, event.event_id))
+
+    def _running(self) -> ServedSession:
+        if self.session is None or self.session.id not in self.hub.sessions:
+            raise RequestError("not_started", "there is no running session; send session.start")
+        return self.session
+
+    def _now(self) -> dict[str, int]:
+        now_ms = self._running().now_ms
+        return {"start_ms": now_ms, "end_ms": now_ms}
+
+    def _update(self, event: wire.Update) -> None:
+        self._running()
+        change = event.session
+        if change.triggers:
+            raise RequestError(
+                "unsupported_value", "triggers are not supported here", param="session.triggers"
+            )
+        if change.delegation and change.delegation.type != self.about["delegation"]["type"]:
+            raise RequestError(
+                "immutable_value",
+                f"the delegation type is {self.about['delegation']['type']} and stays so",
+                param="session.delegation.type",
+            )
+        check_delegation(change.delegation)
+        self._answer("session.updated", event, {"session": self.about})
+        self._remark(delegation_remarks(change.delegation))
+
+    def _remark(self, remarks: list[tuple[str, str]]) -> None:
+        for code, message in remarks:
+            self.outbox.put(Notice(code=code, message=message))
+
+    def _mute(self, event: wire.Mute | wire.Unmute, is_muted: bool) -> None:
+        self._running().seat.is_muted = is_muted
+        name = "muted" if is_muted else "unmuted"
+        self._answer(f"session.input_audio.{name}", event)
+
+    def _append(self, event: wire.Context) -> None:
+        session, (kind, name) = self._running(), KINDS[type(event)]
+        if event.delegation_id is None:
+            session.tell(kind, event.content)
+        else:
+            session.answer(event.delegation_id, event.content)
+        self._answer(f"session.{name}.appended", event, self._now())
+
+    def _close(self, event: wire.Close) -> None:
+        session, self._close_id = self._running(), event.event_id
+        self.hub.close(session, "asked")
+
+    def _turn(self, turn: Turn) -> list[str]:
+        stamp = {"turn": turn.index} if "resume" in self.extensions else {}
+        messages = []
+        for name, fragments in (("input", turn.heard), ("output", turn.said)):
+            for piece in fragments:
+                span = {"delta": piece.text, "start_ms": piece.start_ms, "end_ms": piece.end_ms}
+                messages.append(self._event(f"session.{name}_transcript.delta", span | stamp))
+        target = self.about["delegation"]["type"]
+        for work in turn.delegations:
+            about = {"id": work.id, "type": "delegation", "target": target}
+            fields = {"offset_ms": work.offset_ms, "delegation": about} | stamp
+            messages.append(self._event("session.delegation.created", fields))
+        if "turns" in self.extensions:
+            messages.append(self._event("interplay.turn", _numbers(turn)))
+        if (turn.index + 1) % USAGE_TURNS == 0:
+            usage = _usage(turn.index + 1)
+            messages.append(self._event("session.usage.updated", {"usage": usage}))
+        messages.append(self._audio(turn, stamp))  # last: who has it has the whole micro-turn
+        return messages
+
+    def _audio(self, turn: Turn, stamp: dict[str, int]) -> str:
+        return self._event("session.output_audio.delta", {"delta": turn.pcm} | stamp)
+
+    def _ended(self, ended: Ended) -> list[str]:
+        messages = []
+        if ended.message:
+            error = RequestError(ended.reason, ended.message)
+            messages.append(self._event("error", {"error": error_body(error)}))
+        if self.about and ended.reason in REASONS:
+            fields = {
+                "reason": REASONS[ended.reason],
+                "session": self.about,
+                "usage": _usage(ended.num_turns),
+            }
+            messages.append(self._event("session.closed", fields, self._close_id))
+        return messages
+
+
+class LivePrimary(LiveConnection):
+    """A client with its own session."""
+
+    def __init__(self, hub: Hub, visitor: Visitor) -> None:
+        super().__init__(hub)
+        self._visitor, self._camera = visitor, Camera()
+        self._handlers |= {
+            wire.Start: self._start,
+            wire.Resume: self._resume,
+            wire.AppendAudio: self._hear,
+            wire.AppendText: self._type,
+            wire.AppendVideo: self._look,
+            wire.AckPlayback: self._played,
+        }
+
+    def _start(self, event: wire.Start) -> None:
+        if self.session:
+            raise RequestError("already_started", "this connection has a session already")
+        self._visitor.check_may_open()
+        config, limits = event.session, self.hub.limits
+        opening = opening_of(config, self.hub.tokenizer, limits, self.hub.has_eyes)
+        session = self.hub.open(opening, self.outbox)
+        self._visitor.opened(session.id)
+        self.extensions = frozenset(config.interplay.extensions if config.interplay else ())
+        model = self.hub.engine.facts["model"]
+        expires_at = int(time.time() + limits.session_s)
+        self.about = describe(config, session.id, model, expires_at)
+        session.about = self.about
+        self.session = session
+        self._answer("session.started", event, {"session": self.about | self._token()})
+        self._remark(remarks(config, model))
+
+    def _token(self) -> dict[str, Any]:
+        if "resume" not in self.extensions or self.session is None:
+            return {}
+        extras = self.about["interplay"] | {"resume_token": self.hub.issue_token(self.session)}
+        return {"interplay": extras}
+
+    def _resume(self, event: wire.Resume) -> None:
+        if self.session:
+            raise RequestError("already_started", "this connection has a session already")
+        session, missed = self.hub.resume(
+            event.token, event.last_turn, self.outbox, self._visitor.only_session
+        )
+        self.session, self.about = session, session.about
+        self.extensions = frozenset(self.about["interplay"]["extensions"])
+        next_turn = missed[0].index if missed else session.num_turns
+        fields = {
+            "session": self.about | self._token(),
+            "last_turn": event.last_turn,
+            "num_lost_turns": next_turn - event.last_turn - 1,
+        }
+        self._answer("interplay.session.resumed", event, fields)
+        self.outbox.preload([*missed])
+
+    def _hear(self, event: wire.AppendAudio) -> None:
+        self._running().hear(event.audio)
+
+    def _need(self, extension: str) -> ServedSession:
+        session = self._running()
+        if extension not in self.extensions:
+            raise RequestError(
+                "extension_not_enabled",
+                f"ask for {extension!r} in session.interplay.extensions at the start",
+            )
+        return session
+
+    def _type(self, event: wire.AppendText) -> None:
+        self._need("text").tell("speech", event.text, "text")
+        self._answer("interplay.input_text.appended", event, self._now())
+
+    def _look(self, event: wire.AppendVideo) -> None:
+        self._need("video").seat.see(self._camera.tiles(event.image))
+
+    def _played(self, event: wire.AckPlayback) -> None:
+        self._need("playback").played(event.played_ms, event.flushed_ms)
+
+
+class LiveSideband(LiveConnection):
+    """An observer of a running session, who may also control it. Sound is PCM at 24 kHz."""
+
+    def __init__(self, hub: Hub, session: ServedSession) -> None:
+        super().__init__(hub)
+        self.session, self.about = session, session.about
+        session.observers.append(self.outbox)
+        rate_hz = session.opening.rate_hz
+        self._in, self._out = (PcmConverter(rate_hz, SIDEBAND_HZ) for _ in range(2))
+
+    def encode(self, event: Event) -> Sequence[str]:
+        if isinstance(event, UserSound):
+            return [wire.write("session.input_audio.append", {"audio": self._in.push(event.pcm)})]
+        return super().encode(event)
+
+    def _audio(self, turn: Turn, stamp: dict[str, int]) -> str:
+        start_ms = (turn.index + 1) * TURN_MS
+        fields = {
+            "delta": self._out.push(turn.pcm),
+            "start_ms": start_ms,
+            "end_ms": start_ms + TURN_MS,
+        }
+        return wire.write("session.output_audio.delta", fields)
+
+
+def _usage(num_turns: int) -> dict[str, float]:
+    return {"seconds": round(num_turns * TURN_S, 1)}
+
+
+def _numbers(turn: Turn) -> dict[str, Any]:
+    return {
+        "turn": turn.index,
+        "start_ms": turn.index * TURN_MS,
+        "is_gap": turn.is_gap,
+        "compute_ms": turn.compute_ms,
+        "voice_on": turn.voice_on,
+        "act": turn.act,
+    }

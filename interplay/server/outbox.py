@@ -1,0 +1,49 @@
+"""What waits to be sent to one connection: bounded, so that a slow reader costs nobody else.
+
+Knows nothing of protocols or sockets.
+"""
+
+import asyncio
+from collections import deque
+
+from interplay.server.events import Event
+
+Item = Event | str  # str: a text message that is ready to be sent
+
+
+class Outbox:
+    """A queue for one reader. Nothing is dropped from its middle: a reader who lets more than
+    `max_items` wait loses the connection (`overflow` is set)."""
+
+    def __init__(self, max_items: int) -> None:
+        self.overflow = asyncio.Event()
+        self._base_items = self._max_items = max_items
+        self._items: deque[Item] = deque()
+        self._has_news = asyncio.Event()
+
+    def put(self, item: Item) -> None:
+        if len(self._items) >= self._max_items:
+            self.overflow.set()
+        elif not self.overflow.is_set():
+            self._items.append(item)
+        self._has_news.set()
+
+    def preload(self, items: list[Item]) -> None:
+        """What was missed while away; it does not count against the bound."""
+        self._items.extend(items)
+        self._max_items += len(items)
+        self._has_news.set()
+
+    async def get(self) -> Item:
+        """The oldest item; sleeps while there is none."""
+        while not self._items:
+            self._has_news.clear()
+            await self._has_news.wait()
+        self._max_items = max(self._base_items, self._max_items - 1)
+        return self._items.popleft()
+
+    def take(self) -> list[Item]:
+        """Everything that waits, maybe nothing."""
+        items = list(self._items)
+        self._items.clear()
+        return items

@@ -1,0 +1,165 @@
+"""Runs the application in this process: event loop, engine thread, signals. Knows nothing of
+protocols.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import uvicorn
+
+from interplay.clock import SAMPLES_PER_TURN, RealClock
+from interplay.engine.engine import Engine
+from interplay.errors import ConfigError, DeviceError
+from interplay.server.app import make_app
+from interplay.server.auth import Auth
+from interplay.server.delegations import NewDelegations
+from interplay.server.guard import is_loopback
+from interplay.server.hub import Hub
+from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
+from interplay.turns.types import InputHalf
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeConfig:
+    """names: by which the server may be called, beside localhost and bare addresses.
+    record_root: where sessions are kept whose client asks for it; None: nowhere."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    names: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    record_root: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not is_loopback(self.host) and not self.keys:
+            raise ConfigError(
+                f"{self.host} can be reached from other machines and no keys are set; add --keys "
+                "FILE, or bind to 127.0.0.1"
+            )
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port is {self.port}; use 0 to 65535, 0 chooses a free one")
+
+
+def warm_up(engine: Engine) -> None:
+    """The first micro-turn is slow; nobody should wait for it."""
+    session = engine.open()
+    session.push(InputHalf(hear=np.zeros(SAMPLES_PER_TURN, np.float32)))
+    session.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a first SIGTERM or SIGINT drains, and only the next one stops at once."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self.hub = hub
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.hub.is_draining or self._loop is None:
+            super().handle_exit(sig, frame)
+        else:
+            self._loop.call_soon_threadsafe(self.hub.drain)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; true ends it."""
+        self._loop = asyncio.get_running_loop()
+        drained = self.hub.is_draining and not self.hub.sessions
+        return await super().on_tick(counter) or drained or not self.hub.is_alive
+
+
+class Serving:
+    """A server that is set up: hub, application and socket. loop: while it runs, else None."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: ServeConfig,
+        *,
+        limits: Limits | None = None,
+        delegations: NewDelegations | None = None,
+    ) -> None:
+        """Raises ConfigError for unusable keys, DeviceError when the port cannot be had."""
+        auth = Auth(config.keys)
+        self.hub = Hub(
+            engine,
+            RealClock(),
+            self._hand_over,
+            limits=limits,
+            record_root=config.record_root,
+            delegations=delegations,
+        )
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._socket = _listen(config.host, config.port)
+        self.port = self._socket.getsockname()[1]
+        app = make_app(self.hub, auth, config.names)
+        self.server = Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE_BYTES,
+                ws_per_message_deflate=False,  # sound does not shrink, and it costs a lot
+                limit_concurrency=4 * engine.num_slots + 64,
+                timeout_graceful_shutdown=2,
+                server_header=False,
+            ),
+            self.hub,
+        )
+
+    def _hand_over(self, call: Callable[[], None]) -> None:
+        if self.loop:
+            self.loop.call_soon_threadsafe(call)
+
+    def run(self) -> None:
+        """Serve until a signal, in this thread."""
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.hub.start()
+        try:
+            await self.server.serve(sockets=[self._socket])
+        finally:
+            await asyncio.to_thread(self.hub.stop)
+            self.loop = None
+            self._socket.close()
+        if self.hub.beats.failure:
+            raise self.hub.beats.failure
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+        listener.listen(128)  # now: who comes before the event loop waits, and is not refused
+    except OSError as error:
+        listener.close()
+        raise DeviceError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with --bind"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+@contextmanager
+def running(serving: Serving) -> Iterator[Serving]:
+    """The same on a thread, for tests and measurements; stopped at the end."""
+    thread = threading.Thread(target=serving.run, name="interplay-serve")
+    thread.start()
+    try:
+        yield serving
+    finally:
+        serving.server.should_exit = True
+        thread.join()

@@ -1,0 +1,283 @@
+"""One session on the side of its clients: what they send goes to its seat, what the model emits
+comes back as `Turn`s. Knows nothing of protocols; all of it runs on the asyncio thread.
+"""
+
+import logging
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
+from interplay.errors import RequestError
+from interplay.server.beats import Advanced
+from interplay.server.delegations import (
+    Delegation,
+    DelegationReader,
+    Delegations,
+    Line,
+    OpenDelegations,
+)
+from interplay.server.events import Ended, Event, Notice, Turn, UserSound
+from interplay.server.limits import Bucket, Limits
+from interplay.server.metrics import Metrics
+from interplay.server.outbox import Outbox
+from interplay.server.pcm import PcmReader, PcmWriter, length_s
+from interplay.server.seat import Seat
+from interplay.server.transcript import Fragment, Transcriber
+from interplay.turns.tokens import END, RESULT, TEXT, Tokenizer
+
+log = logging.getLogger("interplay.server")
+
+SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
+JOURNAL_SLACK_S = 10.0  # what may be missing at the moment the connection is lost
+LETTERS_PER_TOKEN = 10  # more on average cannot be: such a text is refused unread
+MAX_LINES, MAX_LINE = 256, 2000  # of the conversation that a delegation carries
+SPOKEN_POWER = 10 ** (-42 / 10)  # louder than this, of full scale, somebody speaks
+OPENERS = {"context": [], "speech": [TEXT], "result": [RESULT]}  # how a text on `read` begins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a client wants of a new session.
+
+    instructions: read before anything else. rate_hz: of its sound, both ways. resumable: may be
+    taken up again after a lost connection. record: keep it on the server's disk.
+    client_delegations: the client does the work that the model hands over.
+    """
+
+    instructions: str = ""
+    rate_hz: int = 24_000
+    resumable: bool = False
+    record: bool = False
+    client_delegations: bool = True
+    seed: int = field(default_factory=lambda: secrets.randbits(31))
+
+
+def encode_text(tokenizer: Tokenizer, text: str, max_tokens: int, param: str) -> list[int]:
+    """Tokens of a text. Raises RequestError when there are too many."""
+    ids = tokenizer.encode(text) if len(text) <= LETTERS_PER_TOKEN * max_tokens else None
+    if ids is None or len(ids) > max_tokens:
+        raise RequestError(
+            "too_many_tokens",
+            f"{param} has {len(text)} letters; send at most {max_tokens} tokens at once",
+            param=param,
+        )
+    return ids
+
+
+class ServedSession:
+    """A live session. delegations: who does its work; None: the client."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        *,
+        tokenizer: Tokenizer,
+        limits: Limits,
+        metrics: Metrics,
+        clock: Clock,
+        record_folder: Path | None = None,
+        delegations: Delegations | None = None,
+    ) -> None:
+        self.id = f"live_{secrets.token_hex(12)}"
+        now_s = clock.now()
+        self.opening, self.begin_s, self.last_message_s = opening, now_s, now_s
+        self.seat = Seat(
+            seed=opening.seed, prefix=opening.instructions, record_folder=record_folder
+        )
+        self.num_turns = 0
+        self.about: dict[str, Any] = {}  # its protocol's words for it; later connections read them
+        self.lost_s: float | None = None  # when the connection went, while it is away
+        self.primary: Outbox | None = None
+        self.observers: list[Outbox] = []
+        self._tokenizer, self._limits, self._metrics = tokenizer, limits, metrics
+        self._clock = clock
+        self._reader, self._writer = PcmReader(opening.rate_hz), PcmWriter(opening.rate_hz)
+        self._media = Bucket(1.0, limits.max_ahead_s, now_s)
+        self._heard, self._said = Transcriber(tokenizer), Transcriber(tokenizer)
+        self._questions = DelegationReader(tokenizer)
+        self._work = delegations
+        self._work_ids: dict[int, str] = {}
+        self._open = OpenDelegations(limits.open_delegations)
+        self._lines: deque[Line] = deque(maxlen=MAX_LINES)
+        kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
+        self._journal: deque[Turn] = deque(maxlen=round(kept_s / TURN_S))
+        self._has_spoken = False
+        self._reflected = b""  # user sound that observers have not got yet
+
+    @property
+    def now_ms(self) -> int:
+        """The end of the session timeline so far."""
+        return self.num_turns * TURN_MS
+
+    def hear(self, pcm: bytes) -> None:
+        """Sound of the user. Raises RequestError when it is no sound or too much of it."""
+        seconds = length_s(pcm, self.opening.rate_hz)
+        if not self._media.take(seconds, self._clock.now()):
+            raise RequestError(
+                "input_backpressure",
+                f"sound is more than {self._limits.max_ahead_s:g} s ahead of real time; this "
+                "piece was dropped, send at the pace of a clock",
+                param="audio",
+                retry_after_s=seconds,
+            )
+        self.seat.hear(self._reader.push(pcm))
+        if self.observers:
+            self._reflected += pcm
+
+    def tell(self, kind: str, text: str, param: str = "content") -> None:
+        """Text for the model: `context` to know, `speech` to say, a `result` to work in.
+
+        Raises RequestError when it is empty, too long or too much is waiting already.
+        """
+        limits, num_waiting = self._limits, self.seat.num_waiting
+        if num_waiting > limits.waiting_tokens - limits.append_tokens:
+            raise RequestError(
+                "read_backpressure",
+                f"{num_waiting} tokens wait to be read, {SLOTS_PER_S} a second; send less",
+                param=param,
+                retry_after_s=limits.append_tokens / SLOTS_PER_S,
+            )
+        ids = encode_text(self._tokenizer, text, limits.append_tokens, param)
+        if not ids:
+            raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
+        self.seat.read([*OPENERS[kind], *ids, END])
+
+    def answer(self, delegation_id: str, text: str) -> None:
+        """What came of a delegation that the client does; the first answer ends it, later ones
+        are read, too. Raises RequestError for an id that was never given out, and as `tell`."""
+        self._end_delegation(delegation_id, "done")
+        self.tell("result", text)
+
+    def _end_delegation(self, delegation_id: str, status: str) -> None:
+        took_s = self._open.end(delegation_id, self._clock.now())
+        if took_s is not None:
+            self._metrics.delegations_inflight.dec()
+            self._metrics.delegation.labels(status).observe(took_s)
+
+    def played(self, played_ms: int, flushed_ms: int | None) -> None:
+        """The client has played the first `played_ms` of the output; of the first `flushed_ms`
+        it threw the rest away. Raises RequestError for more than was sent."""
+        sent_ms = self.now_ms
+        if not 0 <= played_ms <= (flushed_ms if flushed_ms is not None else sent_ms) <= sent_ms:
+            raise RequestError(
+                "invalid_playback",
+                f"played {played_ms} ms, flushed {flushed_ms} ms, but {sent_ms} ms were sent; "
+                "count from the first sample of the session",
+                param="played_ms",
+            )
+        self._metrics.playback_delay.observe((sent_ms - played_ms) / 1000)
+        if flushed_ms is not None:
+            self.seat.flush(
+                num_played=played_ms * SAMPLES_PER_MS, num_received=flushed_ms * SAMPLES_PER_MS
+            )
+
+    def missed(self, last_turn: int) -> list[Turn]:
+        """Kept micro-turns after `last_turn` (-1: all)."""
+        return [turn for turn in self._journal if turn.index > last_turn]
+
+    def tell_all(self, event: Event) -> None:
+        for outbox in [self.primary, *self.observers]:
+            if outbox:
+                outbox.put(event)
+
+    def advance(self, done: Advanced, compute_ms: float) -> None:
+        """One micro-turn has come back from the engine."""
+        output, index = done.output, self.num_turns
+        heard = self._heard.heard(index, output.heard)
+        said = self._said.said(index, output.say)
+        self._remember("user", heard)
+        self._remember("assistant", said)
+        turn = Turn(
+            index=index,
+            pcm=self._writer.push(output.voice),
+            voice_on=tuple(bool(on) for on in output.voice_on),
+            heard=heard,
+            said=said,
+            act=tuple(self._tokenizer.name(token) for token in output.act if token),
+            delegations=self._delegate(output.act),
+            is_gap=done.collected.num_missing > 0,
+            compute_ms=round(compute_ms, 3),
+        )
+        self.num_turns += 1
+        self._collect_results(done.collected.half.hear, output.voice_on)
+        if any(turn.voice_on) and not self._has_spoken:
+            self._has_spoken = True
+            self._metrics.first_audio.observe(self.num_turns * TURN_S)
+        self._journal.append(turn)
+        self._reflect()
+        self.tell_all(turn)
+
+    def _reflect(self) -> None:
+        """Once per micro-turn, however small the pieces were: an outbox counts items."""
+        pcm, self._reflected = self._reflected, b""
+        if pcm:
+            for observer in self.observers:
+                observer.put(UserSound(pcm=pcm))
+
+    def _remember(self, role: Literal["user", "assistant"], pieces: Sequence[Fragment]) -> None:
+        for piece in pieces:
+            last = self._lines[-1] if self._lines else None
+            if last and last.role == role:
+                self._lines[-1] = replace(last, text=(last.text + piece.text)[-MAX_LINE:])
+            else:
+                time_s = piece.start_ms / 1000
+                self._lines.append(Line(role=role, text=piece.text.strip(), time_s=time_s))
+
+    def _delegate(self, act: tuple[int, ...]) -> tuple[Delegation, ...]:
+        begun = []
+        for question in self._questions.push(act):
+            if self._work is None and self._open.is_full:
+                self._metrics.delegation.labels("failed").observe(0)
+                message = f"{len(self._open)} delegations are open already; one was dropped"
+                self.tell_all(Notice(code="delegation_dropped", message=message))
+                continue
+            work = Delegation(
+                id=f"dlg_{secrets.token_hex(8)}",
+                question=question,
+                offset_ms=self.now_ms + TURN_MS,
+            )
+            self._open.start(work.id, self._clock.now())
+            self._metrics.delegations_inflight.inc()
+            begun.append(work)
+            if self._work:
+                number = self._work.delegate(question, self._now_s, [*self._lines])
+                self._work_ids[number] = work.id
+        return tuple(begun)
+
+    @property
+    def _now_s(self) -> float:
+        return self.num_turns * TURN_S
+
+    def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> None:
+        """What the server's background model has for the model now."""
+        if self._work is None:
+            return
+        results = self._work.poll(
+            self._now_s,
+            user_speaks=bool(np.square(hear).mean() > SPOKEN_POWER),
+            model_speaks=bool(voice_on.any()),
+        )
+        for result in results:
+            try:
+                if result.content:
+                    self.tell("context" if result.urgency == "silent" else "result", result.content)
+            except RequestError as error:
+                log.warning("a result was not read: %s", error.code, extra={"session": self.id})
+            if result.delegation_id is not None and result.status:
+                self._end_delegation(self._work_ids.pop(result.delegation_id), result.status)
+
+    def end(self, ended: Ended) -> None:
+        """Tell everybody, and cancel what is delegated."""
+        for took_s in self._open.end_all(self._clock.now()):
+            self._metrics.delegations_inflight.dec()
+            self._metrics.delegation.labels("cancelled").observe(took_s)
+        if self._work:
+            self._work.close(self._now_s)
+        self.tell_all(ended)
+        self.primary, self.observers = None, []
