@@ -1,11 +1,11 @@
 """What goes into a session and what comes out of it: sound, gaps, words, delegations, queues."""
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from interplay.background.contract import Result, notice
 from interplay.clock import SAMPLES_PER_TURN
 from interplay.server.delegations import DelegationReader, OpenDelegations
 from interplay.server.events import Notice
@@ -180,16 +180,6 @@ def test_a_slow_reader_overflows_and_a_resumed_one_gets_all_it_missed():
     assert len(outbox.take()) == 7
 
 
-@dataclass(kw_only=True)
-class Came:
-    """A result as a background model gives it."""
-
-    delegation_id: int | None
-    content: str
-    status: str | None = None
-    urgency: str = "when_idle"
-
-
 class Background:
     """A background model that a test answers for."""
 
@@ -221,9 +211,9 @@ def test_a_background_model_gets_the_conversation_and_its_results_are_read_once_
     assert [(line.role, line.text) for line in conversation] == [("user", "ten")]
     assert [len(turn.delegations) for turn in turns(outbox)] == [0, 1]
     background.results = [
-        Came(delegation_id=0, content="one"),
-        Came(delegation_id=None, content="two", urgency="silent"),
-        Came(delegation_id=0, content="one " * 501, status="done"),
+        Result(delegation_id=0, content="one", status=None),
+        notice("two", "silent"),
+        Result(delegation_id=0, content="one " * 501),
     ]
     session.advance(advanced(session), 1.0)
     read = [session.seat.collect().half.read for _ in range(3)]

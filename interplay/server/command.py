@@ -4,6 +4,8 @@ import argparse
 import gc
 from pathlib import Path
 
+from interplay.background.broker import Broker
+from interplay.background.choose import ECHO, open_background
 from interplay.engine.engine import Engine
 from interplay.engine.record import file_sha256
 from interplay.errors import ConfigError
@@ -45,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", type=Path, metavar="DIR", help="keep sessions here whose client asks for it"
     )
     parser.add_argument(
+        "--background",
+        default=ECHO,
+        metavar="NAME",
+        help=f"who does what the model hands over: {ECHO} (default) or URL#model, see "
+        "docs/background.md; clients may ask to do it themselves",
+    )
+    parser.add_argument(
         "--log",
         choices=("sessions", "ticks"),
         default="sessions",
@@ -66,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     warm_up(engine)
     if args.record and loaded.path:
         file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it
-    serving = Serving(engine, config)
+    background = open_background(args.background)
+    serving = Serving(engine, config, delegations=lambda: Broker(background.open()))
     print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
     base_url = f"http://{host}:{serving.port}/v1"
@@ -74,7 +84,10 @@ def run(args: argparse.Namespace) -> int:
     gc.collect()
     gc.freeze()  # a full collection in the middle of a tick need not walk all that is loaded
     start_logs(ticks=args.log == "ticks")
-    serving.run()
+    try:
+        serving.run()
+    finally:
+        background.close()
     return 0
 
 

@@ -6,21 +6,13 @@ Times are seconds on the session's clock. Knows nothing of protocols, background
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from interplay.background.contract import Line, Result
 from interplay.errors import RequestError
 from interplay.turns.tokens import DELEGATE, END, SPECIALS, Tokenizer
 
 MAX_ENDED = 64  # delegations that a late answer may still name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """What somebody said, and when that began [s]."""
-
-    role: Literal["user", "assistant"]
-    text: str
-    time_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,26 +25,9 @@ class Delegation:
 
 
 @runtime_checkable
-class Result(Protocol):
-    """Something that came back. delegation_id: None answers nothing that was asked. status: how
-    the delegation ended, None while it goes on. urgency: `silent` is for the model to know only."""
-
-    @property
-    def delegation_id(self) -> int | None: ...
-
-    @property
-    def content(self) -> str: ...
-
-    @property
-    def status(self) -> Literal["done", "failed", "cancelled"] | None: ...
-
-    @property
-    def urgency(self) -> Literal["silent", "when_idle", "interrupt"]: ...
-
-
-@runtime_checkable
 class Delegations(Protocol):
-    """Who does the work of one session. Called between two micro-turns: no method may wait."""
+    """Who does the work of one session, as `background.broker.Broker` does. Called between two
+    micro-turns: no method may wait."""
 
     def delegate(self, question: str, now_s: float, conversation: Sequence[Line]) -> int:
         """Begin one piece of work and give it a number."""

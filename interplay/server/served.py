@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from interplay.background.contract import Line
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError
 from interplay.server.beats import Advanced
@@ -19,7 +20,6 @@ from interplay.server.delegations import (
     Delegation,
     DelegationReader,
     Delegations,
-    Line,
     OpenDelegations,
 )
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
