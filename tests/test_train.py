@@ -169,22 +169,6 @@ def test_a_sample_of_empty_tokens_keeps_the_expected_loss():
     assert float(whole.metrics["say_false"][1]) > 2 * float(part.metrics["say_false"][1])
 
 
-def test_words_that_the_layout_hands_over_weigh_less():
-    batch = a_batch([an_example(1), an_example(2)])
-    free = LossConfig(pad_share=1.0, copied_weight=1.0)
-    cheap = LossConfig(pad_share=1.0, copied_weight=0.0)
-    batch.inputs.tokens[..., 6:] = 0
-    model = a_model()
-    assert losses_of(model, batch, free).parts["say"] == losses_of(model, batch, cheap).parts["say"]
-    batch.inputs.tokens[..., 6] = batch.tokens[..., 1].int()  # every word of `say` may follow
-    with torch.no_grad():
-        model.embed.follow_roles.zero_()  # only the weights are looked at
-    losses = losses_of(model, batch, cheap)
-    assert losses.metrics["say_accuracy"][1] > 0
-    assert losses.parts["say"] != losses_of(model, batch, free).parts["say"]
-    assert losses.parts["act"] == losses_of(model, batch, free).parts["act"]
-
-
 def test_phones_are_due_after_their_delay():
     phones = torch.full((1, 2, 4), -1)
     phones[0, 0, 3] = 5

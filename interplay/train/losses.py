@@ -31,8 +31,7 @@ class LossConfig:
 
     pad_weight: of the empty token, against 1 for any other. pad_share: of the empty tokens that
     are looked at in one step. copied_weight: of a word that the layout hands over (turns.follow):
-    it is easy, and most words of `say` are; what has to be known should count more.
-    num_flow_draws: (time, noise) pairs per slot of voice.
+    it is easy, and most words of `say` are; what has to be known should count more. num_flow_draws: (time, noise) pairs per slot of voice.
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
     between the end of a phone and its target.
     """
