@@ -79,7 +79,7 @@ class Composer:
     def timeline(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
         """One session as it is written: everything but what the microphone makes of it."""
         first_turn = int(rng.integers(300))
-        timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn, loose=rng)
+        timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
         loudness = rng.uniform(-4, 4)
 
         def arrive(clip: Clip) -> np.ndarray:

@@ -22,7 +22,6 @@ from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import PAD, Streams
 
 HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
-HEARD_SHARES = {-1: 0.08, 0: 0.8, 1: 0.12}  # micro-turns early or late, where a timeline is loose
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
 UNKNOWN = -1  # recordings of people come without phone times
 SAY_LEAD_SLOTS = 6
@@ -64,20 +63,9 @@ class Running:
 
 
 class Timeline:
-    """`num_turns` micro-turns of silence to write into. Sound past the end is dropped.
+    """`num_turns` micro-turns of silence to write into. Sound past the end is dropped."""
 
-    loose: draws some words of `heard` a micro-turn early or late. A model that has only seen exact
-    times writes a word again when it was once a little early itself (docs/log.md).
-    """
-
-    def __init__(
-        self,
-        num_turns: int,
-        tokenizer: Tokenizer,
-        *,
-        first_turn: int = 0,
-        loose: np.random.Generator | None = None,
-    ) -> None:
+    def __init__(self, num_turns: int, tokenizer: Tokenizer, *, first_turn: int = 0) -> None:
         self.num_turns = num_turns
         self.num_samples = num_turns * SAMPLES_PER_TURN
         self.num_slots = num_turns * NUM_SLOTS
@@ -88,7 +76,6 @@ class Timeline:
         self.phones_user = np.full(self.num_slots, SILENCE, np.int8)
         self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
         self.running: list[Running] = []
-        self._loose = loose
         self._text = {
             name: getattr(self.streams, name).reshape(-1)
             for name in ("read", "heard", "say", "act")
@@ -116,18 +103,12 @@ class Timeline:
             self._mark_phone(self.phones_user, phone, start, begin_s, end_s)
         first = start + int(clip.words[0][1] * SAMPLE_RATE_HZ)
         end = first
-        free = 0  # words stay in order
         for word, _, end_s in clip.words:
             end = start + int(end_s * SAMPLE_RATE_HZ)
             if transcribe:
-                slot = NUM_SLOTS * max(0, turn_with(end + HEARD_DELAY) + self._shift())
-                free = self.write("heard", self.tokenizer.encode_word(word), max(slot, free))
+                slot = NUM_SLOTS * turn_with(end + HEARD_DELAY)
+                self.write("heard", self.tokenizer.encode_word(word), slot)
         return first, end
-
-    def _shift(self) -> int:
-        if self._loose is None:
-            return 0
-        return int(self._loose.choice(list(HEARD_SHARES), p=list(HEARD_SHARES.values())))
 
     def speak(self, clip: Clip, slot: int) -> Spoken:
         """The model says the clip: first word token at output slot `slot`, voice one later."""
