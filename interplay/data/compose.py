@@ -17,11 +17,11 @@ from interplay.data.example import Example
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
-LISTENING = {"duet": 0.5, "listen": 0.08, "people": 0.14, "say_after_me": 0.08, "question": 0.2}
+LISTENING = {"duet": 0.62, "listen": 0.1, "people": 0.14, "say_after_me": 0.14}
 BEHAVIOURS = {
-    **{"listen": 0.12, "people": 0.15, "question": 0.32, "say_after_me": 0.05, "repeat": 0.04},
-    **{"recite": 0.11, "read_aloud": 0.05, "timer": 0.06, "every": 0.04, "stopwatch": 0.03},
-    **{"delegate": 0.06, "duet": 0.03},
+    **{"listen": 0.16, "people": 0.14, "question": 0.2, "say_after_me": 0.07, "repeat": 0.04},
+    **{"recite": 0.1, "read_aloud": 0.06, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
+    **{"delegate": 0.06, "duet": 0.05},
 }
 NUM_WARPS = 24
 

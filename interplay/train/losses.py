@@ -17,7 +17,6 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.voice import PRIOR_STD
 from interplay.ops.linear import linear
 from interplay.train.batch import Batch
-from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, token_weights
 from interplay.turns.types import PAD
 
@@ -30,15 +29,13 @@ class LossConfig:
     """Weights of the terms, and how the flow head is trained.
 
     pad_weight: of the empty token, against 1 for any other. pad_share: of the empty tokens that
-    are looked at in one step. copied_weight: of a word that the layout hands over (turns.follow):
-    it is easy, and most words of `say` are; what has to be known should count more. num_flow_draws: (time, noise) pairs per slot of voice.
+    are looked at in one step. num_flow_draws: (time, noise) pairs per slot of voice.
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
     between the end of a phone and its target.
     """
 
     pad_weight: float = 0.2
     pad_share: float = 0.3
-    copied_weight: float = 0.3
     text: float = 1.0
     gate: float = 1.0
     mean: float = 1.0
@@ -159,7 +156,6 @@ def text_losses(
     """
     targets = batch.tokens[batch.scored].flatten(0, 1)
     weights = token_weights(targets, pad_weight=config.pad_weight)
-    weights = torch.where(_copied(targets, batch), config.copied_weight, weights)
     weights = weights / weights.sum(0).clamp(min=1e-6)
     out = Losses(total=hidden.new_zeros((), dtype=torch.float32))
     for index, stream in enumerate(TEXT_OUT):
@@ -174,16 +170,6 @@ def text_losses(
         out.parts[stream] = loss.detach()
         out.metrics |= _text_metrics(stream, target != PAD, right, empty)
     return out
-
-
-def _copied(targets: Int[Tensor, "rows 3"], batch: Batch) -> Bool[Tensor, "rows 3"]:
-    """Whether a word is one of those that may follow, as the layout knows them."""
-    follow = batch.inputs.tokens[batch.scored].flatten(0, 1)[:, -len(PAIRS) :]
-    copied = torch.zeros_like(targets, dtype=torch.bool)
-    for pair, (written, _) in enumerate(PAIRS):
-        stream = TEXT_OUT.index(written)
-        copied[:, stream] |= follow[:, pair] == targets[:, stream]
-    return copied & (targets != PAD)
 
 
 def _text_metrics(
