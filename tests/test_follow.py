@@ -40,7 +40,7 @@ def plain(written: list[int], followed: list[int]) -> int:
     def one(token: int) -> int:
         return BORDER if 0 < token < FIRST_WORD else token
 
-    context, source = [one(t) for t in written], [one(t) for t in followed[-MEMORY:]]
+    context, source = [one(t) for t in written or [END]], [one(t) for t in followed[-MEMORY:]]
     best, answer = 0, 0
     for at in range(CONTEXT, len(source)):
         length = 0
@@ -68,6 +68,7 @@ def test_it_is_the_newest_of_the_longest_agreements(written, followed):
 
 def test_a_text_is_followed_word_by_word_from_its_first():
     text = [TEXT, A, B, A, C, END]
+    assert found("say", "read", read=text) == A, "nothing was said before"
     assert found("say", "read", read=text, say=[D, END]) == A
     assert found("say", "read", read=text, say=[D, END, A]) == B
     assert found("say", "read", read=text, say=[D, END, A, B]) == A

@@ -53,7 +53,8 @@ def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 5"]:
     is the first word of a text, never another control token.
     """
     words = np.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
-    context, source = words[:, _WRITTEN, -CONTEXT:], words[:, _FOLLOWED]
+    context, source = words[:, _WRITTEN, -CONTEXT:].copy(), words[:, _FOLLOWED]
+    context[..., -1][context[..., -1] == PAD] = BORDER  # before the first word is a border, too
     after = source[..., CONTEXT:]
     agreed = np.zeros(after.shape, np.int32)
     so_far = np.ones(after.shape, bool)
