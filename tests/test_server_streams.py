@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from interplay.background.contract import Result, notice
+from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLES_PER_TURN
-from interplay.server.delegations import DelegationReader, OpenDelegations
+from interplay.server.delegations import OpenDelegations
 from interplay.server.events import Notice
 from interplay.server.inbox import LEAD_SAMPLES, AudioInbox
 from interplay.server.limits import Bucket, Limits

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from interplay.background.broker import Broker, Budget
 from interplay.background.contract import Backend, Delegation, Line, Result
-from interplay.turns.tokens import DELEGATE, END, PAD_ID, RESULT, SPECIALS, Tokenizer
+from interplay.background.questions import DelegationReader
+from interplay.turns.tokens import END, RESULT, Tokenizer
 
 ANSWERS = {  # a word of the question -> the answer, in words that small models can say
     "weather": "cold wet wind",
@@ -78,28 +79,15 @@ class Handover:
         self.num_results = 0
         self._conversation = conversation
         self._tokenizer = tokenizer
-        self._words: list[int] | None = None  # of the delegation being written, if any
+        self._questions = DelegationReader(tokenizer)
 
     @property
     def num_delegations(self) -> int:
         return self.broker.num_delegations
 
     def watch(self, act: Iterable[int], now_s: float) -> None:
-        """Tokens the model emitted on `act`: `<delegate> words <end>` becomes one delegation.
-
-        Other control tokens between them belong to timers and are stepped over.
-        """
-        for token in act:
-            if token == DELEGATE:
-                self._words = []
-            elif token == END and self._words is not None:
-                self._delegate(self._tokenizer.decode(self._words), now_s)
-                self._words = None
-            elif self._words is not None and token != PAD_ID and token >= len(SPECIALS):
-                self._words.append(token)
-
-    def _delegate(self, question: str, now_s: float) -> None:
-        if question:
+        """Tokens the model emitted on `act`: `<delegate> words <end>` becomes one delegation."""
+        for question in self._questions.push(act):
             self.broker.delegate(question, now_s, self._conversation())
 
     def arrivals(self, now_s: float) -> list[int]:

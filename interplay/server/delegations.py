@@ -1,16 +1,15 @@
-"""Work that the model hands to somebody else: read off `act`, kept until it has ended once.
+"""Work that the model hands to somebody else, kept until it has ended once.
 
 Who does the work of a session is one object behind `Delegations`; without one, the client does.
 Times are seconds on the session's clock. Knows nothing of protocols, background models or sound.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from interplay.background.contract import Line, Result
 from interplay.errors import RequestError
-from interplay.turns.tokens import DELEGATE, END, SPECIALS, Tokenizer
 
 MAX_ENDED = 64  # delegations that a late answer may still name
 
@@ -43,29 +42,6 @@ class Delegations(Protocol):
 
 
 NewDelegations = Callable[[], Delegations]  # one for every session
-
-
-class DelegationReader:
-    """`<delegate> words <end>` on `act` becomes a question; other control tokens between them
-    belong to timers and are stepped over."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._words: list[int] | None = None
-
-    def push(self, act: Iterable[int]) -> list[str]:
-        """Questions that were completed by these tokens."""
-        questions = []
-        for token in act:
-            if token == DELEGATE:
-                self._words = []
-            elif token == END and self._words is not None:
-                question = self._tokenizer.decode(self._words)
-                questions += [question] if question else []
-                self._words = None
-            elif self._words is not None and token >= len(SPECIALS):
-                self._words.append(token)
-        return questions
 
 
 class OpenDelegations:

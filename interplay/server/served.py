@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 
 from interplay.background.contract import Line
+from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError
 from interplay.server.beats import Advanced
 from interplay.server.delegations import (
     Delegation,
-    DelegationReader,
     Delegations,
     OpenDelegations,
 )
