@@ -47,7 +47,10 @@ def an_example(seed: int, num_turns: int = 3, *, speaks: bool = True) -> Example
         shape = streams.voice[streams.voice_on].shape
         streams.voice[streams.voice_on] = rng.normal(-3, 1, shape).astype(np.float32)
     phones = rng.integers(-1, 44, (num_turns, 4)).astype(np.int8)
-    return Example(streams=streams, phones_user=phones, phones_own=phones, scored_from=1)
+    known = rng.random(num_turns) < 0.9
+    return Example(
+        streams=streams, phones_user=phones, phones_own=phones, heard_known=known, scored_from=1
+    )
 
 
 class Batches:

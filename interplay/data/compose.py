@@ -17,13 +17,17 @@ from interplay.data.example import Example
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
-LISTENING = {"duet": 0.62, "listen": 0.1, "people": 0.14, "say_after_me": 0.14}
+LISTENING = {
+    **{"duet": 0.5, "listen": 0.08, "people": 0.14, "question": 0.18, "say_after_me": 0.1},
+}
 BEHAVIOURS = {
-    **{"listen": 0.16, "people": 0.14, "question": 0.2, "say_after_me": 0.07, "repeat": 0.04},
-    **{"recite": 0.1, "read_aloud": 0.06, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
-    **{"delegate": 0.06, "duet": 0.05},
+    **{"listen": 0.12, "people": 0.14, "question": 0.26, "say_after_me": 0.06, "repeat": 0.04},
+    **{"recite": 0.08, "read_aloud": 0.05, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
+    **{"delegate": 0.06, "duet": 0.08},
 }
 NUM_WARPS = 24
+SLIPPING = 0.6  # of the sessions: their `heard` is a micro-turn early or late now and then
+SLIP_RATE = 0.08
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,17 +89,18 @@ class Composer:
         def arrive(clip: Clip) -> np.ndarray:
             return _arrive(clip, rng, loudness)
 
-        talk = Talk(timeline, self.corpus, rng, arrive)
+        slip_rate = SLIP_RATE if rng.random() < SLIPPING else 0.0
+        talk = Talk(timeline, self.corpus, rng, arrive, slip_rate=slip_rate)
         talk.rest(0.1, 0.9)
         names, shares = list(mix), np.array(list(mix.values()))
         misses = 0
         while misses < 4 and talk.fits(1.0):
             name = str(rng.choice(names, p=shares / shares.sum()))
             misses = 0 if getattr(episodes, name)(talk) else misses + 1
-            if rng.random() < 0.75:
-                talk.rest(0.35, 0.9)
+            if rng.random() < 0.8:
+                talk.rest(0.3, 0.8)
             else:
-                talk.rest(0.9, 3.0)
+                talk.rest(0.8, 2.5)
         timeline.write_notes()
         return timeline
 

@@ -44,16 +44,16 @@ class CorpusPlan:
     num_phrases: int = 4000
     num_short_phrases: int = 300
     num_statements: int = 700
-    listen: int = 6000
+    listen: int = 6500
     statement: int = 2000
-    word: int = 2400
+    word: int = 2000
     say: int = 4400
-    fact: int = 7000
+    fact: int = 8000
     greeting: int = 700
     recital: int = 900
     repeat: int = 500
-    timer: int = 1600
-    every: int = 1000
+    timer: int = 2000
+    every: int = 1200
     cancel: int = 600
     clock_start: int = 400
     clock_ask: int = 400
@@ -128,7 +128,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
     by_kind: dict[str, list[Question]] = {}
     for question in facts:
         by_kind.setdefault(question.kind, []).append(question)
-    shares = {"arithmetic": 0.46, "opposite": 0.24, "colour": 0.12, "day": 0.1, "spelling": 0.08}
+    shares = {"arithmetic": 0.4, "opposite": 0.26, "colour": 0.12, "day": 0.11, "spelling": 0.11}
     kinds = list(shares)
 
     def fact() -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data import vocabulary as words
 from interplay.data.bank import Clip
-from interplay.data.questions import Question
+from interplay.data.questions import Question, borders
 from interplay.data.timeline import HEARD_DELAY, Running, Spoken, Timeline, turn_with
 from interplay.turns import tokens
 
@@ -36,13 +36,18 @@ class Source(Protocol):
 
 @dataclass
 class Talk:
-    """What an episode works with. cursor: the sample from which the user may speak again."""
+    """What an episode works with. cursor: the sample from which the user may speak again.
+
+    slip_rate: share of the user's words that `heard` has a micro-turn early, and share that it
+    has late.
+    """
 
     timeline: Timeline
     source: Source
     rng: np.random.Generator
     arrive: Callable[[Clip], np.ndarray]
     cursor: int = 0
+    slip_rate: float = 0.0
 
     def uniform(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
@@ -50,10 +55,19 @@ class Talk:
     def fits(self, seconds: float) -> bool:
         return self.cursor + seconds * SECOND <= self.timeline.num_samples
 
-    def user(self, clip: Clip, start: int | None = None) -> tuple[int, int]:
-        """The clip is heard; the cursor moves behind it. Returns its first and last sample."""
+    def user(
+        self, clip: Clip, start: int | None = None, *, goes_on: bool = False
+    ) -> tuple[int, int]:
+        """The clip is heard, the cursor moves behind it; `goes_on`: it is the rest of a sentence.
+        Returns its first and last sample."""
+        kinds = [-1, 1, 0]
+        shares = [self.slip_rate, self.slip_rate, 1 - 2 * self.slip_rate]
         first, end = self.timeline.hear(
-            clip, self.arrive(clip), self.cursor if start is None else start
+            clip,
+            self.arrive(clip),
+            self.cursor if start is None else start,
+            borders=() if goes_on else borders(clip.text),
+            slips=self.rng.choice(kinds, len(clip.words), p=shares).tolist(),
         )
         self.cursor = max(self.cursor, end)
         return first, end
@@ -116,7 +130,7 @@ def ask(talk: Talk, clip: Clip, asked: Question, pause_rate: float = 0.4) -> int
     before, after = split_clip(clip, cut)
     talk.user(before)
     talk.cursor += int(talk.uniform(0.3, 1.5) * SECOND)
-    return talk.user(after)[1]
+    return talk.user(after, goes_on=True)[1]
 
 
 def split_clip(clip: Clip, num_words: int) -> tuple[Clip, Clip]:

@@ -16,10 +16,13 @@ class Example:
 
     phones_user, phones_own: int8 [N, 4], the phone (data.phones) that ends each 50 ms slot of the
     user's and of the model's own voice; -1 where no phone loss applies.
+    heard_known: bool [N], micro-turns whose `heard` is what should be written there; elsewhere it
+    is context only (data.timeline).
     scored_from: losses count from this micro-turn on; what lies before is given context.
     """
 
     streams: Streams
     phones_user: np.ndarray
     phones_own: np.ndarray
+    heard_known: np.ndarray
     scored_from: int = 0

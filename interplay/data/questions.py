@@ -148,6 +148,16 @@ def phrase(rng: np.random.Generator, low: int, high: int) -> str:
     return " ".join(rng.choice(words.CONTENT, size, replace=False))
 
 
+QUOTES = ("say", "please say", "can you say", "remind me to")
+
+
+def borders(text: str) -> tuple[int, ...]:
+    """Where a new text begins in a sentence of the user, as numbers of words before it: the
+    sentence itself, and what it quotes ("say X", "remind me to X every ten seconds")."""
+    sizes = [len(q.split()) for q in QUOTES if text.startswith(q + " ")]
+    return (0, *sizes)
+
+
 def statement(rng: np.random.Generator) -> str:
     """Something said that asks for nothing."""
 

@@ -2,13 +2,15 @@
 
 The timing rules of the whole project live here. Knows nothing about what is said or why.
 
-    heard   a word is due 0.28 s after its end
+    heard   a word is due 0.28 s after its end; `<text>` stands before the first word of a
+            sentence and behind the last one before a quotation
     say     the answer begins in the micro-turn in which the last word is due, one slot later;
             later words run 0.3 s ahead of their sound
     voice   begins one slot after the first `say` token; slot s is played 4 slots later
     yield   the voice stops with the first micro-turn that has 0.34 s of the interruption
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,6 +77,7 @@ class Timeline:
         self.own = np.zeros(self.num_samples, np.float32)
         self.phones_user = np.full(self.num_slots, SILENCE, np.int8)
         self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
+        self.heard_known = np.ones(self.num_turns, bool)
         self.running: list[Running] = []
         self._text = {
             name: getattr(self.streams, name).reshape(-1)
@@ -94,20 +97,37 @@ class Timeline:
         return slot
 
     def hear(
-        self, clip: Clip, sound: np.ndarray, start: int, *, transcribe: bool = True
+        self,
+        clip: Clip,
+        sound: np.ndarray,
+        start: int,
+        *,
+        borders: Sequence[int] = (),
+        slips: Sequence[int] | None = None,
     ) -> tuple[int, int]:
         """User speech from sample `start`; `sound` is the clip as it arrives (augmented, maybe
-        longer by its reverberation). Returns the true samples of its first and last word edge."""
+        longer by its reverberation). Returns the true samples of its first and last word edge.
+
+        borders: numbers of words after which `<text>` is written, 0 for before the first.
+        slips: for every word by how many micro-turns `heard` is late (or early, below 0), as a
+        model's own writing sometimes is; such micro-turns are context and not to be learnt.
+        """
         self._add(self.user, sound, start)
         for phone, begin_s, end_s in clip.phones or [(UNKNOWN, 0.0, clip.duration_s)]:
             self._mark_phone(self.phones_user, phone, start, begin_s, end_s)
         first = start + int(clip.words[0][1] * SAMPLE_RATE_HZ)
-        end = first
-        for word, _, end_s in clip.words:
+        end, at = first, 0
+        for k, (word, _, end_s) in enumerate(clip.words):
             end = start + int(end_s * SAMPLE_RATE_HZ)
-            if transcribe:
-                slot = NUM_SLOTS * turn_with(end + HEARD_DELAY)
-                self.write("heard", self.tokenizer.encode_word(word), slot)
+            turn = turn_with(end + HEARD_DELAY)
+            slip = slips[k] if slips is not None else 0
+            if slip:
+                self.heard_known[min(turn, turn + slip) : max(turn, turn + slip)] = False
+            ids = [tokens.TEXT] if k == 0 and 0 in borders else []
+            ids += self.tokenizer.encode_word(word)
+            if k + 1 in borders:
+                ids.append(tokens.TEXT)
+            at = self.write("heard", ids, max(at, NUM_SLOTS * (turn + slip)))
         return first, end
 
     def speak(self, clip: Clip, slot: int) -> Spoken:
@@ -169,6 +189,7 @@ class Timeline:
             streams=self.streams.cut(start, stop),
             phones_user=self.phones_user[slots].reshape(-1, NUM_SLOTS),
             phones_own=self.phones_own[slots].reshape(-1, NUM_SLOTS),
+            heard_known=self.heard_known[start:stop],
             scored_from=3 if start else 0,
         )
 

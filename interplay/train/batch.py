@@ -39,7 +39,7 @@ class Batch:
     tokens: int64 [B, N, 4, 3], the heard, say and act token to emit. voice: log10 mel
     [B, N, 4, S, 80] to emit where voice_on [B, N, 4]. recent, recent_on: the undisturbed voice of
     the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
-    scored: bool [B, N], micro-turns that count.
+    scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
     """
 
     inputs: Inputs
@@ -51,6 +51,7 @@ class Batch:
     phones_user: Int[Tensor, "B N 4"]
     phones_own: Int[Tensor, "B N 4"]
     scored: Bool[Tensor, "B N"]
+    heard_known: Bool[Tensor, "B N"]
 
     @property
     def num_positions(self) -> int:
@@ -99,6 +100,7 @@ def assemble(
         phones_user=_stacked([example.phones_user for example in examples]).long(),
         phones_own=_stacked([example.phones_own for example in examples]).long(),
         scored=torch.from_numpy(scored),
+        heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
     )
 
 

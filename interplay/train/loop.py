@@ -144,6 +144,7 @@ class Trainer:
             config.losses,
             dtype=config.dtype,
             generator=torch.Generator().manual_seed(seed),
+            progress=self.plan.progress(self.step),
         )
         total = weight * losses.total
         return losses, torch.autograd.grad(total, self.optimizer.weights, allow_unused=True)

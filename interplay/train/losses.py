@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from interplay.clock import NUM_SLOTS
 from interplay.data.phones import PHONES, SILENCE
 from interplay.model.interaction import InteractionModel
 from interplay.model.voice import PRIOR_STD
@@ -20,6 +21,7 @@ from interplay.train.batch import Batch
 from interplay.turns.layout import TEXT_OUT, token_weights
 from interplay.turns.types import PAD
 
+HEARD = TEXT_OUT.index("heard")
 ROWS_PER_CHUNK = 2048
 SILENCE_WEIGHT = 0.1  # of the phone losses
 
@@ -28,13 +30,17 @@ SILENCE_WEIGHT = 0.1  # of the phone losses
 class LossConfig:
     """Weights of the terms, and how the flow head is trained.
 
-    pad_weight: of the empty token, against 1 for any other. pad_share: of the empty tokens that
-    are looked at in one step. num_flow_draws: (time, noise) pairs per slot of voice.
+    pad_weight: of the empty token, against 1 for any other; heard_pad_weight: the same for `heard`
+    at the end of training, to which it rises from `heard_pad_from` on (a share of the training):
+    small weights teach words early and write too many of them. pad_share: of the empty tokens
+    that are looked at in one step. num_flow_draws: (time, noise) pairs per slot of voice.
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
     between the end of a phone and its target.
     """
 
     pad_weight: float = 0.2
+    heard_pad_weight: float = 0.7
+    heard_pad_from: float = 0.5
     pad_share: float = 0.3
     text: float = 1.0
     gate: float = 1.0
@@ -45,6 +51,12 @@ class LossConfig:
     num_flow_draws: int = 1
     recent_dropout: float = 0.2
     phone_delay: int = 2
+
+    def pad_weights(self, progress: float) -> tuple[float, ...]:
+        """Of the empty token by stream, where `progress` in [0, 1] of the training is done."""
+        risen = max(0.0, (progress - self.heard_pad_from) / (1 - self.heard_pad_from))
+        heard = self.pad_weight + (self.heard_pad_weight - self.pad_weight) * risen
+        return tuple(heard if name == "heard" else self.pad_weight for name in TEXT_OUT)
 
 
 class PhoneHeads(nn.Module):
@@ -147,6 +159,7 @@ def text_losses(
     batch: Batch,
     config: LossConfig,
     generator: torch.Generator,
+    progress: float,
 ) -> Losses:
     """Cross entropy of heard, say and act, each divided by the sum of its own weights.
 
@@ -155,13 +168,16 @@ def text_losses(
     `pad_share` is looked at, with the weight of all: the expectation is the same.
     """
     targets = batch.tokens[batch.scored].flatten(0, 1)
-    weights = token_weights(targets, pad_weight=config.pad_weight)
+    weights = token_weights(targets, pad_weight=config.pad_weights(progress))
+    known = batch.heard_known[batch.scored].repeat_interleave(NUM_SLOTS)
+    weights[:, HEARD] *= known
     weights = weights / weights.sum(0).clamp(min=1e-6)
     out = Losses(total=hidden.new_zeros((), dtype=torch.float32))
     for index, stream in enumerate(TEXT_OUT):
         is_pad = targets[:, index] == PAD
         drawn = torch.rand(len(targets), generator=generator) < config.pad_share
-        rows = (~is_pad | drawn).nonzero().squeeze(1)
+        looked_at = ~is_pad | drawn
+        rows = (looked_at & known if index == HEARD else looked_at).nonzero().squeeze(1)
         target = targets[rows, index]
         weight = weights[rows, index] / torch.where(target == PAD, config.pad_share, 1.0)
         x = hidden.index_select(0, rows) * model.word_streams[index].to(hidden.dtype)
@@ -258,11 +274,13 @@ def compute_losses(
     *,
     dtype: torch.dtype,
     generator: torch.Generator,
+    progress: float = 0.0,
 ) -> Losses:
-    """All terms of one batch. generator: the source of every random number drawn here."""
+    """All terms of one batch. generator: the source of every random number drawn here.
+    progress: in [0, 1], how much of the training is done."""
     out_hidden, hear_hidden = model(batch.inputs, dtype)
     scored_hidden = out_hidden[batch.scored].flatten(0, 1)
-    losses = text_losses(model, scored_hidden, batch, config, generator)
+    losses = text_losses(model, scored_hidden, batch, config, generator, progress)
     gate, metrics = gate_loss(
         model.gate_logit(scored_hidden), batch.voice_on[batch.scored].flatten()
     )

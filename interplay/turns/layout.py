@@ -9,6 +9,7 @@ the next. `lay_out` shifts a whole session that way; called micro-turn by micro-
 carry of the call before, it gives the same arrays: training, serving and replay share it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -188,7 +189,9 @@ def hear_positions(hidden: Tensor, *, camera: bool) -> Tensor:
     return hidden.unflatten(1, (-1, per_turn))[:, :, -2 * NUM_SLOTS : -NUM_SLOTS]
 
 
-def token_weights(targets: Tensor, *, pad_weight: float) -> Tensor:
-    """Loss weight of every text target: `pad_weight` on the empty token, 1 elsewhere."""
+def token_weights(targets: Tensor, *, pad_weight: float | Sequence[float]) -> Tensor:
+    """Loss weight of every text target [..., 3]: `pad_weight` on the empty token (one number, or
+    one for each of TEXT_OUT), 1 elsewhere."""
     weights = torch.ones(targets.shape, dtype=torch.float32, device=targets.device)
-    return weights.masked_fill(targets == PAD, pad_weight)
+    empty = torch.as_tensor(pad_weight, dtype=torch.float32, device=targets.device)
+    return torch.where(targets == PAD, empty, weights)

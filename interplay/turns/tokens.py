@@ -20,7 +20,7 @@ CONTROL = (
     "<pad>",  # nothing in this slot
     "<end>",  # closes a text on any stream
     "<stop>",  # say: yield now, the words not yet spoken are dropped
-    "<text>",  # read: words to be read aloud
+    "<text>",  # read: words to be read aloud; heard: a sentence, or words quoted in it, begin
     "<result>",  # read: an answer from the background model
     "<through>",  # read: from now on talk on, whatever is heard; answer to nothing but texts
     "<delegate>",  # act: hand what was heard to the background model
