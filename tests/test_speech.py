@@ -134,7 +134,7 @@ def test_statistical_voices_repeat_themselves_exactly():
         ("Hello there", "espeak:en-us", "lower-case"),
         ("stop!", "espeak:en-us", "stop!"),
         ("  ", "espeak:en-us", "cannot speak"),
-        ("go", "festival:kal", "espeak, flite"),
+        ("go", "pico:anna", "espeak, flite, festival"),
         ("go", "espeak:en-xx", "en-us, en-us-nyc"),
         ("go", "espeak:en-us+nobody", "f1, f2"),
         ("go", "espeak:en-us:r900", "r80..320 .words per minute"),

@@ -45,11 +45,13 @@ def test_draws_stay_inside_their_split():
 
 def test_users_are_mixed_as_promised():
     shares = Counter(
-        voice.split(":")[1] if voice.startswith("flite") else "espeak"
+        "espeak" if voice.startswith("espeak") else voice.split(":")[1]
         for voice in draw("train", 3000)
     )
-    assert 0.55 < shares["espeak"] / 3000 < 0.65
-    assert all(0.08 < shares[speaker] / 3000 < 0.2 for speaker in ("rms", "awb", "slt"))
+    assert 0.46 < shares["espeak"] / 3000 < 0.54
+    assert 0.12 < shares["ked"] / 3000 < 0.16
+    assert all(0.08 < shares[speaker] / 3000 < 0.17 for speaker in ("rms", "awb", "slt"))
+    assert not any("ked" in voice for split in ("test", "unseen") for voice in draw(split, 400))
 
 
 def test_every_espeak_variant_exists_and_a_draw_can_speak():

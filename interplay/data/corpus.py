@@ -16,7 +16,7 @@ from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
 from interplay.data.questions import Question
-from interplay.data.speech import ENGINES
+from interplay.data.speech import ENGINES, installed_engines
 from interplay.data.voices import OWN_VOICE, random_voice
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
@@ -25,6 +25,7 @@ USER_TAGS = (
     *("listen", "statement", "word", "say", "fact", "greeting", "recital", "repeat", "timer"),
     *("every", "cancel", "clock_start", "clock_ask", "delegate", "backchannel"),
 )
+FEW_SPEAKERS = ("flite", "festival")  # engines with so few voices that speed must vary them
 TIMER_SECONDS = range(2, 11)
 EVERY_SECONDS = range(2, 10)
 
@@ -33,7 +34,8 @@ EVERY_SECONDS = range(2, 10)
 class CorpusPlan:
     """How many user utterances of each kind; `scale` multiplies them all.
 
-    user_engines: users speak with voices of these engines only.
+    user_engines: users speak with voices of these engines only; what is left out, the others
+        speak in proportion.
     """
 
     seed: int = 0
@@ -177,9 +179,13 @@ def _at_most(one, pool: list[str], num_words: int) -> str:
 
 
 def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> None:
-    """Synthesise the bank and train the tokenizer; what is already there is kept."""
+    """Synthesise the bank and train the tokenizer; what is already there is kept.
+
+    Where festival is not installed the other engines speak its part, and a line says so.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    plan = replace(plan, user_engines=installed_engines(plan.user_engines))
     requests = plan_requests(plan)
     build_bank(folder / "bank", requests, workers=num_workers)
     tokenizer = Tokenizer.train(_spellings(), plan.vocab_size)
@@ -222,7 +228,7 @@ class Corpus:
             return _other_speed(self.human[int(rng.integers(len(self.human)))], rng)
         rows = self._by_tag["word" if tag == "human" else tag]
         clip = self.bank.clip(int(rows[rng.integers(len(rows))]))
-        is_few = clip.engine == "flite" and rng.random() < 0.6
+        is_few = clip.engine in FEW_SPEAKERS and rng.random() < 0.6
         return _other_speed(clip, rng) if is_few else clip
 
     def own(self, text: str) -> Clip:

@@ -63,7 +63,7 @@ def from_ipa(symbol: str) -> tuple[int, ...]:
 
 
 def from_flite(name: str) -> int:
-    """Phone id of one flite segment. Raises SynthError on a name outside the map."""
+    """Phone id of one flite or festival segment. Raises SynthError on a name outside the map."""
     if name not in _FLITE:
         raise SynthError(
             f"flite segment {name!r} has no class; known: {' '.join(sorted(_FLITE))}; "

@@ -6,6 +6,7 @@ silence. Knows nothing about sentences, sessions or banks.
 
 import re
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,11 +16,12 @@ from jaxtyping import Int16
 
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.engines.espeak import Espeak
+from interplay.data.engines.festival import Festival
 from interplay.data.engines.flite import Flite
 from interplay.data.engines.raw import RawSpeech
 from interplay.errors import SynthError
 
-ENGINES = {engine.name: engine for engine in (Espeak, Flite)}
+ENGINES = {engine.name: engine for engine in (Espeak, Flite, Festival)}
 EDGE_S = 0.02  # silence kept at most before the first and after the last sound
 LEVEL_DBFS = -22.0  # root mean square of every utterance: engines differ by 17 dB
 PEAK = 0.95 * 32767
@@ -60,7 +62,7 @@ def synthesize(text: str, voice: str) -> Utterance:
 
     The text holds lower-case words and apostrophes only. Two or more single letters in a row
     ("s e v e n") are read as letter names, and so is one capital letter ("the letter A").
-    espeak does not repeat itself to the bit (its breath noise), flite does.
+    espeak does not repeat itself to the bit (its breath noise), flite and festival do.
     Safe to call from many processes; calls from threads of one process take turns.
     Raises SynthError on other text, an unknown engine or voice, or an engine not installed.
     """
@@ -79,8 +81,26 @@ def synthesize(text: str, voice: str) -> Utterance:
     return _finish(raw, text=text, voice=voice, engine=name)
 
 
+def installed_engines(names: Iterable[str]) -> tuple[str, ...]:
+    """The engines that a corpus can use: festival is left out where it is not installed.
+
+    Says in one line what was left out and what to install. The others are needed: they stay, and
+    their first utterance says what is missing.
+    """
+    kept = []
+    for name in names:
+        try:
+            if name == Festival.name:
+                _engine(name)
+        except SynthError as error:
+            print(f"no user speaks with {name}: {error}", flush=True)
+        else:
+            kept.append(name)
+    return tuple(kept)
+
+
 @cache
-def _engine(name: str) -> Espeak | Flite:
+def _engine(name: str) -> Espeak | Flite | Festival:
     return ENGINES[name]()
 
 

@@ -1,4 +1,4 @@
-"""Who speaks: voice specs for training, for testing, and of an engine no training ever hears.
+"""Who speaks: voice specs for training, for testing, and of two voices no training ever hears.
 
 Knows nothing about how a voice is synthesised or what it says.
 """
@@ -28,23 +28,25 @@ _TRAIN_ACCENTS = {
 _TEST_ACCENTS = {"en-us": 0.5, "en-us-nyc": 0.25, "en-gb-x-rp": 0.25}
 
 # Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak variant, two of
-# the three test accents are never trained on, and flite's settings differ.
+# the three test accents are never trained on, flite's settings differ, and festival's voice is
+# for training only.
 TRAIN_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
-    *("flite:rms", "flite:awb", "flite:slt"),
+    *("flite:rms", "flite:awb", "flite:slt", "festival:ked"),
 )
 TEST_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
     *("flite:rms", "flite:awb"),
 )
-UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # the diphone engine
+UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
-    "train": {"espeak": 0.6, "rms": 0.16, "awb": 0.13, "slt": 0.11},
+    "train": {"espeak": 0.5, "rms": 0.14, "awb": 0.12, "slt": 0.1, "ked": 0.14},
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
+_ENGINE = {"ked": "festival"}  # of the speakers with a name; the others are flite's
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FACTOR = (0.8, 1.25)
@@ -52,7 +54,7 @@ _OWN_PITCH = (0.85, 1.2)
 
 
 def random_voice(rng: np.random.Generator, split: str) -> str:
-    """Draw a user's voice spec of split `train`, `test` or `unseen` (an engine never trained on).
+    """Draw a user's voice spec of split `train`, `test` or `unseen` (never trained on).
 
     Raises ConfigError on another split.
     """
@@ -63,7 +65,7 @@ def random_voice(rng: np.random.Generator, split: str) -> str:
         pitch = rng.uniform(*(_OWN_PITCH if speaker == "slt" else _FACTOR))
         stretch = rng.uniform(*_FACTOR)
         if split == "train":
-            return f"flite:{speaker}:d{stretch:.2f}:p{pitch:.2f}"
+            return f"{_ENGINE.get(speaker, 'flite')}:{speaker}:d{stretch:.2f}:p{pitch:.2f}"
         # half a step off the training grid: known speakers at settings no training drew
         stretch, pitch = (int(100 * value) / 100 + 0.005 for value in (stretch, pitch))
         return f"flite:{speaker}:d{stretch:.3f}:p{pitch:.3f}"
