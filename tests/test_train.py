@@ -20,7 +20,7 @@ from interplay.errors import CheckpointError, ConfigError, DeviceError
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.train import snapshots
-from interplay.train.batch import Batch, HistoryNoise, assemble
+from interplay.train.batch import Batch, HistoryNoise, assemble, smear
 from interplay.train.curves import draw_curves
 from interplay.train.feed import WorkerFeed
 from interplay.train.loop import TrainConfig, train
@@ -97,7 +97,7 @@ def test_a_slot_reads_what_the_slot_before_emitted():
 
 def test_noise_disturbs_only_the_past_voice_and_follows_the_step():
     examples = [an_example(seed) for seed in range(40)]
-    noise = HistoryNoise(sigma=0.1, jitter=0.2, drop=0.25)
+    noise = HistoryNoise(sigma=0.1, jitter=0.2, drop=0.25, smear=0.0)
     batch, again, later = (a_batch(examples, noise, step) for step in (3, 3, 4))
     assert torch.equal(batch.inputs.voice, again.inputs.voice)
     assert not torch.equal(batch.inputs.voice, later.inputs.voice)
@@ -108,6 +108,19 @@ def test_noise_disturbs_only_the_past_voice_and_follows_the_step():
     change = (batch.inputs.voice - batch.recent)[on][~dropped]
     assert 0.1 < (change.abs() > 0.35).float().mean() < 0.3  # moved by a bin
     assert abs(change.mean()) < 0.02
+
+
+def test_half_of_the_sessions_have_a_smeared_past():
+    examples = [an_example(seed) for seed in range(40)]
+    batch = a_batch(examples, HistoryNoise(sigma=0, jitter=0, drop=0, smear=0.5))
+    changed = (batch.inputs.voice != batch.recent).flatten(1).any(1)
+    assert 8 < changed.sum() < 32
+    flat = np.full((1, 4, 80), 2.0, np.float32)
+    np.testing.assert_array_equal(smear(flat), flat)
+    peak = flat.copy()
+    peak[0, 1, 40] += 8
+    assert smear(peak)[0, 1, 39:42].tolist() == [3.25, 4.5, 3.25]
+    assert smear(peak)[0, 3, 40] == 2.5
 
 
 # Losses
@@ -161,6 +174,29 @@ def test_a_sample_of_empty_tokens_keeps_the_expected_loss():
     whole, part = (losses_of(model, batch, LossConfig(pad_share=share)) for share in (1.0, 0.3))
     assert abs(whole.parts["say"] - part.parts["say"]) < 0.1 * whole.parts["say"]
     assert float(whole.metrics["say_false"][1]) > 2 * float(part.metrics["say_false"][1])
+
+
+def test_words_written_at_another_time_are_context_only():
+    example = an_example(1)
+    batch = a_batch([example])
+    config = LossConfig(pad_share=1.0)
+    for turn in (1, 2):
+        batch.heard_known[:] = True
+        batch.heard_known[0, turn] = False
+        before = losses_of(a_model(), batch, config)
+        batch.tokens[0, turn, :, 0] = 5
+        after = losses_of(a_model(), batch, config)
+        assert before.parts["heard"] == after.parts["heard"]
+        assert before.parts["say"] == after.parts["say"]
+    batch.heard_known[:] = True
+    assert losses_of(a_model(), batch, config).parts["heard"] != before.parts["heard"]
+
+
+def test_the_empty_token_of_heard_weighs_more_as_training_ends():
+    config = LossConfig(pad_weight=0.2, heard_pad_weight=0.6, heard_pad_from=0.5)
+    assert config.pad_weights(0.0) == config.pad_weights(0.5) == (0.2, 0.2, 0.2)
+    assert config.pad_weights(0.75) == pytest.approx((0.4, 0.2, 0.2))
+    assert config.pad_weights(1.0) == pytest.approx((0.6, 0.2, 0.2))
 
 
 def test_phones_are_due_after_their_delay():

@@ -24,12 +24,14 @@ class HistoryNoise:
 
     sigma: standard deviation of the noise, in units of each band's own spread.
     jitter: share of values moved by one bin, up or down. drop: share of 50 ms slots whose sound
-    is replaced by the average voice.
+    is replaced by the average voice. smear: share of sessions whose past is smoothed over time
+    and bands, as what the mean head says is.
     """
 
-    sigma: float = 0.15
+    sigma: float = 0.2
     jitter: float = 0.1
-    drop: float = 0.05
+    drop: float = 0.12
+    smear: float = 0.5
 
 
 @dataclass(kw_only=True)
@@ -112,9 +114,12 @@ def disturb(
     noise: HistoryNoise,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """A disturbed copy of `voice` [..., S, 80] where `voice_on` [...]; the rest stays as it is."""
+    """A disturbed copy of `voice` [B, ..., S, 80] where `voice_on` [B, ...]; the rest stays as it
+    is."""
     out = voice.copy()
     rows = out[voice_on]
+    smeared = (rng.random(len(voice)) < noise.smear)[voice_on.nonzero()[0]]
+    rows[smeared] = smear(rows[smeared])
     rows += rng.standard_normal(rows.shape, np.float32) * (noise.sigma * mel_std)
     jump = rng.random(rows.shape, np.float32)
     rows += BIN_STEP * ((jump < noise.jitter / 2) * np.float32(1))
@@ -122,6 +127,14 @@ def disturb(
     rows[rng.random(len(rows)) < noise.drop] = mel_mean
     out[voice_on] = rows
     return out
+
+
+def smear(rows: np.ndarray) -> np.ndarray:
+    """Slots [rows, S, 80], half way to their average over time, then averaged with the bands
+    beside."""
+    rows = (rows + rows.mean(1, keepdims=True)) / 2
+    wide = np.pad(rows, ((0, 0), (0, 0), (1, 1)), mode="edge")
+    return (wide[..., :-2] + 2 * wide[..., 1:-1] + wide[..., 2:]) / 4
 
 
 def _stacked(arrays: list[np.ndarray]) -> Tensor:

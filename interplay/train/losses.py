@@ -49,6 +49,7 @@ class LossConfig:
     phones_user: float = 1.0
     phones_own: float = 0.5
     num_flow_draws: int = 1
+    flow_from: float = 0.0
     recent_dropout: float = 0.2
     phone_delay: int = 2
 
@@ -215,6 +216,7 @@ def voice_losses(
     on: Bool[Tensor, "B N 4"],
     config: LossConfig,
     generator: torch.Generator,
+    progress: float,
 ) -> tuple[Tensor, Tensor]:
     """L1 of the mean head and flow-matching error, both on normalised mel, on slots `on`.
 
@@ -226,7 +228,7 @@ def voice_losses(
     mel = head.normalize(batch.voice[on]).flatten(1)
     mean = head.mean(hidden, say)
     l1 = (mean - mel).abs().mean()
-    draws = config.num_flow_draws
+    draws = config.num_flow_draws if progress >= config.flow_from else 0
     if not draws:
         return l1, l1.new_zeros(())
     kept = torch.rand(len(mel), generator=generator) >= config.recent_dropout
@@ -288,7 +290,7 @@ def compute_losses(
     terms = {"gate": (config.gate, gate)}
     on = batch.voice_on & batch.scored[..., None]
     if on.any():
-        l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator)
+        l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator, progress)
         terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}
     for name, hidden, phones, delay, weight in (
         ("user", hear_hidden, batch.phones_user, config.phone_delay, config.phones_user),
