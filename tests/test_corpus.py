@@ -1,5 +1,6 @@
 """A very small corpus: built in two goes, composed the same way after every resume."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,24 @@ def test_words_of_sentences_are_one_token_and_others_are_spelled(composer):
     encode = composer.corpus.tokenizer.encode
     assert [len(encode(text)) for text in ("seven plus five", "what colour is the")] == [3, 4]
     assert all(1 < len(encode(word)) <= 5 for word in ("umbrella", "elephant", "pocket"))
+
+
+@pytest.mark.parametrize("engine, is_varied", [("espeak", 0), ("flite", 1), ("festival", 1)])
+def test_engines_of_few_speakers_are_played_at_other_speeds(built, monkeypatch, engine, is_varied):
+    corpus = opened(built[0])
+    clip = replace(corpus.bank.clip(0), engine=engine)
+    monkeypatch.setattr(corpus.bank, "clip", lambda _: clip)
+    rng = np.random.default_rng(1)
+    lengths = [len(corpus.user("fact", rng).samples) for _ in range(30)]
+    assert (len(set(lengths)) > 5) == is_varied
+    assert len(clip.samples) in lengths
+
+
+def test_shares_of_engines_left_out_go_to_the_others():
+    plan = CorpusPlan(scale=0.02, user_engines=("espeak", "flite"))
+    voices = [r.voice.split(":")[0] for r in plan_requests(plan) if r.role == "user"]
+    assert 0.5 < voices.count("espeak") / len(voices) < 0.66
+    assert set(voices) == {"espeak", "flite"}
 
 
 def test_a_batch_is_a_function_of_seed_and_step(built, composer):

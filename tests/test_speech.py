@@ -1,26 +1,33 @@
 """Speech engines: exact words, times that match the sound, letters, refusals. No bank here."""
 
 import ctypes
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import signal
 
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data.engines import flite
+from interplay.data import speech
+from interplay.data.engines import festival, flite
 from interplay.data.engines.espeak import ACCENTS, share_phones
 from interplay.data.phones import PHONE_ID, PHONES, from_flite, from_ipa
-from interplay.data.speech import EDGE_S, LEVEL_DBFS, Utterance, synthesize
+from interplay.data.speech import EDGE_S, LEVEL_DBFS, Utterance, installed_engines, synthesize
 from interplay.errors import SynthError
 
 SIBILANTS = {PHONE_ID[name] for name in ("S", "SH", "Z", "CH")}
 
 
 def speak(text: str, voice: str) -> Utterance | None:
-    """None when it is flite that is missing, and the error says what to do about it."""
+    """None when it is flite that is missing, and the error says what to do about it.
+
+    Skips where festival is not installed.
+    """
     try:
         return synthesize(text, voice)
     except SynthError as error:
+        if "apt install festival" in str(error):
+            pytest.skip(str(error))
         if not voice.startswith("flite"):
             raise
         assert "apt install libflite1" in str(error)
@@ -32,7 +39,10 @@ def spelled(utterance: Utterance) -> str:
     return " ".join(PHONES[phone] for phone, *_ in utterance.phones)
 
 
-@pytest.mark.parametrize("voice", ["espeak:en-us+f3:r150", "flite:slt", "flite:kal16:d0.9:p1.2"])
+@pytest.mark.parametrize(
+    "voice",
+    ["espeak:en-us+f3:r150", "flite:slt", "flite:kal16:d0.9:p1.2", "festival:ked:d0.9:p1.2"],
+)
 def test_words_are_exact_and_in_order_and_edges_are_sound(voice):
     text = "what's in the middle of the s e a"
     utterance = speak(text, voice)
@@ -74,6 +84,29 @@ def test_sibilants_hiss_where_the_phone_times_say(voice):
     assert share > 1.5 * shifted
 
 
+@pytest.mark.parametrize("voice", ["flite:kal16", "festival:ked", "festival:ked:d1.25:p0.8"])
+def test_sound_hisses_more_than_it_hums_in_sibilants_only(voice):
+    utterance = speak("seven pushed a bus into a mud house", voice)
+    if utterance is None:
+        return
+    block = SAMPLE_RATE_HZ // 200
+    sound = utterance.samples[: len(utterance.samples) // block * block].astype(np.float64)
+    hiss, hum = (
+        (np.asarray(signal.sosfilt(band, sound)) ** 2).reshape(-1, block).mean(1)
+        for band in (
+            signal.butter(4, 3500, "high", fs=SAMPLE_RATE_HZ, output="sos"),
+            signal.butter(4, 900, "low", fs=SAMPLE_RATE_HZ, output="sos"),
+        )
+    )
+    hissing = (hiss > hum) & (hiss > 1e3)
+    inside = np.zeros(len(hissing), bool)
+    for phone, start_s, end_s in utterance.phones:
+        if phone in SIBILANTS:
+            inside[round(start_s * 200) : round(end_s * 200)] = True
+    assert (inside == hissing).mean() > 0.9
+    assert all((np.roll(inside, lag) == hissing).mean() < 0.86 for lag in (-20, 20))
+
+
 def test_level_is_the_same_for_quiet_and_loud_voices():
     for voice in ("espeak:en-us+Denis", "espeak:en-us+Jacky"):
         samples = synthesize("turn it down please", voice).samples.astype(np.float64)
@@ -82,7 +115,7 @@ def test_level_is_the_same_for_quiet_and_loud_voices():
         assert np.abs(samples).max() < 32767
 
 
-@pytest.mark.parametrize("voice", [*(f"espeak:{accent}" for accent in ACCENTS), "flite:slt"])
+@pytest.mark.parametrize("voice", [*(f"espeak:{a}" for a in ACCENTS), "flite:slt", "festival:ked"])
 def test_a_is_an_article_alone_and_a_letter_among_letters(voice):
     article, letters, forced = (speak(text, voice) for text in ("a bed", "a b", "the letter A"))
     if article is None or letters is None or forced is None:
@@ -94,7 +127,7 @@ def test_a_is_an_article_alone_and_a_letter_among_letters(voice):
     assert forced.words[-1][0] == "a"
 
 
-@pytest.mark.parametrize("voice", ["espeak:en-us", "flite:slt"])
+@pytest.mark.parametrize("voice", ["espeak:en-us", "flite:slt", "festival:ked"])
 def test_letters_have_their_names_and_hums_are_hummed(voice):
     spelling = speak("s e v e n", voice)
     hum = speak("mm hmm", voice)
@@ -120,8 +153,9 @@ def test_sharing_follows_the_least_edits_and_leaves_nobody_out():
         share_phones([1], [[1], [2]])
 
 
-def test_statistical_voices_repeat_themselves_exactly():
-    first, second = (speak("four birds", "flite:slt") for _ in range(2))
+@pytest.mark.parametrize("voice", ["flite:slt", "festival:ked"])
+def test_statistical_and_diphone_voices_repeat_themselves_exactly(voice):
+    first, second = (speak("four birds", voice) for _ in range(2))
     if first is None or second is None:
         return
     np.testing.assert_array_equal(first.samples, second.samples)
@@ -159,6 +193,76 @@ def test_missing_flite_names_the_package_and_another_voice(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", refuse)
     with pytest.raises(SynthError, match=r"apt install libflite1.*espeak:en-us\+f3"):
         flite.Flite()
+
+
+def test_festival_changes_pace_and_pitch_and_counts_every_word():
+    text = "very very first birds don't heal her"
+    usual, slow, high = (speak(text, f"festival:ked{s}") for s in ("", ":d1.5", ":p1.5"))
+    assert usual is not None and slow is not None and high is not None
+    assert spelled(usual) == (
+        "V EH R IY V EH R IY F ER S T B ER D Z D OW N T HH IY L HH ER"  # no R after ER
+    )
+    assert 1.35 < len(slow.samples) / len(usual.samples) < 1.6
+    assert 0.95 < len(high.samples) / len(usual.samples) < 1.05
+    assert 1.3 < pitch_hz(high) / pitch_hz(usual) < 1.7
+    assert [word for word, *_ in usual.words] == text.split()
+
+
+def pitch_hz(utterance: Utterance) -> float:
+    """Median over the loud half of frames: the lag, 60 to 250 Hz, most like the frame itself."""
+    frames = utterance.samples[: len(utterance.samples) // 640 * 640].astype(np.float64)
+    frames = frames.reshape(-1, 640) - frames.reshape(-1, 640).mean(1, keepdims=True)
+    power = (frames**2).mean(1)
+    lags = range(SAMPLE_RATE_HZ // 250, SAMPLE_RATE_HZ // 60)
+    likeness = np.array([(frames[:, lag:] * frames[:, :-lag]).mean(1) for lag in lags])
+    best = likeness[:, power > np.median(power)].argmax(0) + lags.start
+    return SAMPLE_RATE_HZ / float(np.median(best))
+
+
+def test_festival_starts_afresh_after_its_child_has_died():
+    speak("go", "festival:ked")
+    engine = festival.Festival()
+    engine._child()._process.kill()
+    engine._child()._process.wait()
+    with pytest.raises(SynthError, match="festival failed"):
+        engine.speak(["go"], "festival:ked")
+    assert len(engine.speak(["go"], "festival:ked").phones) == 2
+
+
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        ("exit 1", "festival failed .*it ended|Broken pipe"),
+        ("exec sleep 60", "festival failed .*no answer in 0.2 s"),
+        ("echo 'SIOD ERROR: unbound variable'; printf '\ninterplay-done\n'; cat", "no voice ked"),
+    ],
+)
+def test_a_festival_that_does_not_answer_is_an_error(does, message, tmp_path, monkeypatch):
+    program = Path(tmp_path, "festival")
+    program.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(festival.shutil, "which", lambda _: str(program))
+    monkeypatch.setattr(festival, "TIMEOUT_S", 0.2 if "sleep" in does else 60.0)
+    with pytest.raises(SynthError, match=message):
+        festival.Festival()
+
+
+def test_without_festival_the_other_engines_speak_and_a_line_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(festival.shutil, "which", lambda _: None)
+    monkeypatch.setattr(speech, "_engine", lambda name: speech.ENGINES[name]())
+    assert installed_engines(("espeak", "flite", "festival")) == ("espeak", "flite")
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    assert "apt install festival festvox-kdlpc16k" in line
+    assert installed_engines(("espeak",)) == ("espeak",)
+    assert not capsys.readouterr().out
+
+
+def test_festival_lists_its_segments_by_word():
+    lines = ["segment 0 pau 0.2", "segment 1 er 0.3", "segment 0 r 0.4", "a remark"]
+    lines += ["segment 2 t 0.5", "segment 0 pau 0.7"]
+    expected = [(0, PHONE_ID["ER"], 0.2, 0.4), (1, PHONE_ID["T"], 0.4, 0.5)]
+    assert festival._read_phones(lines) == expected
 
 
 def test_symbols_outside_the_inventory_are_errors():
