@@ -190,7 +190,12 @@ def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> Non
     build_bank(folder / "bank", requests, workers=num_workers)
     tokenizer = Tokenizer.train(_spellings(), plan.vocab_size)
     (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
-    facts = {"seed": plan.seed, "scale": plan.scale, "num_utterances": len(requests)}
+    facts = {
+        "seed": plan.seed,
+        "scale": plan.scale,
+        "user_engines": plan.user_engines,
+        "num_utterances": len(requests),
+    }
     (folder / "corpus.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
