@@ -84,7 +84,7 @@ class Composer:
         """One session as it is written: everything but what the microphone makes of it."""
         first_turn = int(rng.integers(300))
         timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
-        loudness = rng.uniform(-4, 4)
+        loudness = rng.uniform(-7, 4)
 
         def arrive(clip: Clip) -> np.ndarray:
             return _arrive(clip, rng, loudness)
@@ -125,10 +125,14 @@ def _note_turn(timeline: Timeline, extra: int) -> int:
 
 
 def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
-    """One clip at the level of its session, give or take 2 dB."""
+    """One clip at the level of its session, give or take 2 dB; every other recording of a person
+    as quiet or loud as it is, for microphones differ by more than sessions do."""
     sound = np.asarray(clip.samples, np.float32) / 32768
+    change_db = rng.uniform(-2, 2)
+    if clip.engine == "human" and rng.random() < 0.5:
+        return sound * 10 ** (change_db / 20)
     level = 0.07 / (np.sqrt(np.mean(sound**2)) + 1e-4)
-    return sound * (level * 10 ** ((loudness_db + rng.uniform(-2, 2)) / 20))
+    return sound * (level * 10 ** ((loudness_db + change_db) / 20))
 
 
 def own_voice_statistics(corpus: Corpus, num_clips: int = 300) -> tuple[np.ndarray, np.ndarray]:
