@@ -79,7 +79,10 @@ def received(adapter: Any) -> list[dict]:
     """Every message that waits to be sent, as a client would read it."""
     messages = []
     for item in adapter.outbox.take():
-        messages += [item] if isinstance(item, str) else adapter.encode(item)
+        if isinstance(item, str | tuple):
+            messages += [item] if isinstance(item, str) else item
+        else:
+            messages += adapter.encode(item)
     return [json.loads(message) for message in messages]
 
 
@@ -103,10 +106,16 @@ def picture(width: int = 32, height: int = 24, kind: str = "JPEG") -> bytes:
     return buffer.getvalue()
 
 
-def advanced(session: ServedSession, **streams) -> Advanced:
-    """A micro-turn that the model is made to have emitted."""
+def emitted(speaks: bool = False, **streams) -> OutputHalf:
+    """An output half by hand; with a voice, it is a loud tone."""
     pad = {name: (*streams.get(name, ()), 0, 0, 0, 0)[:4] for name in ("heard", "say", "act")}
-    output = OutputHalf(**pad, voice_on=np.zeros(4, bool), voice=np.zeros(3200, np.float32))
+    voice = np.full(3200, 0.5 * speaks, np.float32)
+    return OutputHalf(**pad, voice_on=np.full(4, speaks), voice=voice)
+
+
+def advanced(session: ServedSession, speaks: bool = False, **streams) -> Advanced:
+    """A micro-turn that the model is made to have emitted."""
+    output = emitted(speaks, **streams)
     half = InputHalf(hear=np.zeros(3200, np.float32))
     return Advanced(seat=session.seat, collected=Collected(half, 0, 0), output=output)
 

@@ -328,7 +328,7 @@ def test_a_full_server_says_when_to_come_back():
 
 def test_the_protocol_page_names_every_event_extension_and_close_code():
     page = (ROOT / "docs" / "protocol.md").read_text()
-    for kind in live_wire.KNOWN:
+    for kind in live_wire.READER.known:
         if kind.startswith("interplay."):
             assert kind in page
         else:

@@ -3,6 +3,7 @@
 Knows nothing of how it is run.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -22,6 +23,8 @@ from interplay.server.guard import Guard, error_response
 from interplay.server.hub import Hub
 from interplay.server.live import LivePrimary, LiveSideband
 from interplay.server.page import SUBPROTOCOL, PageConnection
+from interplay.server.realtime import BEGIN_S, RealtimeConnection
+from interplay.server.realtime_secret import issue
 from interplay.server.sockets import serve_socket
 
 STATUS = {"unauthorized": 401, "forbidden": 403, "unknown_session": 404, "body_too_big": 413}
@@ -84,6 +87,25 @@ class App:
         expires_at = int(time.time()) + wanted.expires_after.seconds
         return JSONResponse({"value": value, "expires_at": expires_at}, 201)
 
+    async def realtime_secret(self, request: Request) -> Response:
+        """The same in the Realtime protocol, whose secrets may settle what the session is like."""
+        self.trust(request)
+        return JSONResponse(issue(self.hub, self.auth, await request.body()))
+
+    async def realtime(self, websocket: WebSocket) -> None:
+        visitor = self.visit(websocket)
+        if websocket.query_params.get("intent") == "transcription":
+            raise RequestError("unsupported_value", "only sessions that talk are served")
+        if "call_id" in websocket.query_params:
+            raise RequestError("unknown_session", "there is no such call; it may have ended")
+        config = visitor.secret.config if visitor.secret else None
+        adapter = RealtimeConnection(self.hub, visitor, config)
+        begins = asyncio.get_running_loop().call_later(BEGIN_S, adapter.begin)
+        try:
+            await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+        finally:
+            begins.cancel()
+
     async def live(self, websocket: WebSocket) -> None:
         visitor = self.visit(websocket)
         adapter = LivePrimary(self.hub, visitor)
@@ -127,6 +149,8 @@ def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
             Route("/v1/client_secrets", app.client_secret, methods=["POST"]),
             WebSocketRoute("/v1/live/sessions", app.live),
             WebSocketRoute("/v1/live/sessions/{session_id}/attach", app.sideband),
+            Route("/v1/realtime/client_secrets", app.realtime_secret, methods=["POST"]),
+            WebSocketRoute("/v1/realtime", app.realtime),
             WebSocketRoute("/v1/page", app.page),
         ],
         middleware=[Middleware(Guard, names=[*names], metrics=hub.metrics)],

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interplay.errors import ConfigError, RequestError
 
@@ -22,9 +23,11 @@ PROTOCOL_PREFIX = "openai-insecure-api-key."  # how browsers send a secret: as a
 
 @dataclass(kw_only=True)
 class Secret:
-    """A client secret, by its digest. session_id: the one session that it has opened."""
+    """A client secret, by its digest. config: what was settled about its session when it was
+    issued, in the words of a protocol. session_id: the one session that it has opened."""
 
     expires_s: float
+    config: Any = None
     session_id: str | None = None
 
 
@@ -90,8 +93,11 @@ class Auth:
             "unauthorized", "a valid key is needed; send `Authorization: Bearer KEY`"
         )
 
-    def issue(self, seconds: int, now_s: float) -> str:
-        """A new secret for one session. Raises RequestError for a lifetime out of range."""
+    def issue(self, seconds: int, now_s: float, config: Any = None) -> str:
+        """A new secret for one session, which is to be as `config` says.
+
+        Raises RequestError for a lifetime out of range.
+        """
         least_s, most_s = SECRET_S
         if not least_s <= seconds <= most_s:
             raise RequestError(
@@ -105,7 +111,7 @@ class Auth:
         while len(self._secrets) >= MAX_SECRETS:
             del self._secrets[next(iter(self._secrets))]
         value = f"ek_{secrets.token_urlsafe(32)}"
-        self._secrets[_digest(value)] = Secret(expires_s=now_s + seconds)
+        self._secrets[_digest(value)] = Secret(expires_s=now_s + seconds, config=config)
         return value
 
 

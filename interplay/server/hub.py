@@ -105,7 +105,7 @@ class Hub:
 
         Raises RequestError when it is not admitted.
         """
-        self._admit()
+        self.check_admits()
         if opening.record and self.record_root is None:
             raise RequestError(
                 "unsupported_value",
@@ -129,7 +129,8 @@ class Hub:
         log.info("session opened", extra={"session": session.id, "free": self.num_free})
         return session
 
-    def _admit(self) -> None:
+    def check_admits(self) -> None:
+        """Raises RequestError while no new session would be admitted."""
         if self.is_draining:
             raise self._refusal("draining", "this server is about to stop; try another one", None)
         if not self.is_alive:

@@ -6,6 +6,7 @@ nothing of sessions, rates or protocols: samples are float32 at 16 kHz.
 """
 
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,11 @@ class AudioInbox:
         """Called by the thread of the client."""
         self._arrived.append(samples)
 
+    def clear(self) -> None:
+        """Forget what has come since the last micro-turn; its time becomes a gap. Called by the
+        thread of the client."""
+        self._arrived.clear()
+
     def floor(self, num_samples: int) -> Float32[np.ndarray, " T"]:
         """The sound of nobody."""
         return self._random.standard_normal(num_samples, np.float32) * FLOOR
@@ -62,8 +68,9 @@ class AudioInbox:
 
     def _collect(self) -> None:
         parts = [self._held]
-        while self._arrived:
-            parts.append(self._arrived.popleft())
+        with suppress(IndexError):  # it is empty; asking first would race with `clear`
+            while True:
+                parts.append(self._arrived.popleft())
         if len(parts) > 1:
             if not self._has_begun:
                 parts[0] = self.floor(LEAD_SAMPLES)

@@ -16,6 +16,7 @@ from interplay.server.camera import Camera
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
+from interplay.server.json_events import client_event_id, write
 from interplay.server.live_start import (
     check_delegation,
     delegation_remarks,
@@ -74,7 +75,7 @@ class LiveConnection:
         handler(event)
 
     def refusal(self, error: RequestError, message: str | bytes) -> str:
-        event_id = wire.client_event_id(message)
+        event_id = client_event_id(message)
         body = error_body(error) | {"client_event_id": event_id}
         return self._event("error", {"error": body}, event_id)
 
@@ -92,7 +93,7 @@ class LiveConnection:
         fields = {"event_id": f"event_{self._num_events:08x}"} | fields
         if client_event_id:
             fields["client_event_id"] = client_event_id
-        return wire.write(kind, fields)
+        return write(kind, fields)
 
     def _answer(self, kind: str, event: Any, fields: dict[str, Any] | None = None) -> None:
         self.outbox.put(self._event(kind, fields or {}, event.event_id))
@@ -272,7 +273,7 @@ class LiveSideband(LiveConnection):
 
     def encode(self, event: Event) -> Sequence[str]:
         if isinstance(event, UserSound):
-            return [wire.write("session.input_audio.append", {"audio": self._in.push(event.pcm)})]
+            return [write("session.input_audio.append", {"audio": self._in.push(event.pcm)})]
         return super().encode(event)
 
     def _audio(self, turn: Turn, stamp: dict[str, int]) -> str:
@@ -282,7 +283,7 @@ class LiveSideband(LiveConnection):
             "start_ms": start_ms,
             "end_ms": start_ms + TURN_MS,
         }
-        return wire.write("session.output_audio.delta", fields)
+        return write("session.output_audio.delta", fields)
 
 
 def _usage(num_turns: int) -> dict[str, float]:

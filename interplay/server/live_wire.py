@@ -1,18 +1,16 @@
-"""The messages of the Live protocol: what a client may send, strictly, and how events are written.
+"""The messages of the Live protocol: what a client may send, strictly.
 
 Structs follow the client events of OpenAI's Live API (its public SDK types); what begins with
 `interplay.` is an extension of ours. Knows nothing of sessions.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from interplay.errors import RequestError
+from interplay.server.json_events import MAX_ID, EventReader
 
-EventId = Annotated[str, Meta(max_length=512)]
+EventId = Annotated[str, Meta(max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=100_000)]
 Name = Annotated[str, Meta(max_length=256)]
 Count = Annotated[int, Meta(ge=-1, le=2**53)]
@@ -159,77 +157,20 @@ ClientEvent = (
     | AckPlayback
     | Resume
 )
-KNOWN = sorted(kind.__struct_config__.tag for kind in ClientEvent.__args__)
-UNSUPPORTED = (
-    "session.output_audio.fixture.play",
-    "response.item.create",
-    "response.create",
-    "decision.create",
-    "decision.item.create",
-    "decision.item.delete",
-    "transport.dtmf.send",
+READER = EventReader(
+    ClientEvent,
+    {
+        "session.output_audio.fixture.play": "the model has one voice",
+        "response.item.create": "the server's own background model does the work",
+        "response.create": "the server's own background model does the work",
+        "decision.create": "there are no decisions",
+        "decision.item.create": "there are no decisions",
+        "decision.item.delete": "there are no decisions",
+        "transport.dtmf.send": "there is no telephone",
+    },
 )
-WHERE = re.compile(r" - at `\$\.?(.*)`$")
-
-_decoder = msgspec.json.Decoder(ClientEvent)
-
-
-class _Envelope(Struct):
-    type: Any = None
-    event_id: Any = None
-
-
-_envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 def parse(message: str | bytes) -> ClientEvent:
     """One client event. Raises RequestError, which names the field that is wrong."""
-    if isinstance(message, bytes):
-        raise RequestError("invalid_json", "a binary message; this protocol is JSON as text")
-    try:
-        return _decoder.decode(message)
-    except msgspec.ValidationError as error:
-        raise _invalid(message, str(error)) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        text = f"not a JSON object: {_short(str(error))}"
-        raise RequestError("invalid_json", text) from None
-
-
-def _invalid(message: str, reason: str) -> RequestError:
-    envelope = _envelope(message)
-    if envelope is None:
-        return RequestError("invalid_json", f"not a JSON object: {_short(reason)}")
-    kind = envelope.type
-    if kind in UNSUPPORTED:
-        return RequestError("unsupported_event", f"{kind} is not supported here", param="type")
-    if kind not in KNOWN:
-        text = f"the event type {_short(repr(kind))} is unknown; known are {', '.join(KNOWN)}"
-        return RequestError("unknown_event", text, param="type")
-    found = WHERE.search(reason)
-    return RequestError(
-        "invalid_event", _short(WHERE.sub("", reason)), param=found.group(1) if found else None
-    )
-
-
-def client_event_id(message: str | bytes) -> str | None:
-    """The id that a client gave to a message, as far as it can be read."""
-    envelope = _envelope(message) if isinstance(message, str) else None
-    event_id = envelope.event_id if envelope else None
-    return event_id if isinstance(event_id, str) and len(event_id) <= 512 else None
-
-
-def _envelope(message: str) -> _Envelope | None:
-    """None for what is no JSON object at all."""
-    try:
-        return _envelope_decoder.decode(message)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def write(kind: str, fields: dict[str, Any]) -> str:
-    """A server event as JSON; bytes become base64."""
-    return msgspec.json.encode({"type": kind} | fields).decode()
+    return READER.read(message)

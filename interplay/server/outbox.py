@@ -5,23 +5,37 @@ Knows nothing of protocols or sockets.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
 
-from interplay.server.events import Event
+from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 
-Item = Event | str  # str: a text message that is ready to be sent
+Item = Event | str | tuple[str, ...]  # not events: text messages that are ready to be sent
+Translate = Callable[[Event], Sequence[Item]]
 
 
 class Outbox:
     """A queue for one reader. Nothing is dropped from its middle: a reader who lets more than
-    `max_items` wait loses the connection (`overflow` is set)."""
+    `max_items` wait loses the connection (`overflow` is set).
 
-    def __init__(self, max_items: int) -> None:
+    translate: what becomes of an event as soon as it is put; for protocols in which the answer
+    to a message depends on the events before it. None: events wait as they are.
+    """
+
+    def __init__(self, max_items: int, translate: Translate | None = None) -> None:
         self.overflow = asyncio.Event()
+        self._translate = translate
         self._base_items = self._max_items = max_items
         self._items: deque[Item] = deque()
         self._has_news = asyncio.Event()
 
     def put(self, item: Item) -> None:
+        if self._translate and isinstance(item, Turn | UserSound | Notice | Ended):
+            for translated in self._translate(item):
+                self._add(translated)
+        else:
+            self._add(item)
+
+    def _add(self, item: Item) -> None:
         if len(self._items) >= self._max_items:
             self.overflow.set()
         elif not self.overflow.is_set():

@@ -56,6 +56,10 @@ class Seat:
         """float32 at 16 kHz, any number of samples."""
         self._inbox.add(samples)
 
+    def unhear(self) -> None:
+        """Drop sound that no micro-turn has taken yet."""
+        self._inbox.clear()
+
     def read(self, tokens: list[int]) -> None:
         self._tokens.extend(tokens)
 

@@ -29,7 +29,7 @@ from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmReader, PcmWriter, length_s
 from interplay.server.seat import Seat
 from interplay.server.transcript import Fragment, Transcriber
-from interplay.turns.tokens import END, RESULT, TEXT, Tokenizer
+from interplay.turns.tokens import END, RESULT, STOP, TEXT, Tokenizer
 
 log = logging.getLogger("interplay.server")
 
@@ -148,13 +148,15 @@ class ServedSession:
             raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
         self.seat.read([*OPENERS[kind], *ids, END])
 
-    def answer(self, delegation_id: str, text: str) -> None:
+    def answer(self, delegation_id: str, text: str, param: str = "content") -> None:
         """What came of a delegation that the client does; the first answer ends it, later ones
         are read, too. Raises RequestError for an id that was never given out, and as `tell`."""
-        self._end_delegation(delegation_id, "done")
-        self.tell("result", text)
+        self.end_delegation(delegation_id, "done")
+        self.tell("result", text, param)
 
-    def _end_delegation(self, delegation_id: str, status: str) -> None:
+    def end_delegation(self, delegation_id: str, status: str) -> None:
+        """Nobody works on it any more: `done`, `failed` or `cancelled`; the model is told nothing.
+        Ending it twice is allowed. Raises RequestError for an id that was never given out."""
         took_s = self._open.end(delegation_id, self._clock.now())
         if took_s is not None:
             self._metrics.delegations_inflight.dec()
@@ -201,6 +203,7 @@ class ServedSession:
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
             delegations=self._delegate(output.act),
+            yields=STOP in output.say,
             is_gap=done.collected.num_missing > 0,
             compute_ms=round(compute_ms, 3),
         )
@@ -270,7 +273,7 @@ class ServedSession:
             except RequestError as error:
                 log.warning("a result was not read: %s", error.code, extra={"session": self.id})
             if result.delegation_id is not None and result.status:
-                self._end_delegation(self._work_ids.pop(result.delegation_id), result.status)
+                self.end_delegation(self._work_ids.pop(result.delegation_id), result.status)
 
     def end(self, ended: Ended) -> None:
         """Tell everybody, and cancel what is delegated."""

@@ -125,7 +125,10 @@ async def _write(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None
     num_bytes = hub.metrics.ws_bytes.labels("out")
     while True:
         item = await adapter.outbox.get()
-        messages = [item] if isinstance(item, str) else adapter.encode(item)
+        if isinstance(item, str | tuple):
+            messages = (item,) if isinstance(item, str) else item
+        else:
+            messages = adapter.encode(item)
         try:
             for message in messages:
                 num_bytes.inc(len(message))

@@ -1,0 +1,303 @@
+"""The Realtime protocol (GA, `/v1/realtime`) over the core: messages in, messages out.
+
+A full-duplex model has no turns: every burst of its speech becomes a response, and the user has
+"started to speak" when the model yields. Order of events and traps: docs/protocol.md. Knows
+nothing of sockets: with a `Track`, sound goes past the events, as over WebRTC.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from interplay.background.contract import UNREACHABLE
+from interplay.errors import RequestError
+from interplay.server import realtime_wire as wire
+from interplay.server.auth import Visitor
+from interplay.server.events import Ended, Event, Turn
+from interplay.server.guard import error_body
+from interplay.server.hub import Hub
+from interplay.server.json_events import client_event_id, write
+from interplay.server.outbox import Item as Sent
+from interplay.server.outbox import Outbox
+from interplay.server.realtime_content import check_response
+from interplay.server.realtime_items import Conversation, new_id
+from interplay.server.realtime_replies import Replies
+from interplay.server.realtime_requests import ItemRequests
+from interplay.server.realtime_settings import Remark, Settings, describe, updated
+from interplay.server.realtime_user import UserSpeech
+from interplay.server.served import Opening, ServedSession, encode_text
+
+log = logging.getLogger("interplay.server")
+
+BEGIN_S = 2.0  # after connecting, at the latest, the session's time begins
+REFUSED = {"secret_used": 1008}  # close codes of those who are not let in, else 1013
+
+
+@runtime_checkable
+class Track(Protocol):
+    """Where the model's sound goes when it does not go into events."""
+
+    def play(self, pcm: bytes) -> object:
+        """The next 200 ms, silence included: 16-bit PCM at 24 kHz."""
+        ...
+
+    def flush(self) -> object:
+        """Drop what was not played yet."""
+        ...
+
+
+class RealtimeConnection:
+    """A client with its own session.
+
+    The session's time begins with the first message that is not `session.update`, or with
+    `begin`: what was set before is its pinned beginning. config: settings that were agreed before
+    the connection. track: None for a transport whose sound is in events.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        visitor: Visitor,
+        config: wire.SessionConfig | None = None,
+        track: Track | None = None,
+    ) -> None:
+        self.hub, self.track = hub, track
+        self.outbox = Outbox(hub.limits.outbox_items, self._translate)
+        self.session: ServedSession | None = None
+        self.id = new_id("sess")
+        self._visitor = visitor
+        self._expires_at = int(time.time() + hub.limits.session_s)
+        self._settings = Settings()
+        self._conversation = Conversation()
+        self._replies = Replies(self._conversation, self._emit, sends_sound=track is None)
+        self._user = UserSpeech(self._conversation, self._emit)
+        items = ItemRequests(hub, self._running, self._conversation, self._replies, self._emit)
+        self._has_sound = False  # since the last commit
+        self._num_events = 0
+        self._ready: list[str] = []  # messages of what is going on right now
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            wire.Update: self._update,
+            wire.AppendAudio: self._append,
+            wire.Commit: self._commit,
+            wire.ClearInput: self._clear_input,
+            wire.ClearOutput: self._clear_output,
+            wire.CreateItem: items.create,
+            wire.RetrieveItem: items.retrieve,
+            wire.TruncateItem: items.truncate,
+            wire.CreateResponse: self._create_response,
+            wire.CancelResponse: self._cancel_response,
+        }
+        self._greet(config)
+
+    def _greet(self, config: wire.SessionConfig | None) -> None:
+        try:
+            remarks: list[Remark] = []
+            if config:
+                remarks = self._set(config)
+            self._visitor.check_may_open()
+            self.hub.check_admits()
+        except RequestError as error:
+            self._give_up(error)
+        else:
+            self._emit("session.created", {"session": self._about(remarks)})
+            self._send()
+
+    def begin(self) -> None:
+        """Begin the session's time, unless it has begun. When nobody is let in, the client is
+        told and the connection ends."""
+        try:
+            self._begin()
+        except RequestError as error:
+            self._give_up(error)
+
+    def _begin(self) -> None:
+        """Raises RequestError when nobody is let in."""
+        if self.session:
+            return
+        self._visitor.check_may_open()
+        opening = Opening(
+            instructions=self._settings.instructions.strip(),
+            client_delegations=self._settings.target is not None or self.hub.delegations is None,
+        )
+        self.session = self.hub.open(opening, self.outbox)
+        self._visitor.opened(self.session.id)
+
+    def _give_up(self, error: RequestError) -> None:
+        self.outbox.put(self.refusal(error, ""))
+        self.outbox.put(Ended(reason="refused", close_code=REFUSED.get(error.code, 1013)))
+
+    def receive(self, message: str | bytes) -> None:
+        """One message of the client."""
+        event = wire.READER.read(message)
+        try:
+            if not isinstance(event, wire.Update):
+                self._begin()
+            self._handlers[type(event)](event)
+        finally:
+            self._send()
+
+    def refusal(self, error: RequestError, message: str | bytes) -> str:
+        body = error_body(error) | {"event_id": client_event_id(message)}
+        return self._event("error", {"error": body})
+
+    def encode(self, event: Event) -> Sequence[str]:
+        """Nothing is left to be said: `_translate` did, when the event came."""
+        return []
+
+    def _emit(self, kind: str, fields: dict[str, Any]) -> None:
+        self._ready.append(self._event(kind, fields))
+
+    def _event(self, kind: str, fields: dict[str, Any]) -> str:
+        self._num_events += 1
+        return write(kind, {"event_id": f"event_{self._num_events:08x}"} | fields)
+
+    def _taken(self) -> list[Sent]:
+        """The messages that are ready, as one thing to be sent."""
+        messages, self._ready = tuple(self._ready), []
+        return [messages] if messages else []
+
+    def _send(self) -> None:
+        for messages in self._taken():
+            self.outbox.put(messages)
+
+    def _translate(self, event: Event) -> Sequence[Sent]:
+        if isinstance(event, Turn):
+            self._advance(event)
+        elif isinstance(event, Ended):
+            self._replies.finish("incomplete")
+            if event.message:
+                error = RequestError(event.reason, event.message)
+                self._emit("error", {"error": error_body(error) | {"event_id": None}})
+            return [*self._taken(), event]
+        return self._taken()
+
+    def _advance(self, turn: Turn) -> None:
+        self._user.hear(turn)
+        yields = turn.yields and self._replies.speaks
+        if yields:
+            self._user.interrupt(turn)
+            self._replies.finish("cancelled", "turn_detected")
+        else:
+            self._replies.hear(turn)
+        cut_ms = self._replies.cut_ms
+        if cut_ms is not None:
+            session = self._running()
+            session.played(cut_ms, session.now_ms)
+        if self.track:
+            if yields:
+                self.track.flush()
+            is_silent = yields or cut_ms is not None
+            self.track.play(bytes(len(turn.pcm)) if is_silent else turn.pcm)
+        if self._running().opening.client_delegations:
+            for work in turn.delegations:
+                self._delegate(work.id, work.question)
+
+    def _delegate(self, delegation_id: str, question: str) -> None:
+        target = self._settings.target
+        if target:
+            tool, place = target
+            arguments = msgspec.json.encode({place: question} if place else {}).decode()
+            self._replies.call(tool.name, arguments, delegation_id.replace("dlg_", "call_", 1))
+        else:
+            session = self._running()
+            session.end_delegation(delegation_id, "failed")
+            try:
+                session.tell("result", UNREACHABLE)
+            except RequestError as error:
+                log.warning("a result was not read: %s", error.code, extra={"session": session.id})
+
+    def _running(self) -> ServedSession:
+        if self.session is None or self.session.id not in self.hub.sessions:
+            raise RequestError("session_ended", "this session has ended; connect again")
+        return self.session
+
+    def _about(self, remarks: Sequence[Remark]) -> dict[str, Any]:
+        return describe(
+            self._settings,
+            session_id=self.id,
+            model=self._model,
+            expires_at=self._expires_at,
+            remarks=remarks,
+        )
+
+    @property
+    def _model(self) -> str:
+        return self.hub.engine.facts["model"]
+
+    def _update(self, event: wire.Update) -> None:
+        remarks = self._set(event.session)
+        self._emit("session.updated", {"session": self._about(remarks)})
+
+    def _set(self, config: wire.SessionConfig) -> list[Remark]:
+        """All of it or, when RequestError is raised, nothing."""
+        settings, remarks = updated(self._settings, config, self._model)
+        if settings.instructions != self._settings.instructions:
+            self._instruct(settings.instructions)
+        self._settings = settings
+        self._user.transcribes = settings.transcribes
+        if config.tools and self.session and not self.session.opening.client_delegations:
+            text = "the server's background model does the work of this session; send tools first"
+            remarks.append({"code": "tools_late", "message": text, "param": "session.tools"})
+        return remarks
+
+    def _instruct(self, text: str) -> None:
+        """Before the session begins, instructions are its beginning; later, they are read."""
+        param, limits = "session.instructions", self.hub.limits
+        if self.session is None:
+            encode_text(self.hub.tokenizer, text, limits.waiting_tokens, param)
+        elif text.strip():
+            self._running().tell("context", text, param)
+
+    def hear(self, pcm: bytes) -> None:
+        """Sound of the user. Raises RequestError as `receive` does."""
+        self._begin()
+        self._running().hear(pcm)
+        self._has_sound = True
+
+    def _append(self, event: wire.AppendAudio) -> None:
+        if self.track:
+            text = "sound comes on the media track of this connection, not in events"
+            raise RequestError("unsupported_event", text, param="type")
+        self.hear(event.audio)
+
+    def _commit(self, event: wire.Commit) -> None:
+        self._running()
+        if not self._has_sound:
+            text = "no sound has come since the last commit; append some first"
+            raise RequestError("input_audio_buffer_commit_empty", text)
+        self._has_sound = False
+        self._user.commit()
+
+    def _clear_input(self, event: wire.ClearInput) -> None:
+        self._running().seat.unhear()
+        self._has_sound = False
+        self._emit("input_audio_buffer.cleared", {})
+
+    def _clear_output(self, event: wire.ClearOutput) -> None:
+        if self.track is None:
+            text = "output_audio_buffer.clear is for WebRTC; here the buffer is the client's own"
+            raise RequestError("unsupported_event", text, param="type")
+        self.track.flush()
+        if self._replies.speaks:
+            self._replies.cancel(self._running().now_ms)
+        else:
+            self._replies.cleared()
+
+    def _create_response(self, event: wire.CreateResponse) -> None:
+        wanted = event.response or wire.ResponseConfig()
+        check_response(wanted)
+        if (wanted.instructions or "").strip():
+            self._running().tell("context", wanted.instructions or "", "response.instructions")
+        self._replies.ask(wanted.metadata)
+
+    def _cancel_response(self, event: wire.CancelResponse) -> None:
+        response = self._replies.current
+        if response is None or event.response_id not in (None, response.id):
+            text = "Cancellation failed: no such response is active"
+            raise RequestError("response_cancel_not_active", text, param="response_id")
+        if self.track and self._replies.speaks:
+            self.track.flush()
+        self._replies.cancel(self._running().now_ms)

@@ -1,0 +1,88 @@
+"""What Realtime clients put into items and wishes for responses, checked and reduced to what the
+core takes: text and pictures. Knows nothing of connections or of the conversation.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from interplay.errors import RequestError
+from interplay.server.realtime_settings import RATE_HZ, check_modalities, unsupported
+from interplay.server.realtime_wire import Message, Part, ResponseConfig
+
+PREFIXES = ("data:image/jpeg;base64,", "data:image/png;base64,")
+TEXTS = {"user": ("input_text",), "system": ("input_text",), "assistant": ("output_text",)}
+
+
+def text_of(message: Message) -> str:
+    """Its texts, one per line. Raises RequestError for parts that cannot be taken."""
+    kinds = TEXTS[message.role]
+    for part in message.content:
+        if part.type in ("input_audio", "output_audio"):
+            raise unsupported(
+                "sound in items is not heard; stream it with input_audio_buffer.append",
+                "item.content",
+            )
+        if part.type not in (*kinds, "input_image"):
+            raise RequestError(
+                "invalid_value",
+                f"the role {message.role} has no {part.type}; send {kinds[0]}",
+                param="item.content",
+            )
+    return "\n".join(part.text for part in message.content if part.text)
+
+
+def picture_of(part: Part, role: str) -> bytes | None:
+    """The picture of a part, as a file's bytes; None when it is text. Nothing is ever fetched.
+
+    Raises RequestError for all but data URIs.
+    """
+    if part.type != "input_image":
+        return None
+    url = part.image_url or ""
+    prefix = next((prefix for prefix in PREFIXES if url.startswith(prefix)), None)
+    if role != "user" or prefix is None:
+        text = f"a user's image_url must begin with {' or '.join(PREFIXES)}; nothing is fetched"
+        raise RequestError("invalid_image", text, param="item.content.image_url")
+    try:
+        return base64.b64decode(url[len(prefix) :], validate=True)
+    except binascii.Error:
+        text = "the image_url is not base64"
+        raise RequestError("invalid_image", text, param="item.content.image_url") from None
+
+
+def call_text(output: str) -> str:
+    """What a function gave back, in words: a JSON string is read as the text in it."""
+    try:
+        value = msgspec.json.decode(output)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return output
+    return value if isinstance(value, str) and value.strip() else output
+
+
+def check_response(config: ResponseConfig) -> None:
+    """Raises RequestError for what a single response cannot have."""
+    check_modalities(config.output_modalities, "response.output_modalities")
+    if config.conversation not in (None, "auto"):
+        text = "there is one conversation; leave `conversation` out"
+        raise unsupported(text, "response.conversation")
+    for name in ("input", "tools", "prompt"):
+        if getattr(config, name) is not None:
+            text = f"one response has no {name} of its own; set the session's, or create items"
+            raise unsupported(text, f"response.{name}")
+    if config.tool_choice not in (None, "auto"):
+        text = "the model decides when it hands over work; set the session's tool_choice"
+        raise unsupported(text, "response.tool_choice")
+    if not _is_our_format(config.audio):
+        text = f"the sound is audio/pcm at {RATE_HZ}"
+        raise unsupported(text, "response.audio.output.format")
+
+
+def _is_our_format(audio: dict[str, Any] | None) -> bool:
+    output = (audio or {}).get("output")
+    wish = output.get("format") if isinstance(output, dict) else None
+    if not isinstance(wish, dict):
+        return wish is None
+    return wish.get("type") == "audio/pcm" and wish.get("rate") in (None, RATE_HZ)

@@ -1,0 +1,103 @@
+"""What Realtime clients do with items of the conversation: create, retrieve, truncate. Knows
+nothing of connections or of settings.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from interplay.errors import RequestError
+from interplay.server import realtime_wire as wire
+from interplay.server.camera import Camera
+from interplay.server.hub import Hub
+from interplay.server.realtime_content import call_text, picture_of, text_of
+from interplay.server.realtime_items import Conversation, Item, new_id
+from interplay.server.realtime_replies import Emit, Replies, truncate
+from interplay.server.served import ServedSession
+
+
+class ItemRequests:
+    """Obeys them. running: the session, or RequestError. emit(kind, fields): answers."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        running: Callable[[], ServedSession],
+        conversation: Conversation,
+        replies: Replies,
+        emit: Emit,
+    ) -> None:
+        self.hub = hub
+        self._running, self._emit = running, emit
+        self._conversation, self._replies = conversation, replies
+        self._camera = Camera()
+
+    def create(self, event: wire.CreateItem) -> None:
+        self._running()
+        wanted, item_id = event.item, event.item.id or new_id("item")
+        self._conversation.check_new(item_id, event.previous_item_id)
+        item = Item(id=item_id, status="completed")
+        if isinstance(wanted, wire.Message):
+            item.fields = self._read(wanted)
+        elif isinstance(wanted, wire.FunctionCallOutput):
+            item.kind = "function_call_output"
+            item.fields = {"call_id": wanted.call_id, "output": wanted.output}
+            self._answer(wanted)
+        else:
+            text = "function calls come from the model; send function_call_output"
+            raise RequestError("unsupported_value", text, param="item.type")
+        self._conversation.add(item, event.previous_item_id)
+        about = {"previous_item_id": item.previous_id, "item": item.body()}
+        self._emit("conversation.item.added", about)
+        self._emit("conversation.item.done", about)
+
+    def _read(self, message: wire.Message) -> dict[str, Any]:
+        """Give a message to the model; how it is remembered: without its pictures' bytes."""
+        session, text = self._running(), text_of(message)
+        pictures = [data for part in message.content if (data := picture_of(part, message.role))]
+        if pictures and not self.hub.has_eyes:
+            raise RequestError("unsupported_value", "this model has no eyes", param="item.content")
+        tiles = [self._camera.tiles(data) for data in pictures]
+        if text or not tiles:
+            kind = "speech" if message.role == "user" else "context"
+            session.tell(kind, text, "item.content")
+        for seen in tiles:
+            session.seat.see(seen)
+        content = [
+            {"type": part.type} | ({} if part.text is None else {"text": part.text})
+            for part in message.content
+        ]
+        return {"role": message.role, "content": content}
+
+    def _answer(self, output: wire.FunctionCallOutput) -> None:
+        """An empty output ends the work without a word to the model."""
+        session, call_id = self._running(), output.call_id
+        delegation_id = call_id.replace("call_", "dlg_", 1)
+        try:
+            if output.output.strip():
+                session.answer(delegation_id, call_text(output.output), "item.output")
+            else:
+                session.end_delegation(delegation_id, "done")
+        except RequestError as error:
+            if error.code != "unknown_delegation":
+                raise
+            text = f"there is no call {call_id[:40]!r}; use a call_id that was announced"
+            raise RequestError("unknown_call", text, param="item.call_id") from None
+
+    def retrieve(self, event: wire.RetrieveItem) -> None:
+        item = self._conversation.find(event.item_id, code="item_retrieve_invalid_item_id")
+        self._emit("conversation.item.retrieved", {"item": item.body()})
+
+    def truncate(self, event: wire.TruncateItem) -> None:
+        """The client has played so much of an item, and thrown the rest away."""
+        session, item = self._running(), self._conversation.find(event.item_id)
+        if item.begin_ms is None or event.content_index != 0:
+            text = "only content 0 of an assistant's item with sound can be truncated"
+            raise RequestError("invalid_value", text, param="item_id")
+        if event.audio_end_ms > item.num_ms:
+            text = f"audio_end_ms is {event.audio_end_ms}; the item has {item.num_ms} ms of sound"
+            raise RequestError("invalid_value", text, param="audio_end_ms")
+        truncate(item, event.audio_end_ms)
+        if item is self._replies.newest:  # what came after it was never sent
+            session.played(item.begin_ms + event.audio_end_ms, session.now_ms)
+        about = {"item_id": item.id, "content_index": 0, "audio_end_ms": event.audio_end_ms}
+        self._emit("conversation.item.truncated", about)
