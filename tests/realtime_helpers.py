@@ -52,7 +52,7 @@ class Client:
         return self.read()
 
     def update(self, **session) -> dict:
-        (updated,) = self.send("session.update", session={"type": "realtime", **session})
+        *_, updated = self.send("session.update", session={"type": "realtime", **session})
         assert updated["type"] == "session.updated"
         return updated["session"]
 
@@ -112,6 +112,7 @@ class ScriptedEngine(Engine):
         *({},) * 3,
     )
     ANSWER = (
+        *({},) * 4,
         {"speaks": True, "say": ONE},
         *({"speaks": True},) * 2,
         {"say": (STOP,)},
@@ -119,7 +120,8 @@ class ScriptedEngine(Engine):
     )
 
     def tick(self, inputs: dict[Session, InputHalf]) -> dict[Session, OutputHalf]:
-        return {s: self._said(s, half) for s, half in inputs.items() if super().tick({s: half})}
+        super().tick(inputs)
+        return {session: self._said(session, half) for session, half in inputs.items()}
 
     def _said(self, session: Session, half: InputHalf) -> OutputHalf:
         plans: dict[Session, list[dict[str, Any]]] = self.__dict__.setdefault("plans", {})

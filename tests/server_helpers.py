@@ -148,9 +148,13 @@ def refused(call, *args, **kwargs) -> RequestError:
 
 
 @contextmanager
-def server(num_slots: int = 2, limits: Limits | None = None, **config) -> Iterator[Serving]:
+def server(
+    num_slots: int = 2, limits: Limits | None = None, engine: Engine | None = None, **config
+) -> Iterator[Serving]:
     limits = replace(limits or Limits(), max_lag_s=60.0)  # tests run on busy machines
-    serving = Serving(make_engine(num_slots), ServeConfig(port=0, **config), limits=limits)
+    serving = Serving(
+        engine or make_engine(num_slots), ServeConfig(port=0, **config), limits=limits
+    )
     with running(serving):
         yield serving
 

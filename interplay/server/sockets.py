@@ -86,6 +86,8 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
             async with asyncio.timeout_at(None if adapter.session else start_by):
                 message = await websocket.receive()
         except TimeoutError:
+            if adapter.session:
+                continue  # it has begun by itself
             text = f"no session was started within {limits.start_s:g} s"
             _refuse(adapter, hub, RequestError("start_timeout", text), "")
             return await _finish(adapter)
