@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 INSTALLED_BY := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test check train-xs
+.PHONY: help install demo serve test test-clients check train-xs
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
@@ -24,6 +24,9 @@ serve: $(VENV)/.serve  ## serve live sessions to real-time clients on 127.0.0.1:
 
 test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-clients: $(VENV)/.clients  ## talk to the server with real-time clients of other people
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/clients
 
 check: $(VENV)/.dev  ## lint, format, types and import layers
 	$(BIN)/ruff check
@@ -61,4 +64,9 @@ $(VENV)/.serve: $(VENV)/.core
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing into $(VENV): dev"
 	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.clients: $(VENV)/.dev
+	@echo "installing into $(VENV): clients"
+	@$(INSTALL) -e '.[clients]'
 	@touch $@
