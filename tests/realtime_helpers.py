@@ -119,13 +119,16 @@ class ScriptedEngine(Engine):
         *({},) * 12,
     )
 
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.plans: dict[Session, list[dict[str, Any]]] = {}
+
     def tick(self, inputs: dict[Session, InputHalf]) -> dict[Session, OutputHalf]:
         super().tick(inputs)
         return {session: self._said(session, half) for session, half in inputs.items()}
 
     def _said(self, session: Session, half: InputHalf) -> OutputHalf:
-        plans: dict[Session, list[dict[str, Any]]] = self.__dict__.setdefault("plans", {})
-        plan = plans.setdefault(session, [*self.SCRIPT])
+        plan = self.plans.setdefault(session, [*self.SCRIPT])
         if RESULT in half.read:
             plan[:] = [*self.ANSWER]
         return emitted(**(plan.pop(0) if plan else {}))

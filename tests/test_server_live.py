@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from interplay.errors import RequestError
-from interplay.server import live_wire
+from interplay.server import live_wire, realtime_wire
 from interplay.server.auth import Visitor
 from interplay.server.hub import CLOSE_CODES
 from interplay.server.limits import Limits
@@ -333,6 +333,8 @@ def test_the_protocol_page_names_every_event_extension_and_close_code():
             assert kind in page
         else:
             assert kind.rpartition(".")[2] in page
+    for kind in realtime_wire.READER.known:
+        assert kind.rpartition(".")[0] in page and kind.rpartition(".")[2] in page
     for extension in get_args(live_wire.Extension):
         assert f"| `{extension}` |" in page
     for code in {*CLOSE_CODES.values(), POLICY, FAILED, TOO_SLOW} - {1001}:

@@ -126,6 +126,7 @@ class RealtimeConnection:
         self._visitor.opened(self.session.id)
 
     def _give_up(self, error: RequestError) -> None:
+        self.hub.metrics.rejects.labels(error.code).inc()
         self.outbox.put(self.refusal(error, ""))
         self.outbox.put(Ended(reason="refused", close_code=REFUSED.get(error.code, 1013)))
 

@@ -15,6 +15,10 @@ ItemId = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=100_000)]
 Name = Annotated[str, Meta(max_length=256)]
 Names = Annotated[list[Name], Meta(max_length=128)]
+Metadata = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
+    Meta(max_length=16),
+]
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -141,7 +145,7 @@ class FunctionCallOutput(_Item, tag="function_call_output", kw_only=True):
 
 class ResponseConfig(_Strict, kw_only=True):
     instructions: Text | None = None
-    metadata: Annotated[dict[str, Text], Meta(max_length=16)] | None = None
+    metadata: Metadata | None = None
     output_modalities: Annotated[list[Literal["text", "audio"]], Meta(max_length=2)] | None = None
     audio: dict[str, Any] | None = None
     conversation: Name | None = None

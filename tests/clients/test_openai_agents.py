@@ -42,9 +42,11 @@ async def talk(address: str) -> tuple[list[str], list[str], list[dict], list[str
                 raise AssertionError(event.error)
             elif event.type == "history_updated":
                 history = [item.model_dump() for item in event.history]
+            elif event.type == "history_added":
+                history.append(event.item.model_dump())
             elif event.type == "audio_interrupted":
                 await session.send_message("ten")
-            if raw and raw[-1] == "response.created" and raw.count("response.created") == 3:
+            if "conversation.item.retrieved" in raw and raw.count("response.created") == 3:
                 break
     return seen, raw, history, asked
 
@@ -57,7 +59,7 @@ def test_the_agents_sdk_hears_helps_yields_and_types():
     rest = iter(seen)
     assert [kind for kind in (*FLOW, "audio_interrupted") if kind not in rest] == []
     assert asked == ["six"]
-    assert "conversation.item.truncated" in raw and "conversation.item.retrieved" in raw
+    assert "conversation.item.truncated" in raw
     words = [
         (item["role"], part.get("transcript") or part.get("text"))
         for item in history
