@@ -95,7 +95,7 @@ live_fields = st.sampled_from(
 )
 live_events = st.builds(
     lambda kind, fields: {"type": kind} | fields,
-    st.sampled_from([*live_wire.KNOWN, *live_wire.UNSUPPORTED]) | json_values,
+    st.sampled_from([*live_wire.READER.known, *live_wire.READER.unsupported]) | json_values,
     st.dictionaries(live_fields, json_values | st.dictionaries(live_fields, json_values)),
 )
 fuzz = settings(max_examples=100, deadline=None)
