@@ -29,7 +29,7 @@ from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmReader, PcmWriter, length_s
 from interplay.server.seat import Seat
 from interplay.server.transcript import Fragment, Transcriber
-from interplay.turns.tokens import END, RESULT, TEXT, Tokenizer
+from interplay.turns.tokens import END, RESULT, STOP, TEXT, Tokenizer
 
 log = logging.getLogger("interplay.server")
 
@@ -93,6 +93,7 @@ class ServedSession:
         self.num_turns = 0
         self.about: dict[str, Any] = {}  # its protocol's words for it; later connections read them
         self.lost_s: float | None = None  # when the connection went, while it is away
+        self.used_token: str | None = None  # digest of the one that the newest connection brought
         self.primary: Outbox | None = None
         self.observers: list[Outbox] = []
         self._tokenizer, self._limits, self._metrics = tokenizer, limits, metrics
@@ -201,6 +202,7 @@ class ServedSession:
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
             delegations=self._delegate(output.act),
+            yields=STOP in output.say,
             is_gap=done.collected.num_missing > 0,
             compute_ms=round(compute_ms, 3),
         )
