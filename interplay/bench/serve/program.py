@@ -20,7 +20,12 @@ Numbers = dict[str, float]
 def read_numbers(port: int) -> Numbers:
     """The numbers without labels that the server's `/metrics` shows."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
-        lines = answer.read().decode().splitlines()
+        return parse_numbers(answer.read().decode())
+
+
+def parse_numbers(text: str) -> Numbers:
+    """Of Prometheus' text format."""
+    lines = text.splitlines()
     pairs = [line.split() for line in lines if not line.startswith("#") and "{" not in line]
     return {name: float(value) for name, value in pairs}
 

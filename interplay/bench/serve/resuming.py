@@ -77,7 +77,10 @@ class Resumptions:
     num_words: int
 
     def outcomes(self) -> list[Outcome]:
-        """Everything that went wrong, over the kills."""
+        """Everything that went wrong, over the kills. Without a word in the session nothing is
+        known about words, so there is no number."""
+        if not self.num_words:
+            return [Outcome(value=None, notes=("no_words",))] * max(1, self.num_kills)
         counts = {
             "lost_session": self.num_lost,
             "missing_turn": self.num_missing_turns,
