@@ -1,4 +1,4 @@
-"""A plain client of the Live protocol, for measuring: connect, start, send, receive.
+"""A plain client of the Live protocol, for measuring: connect, start, send, receive, die.
 
 Sound is 24 kHz both ways, the protocol's default. Knows nothing of what is measured.
 """
@@ -48,6 +48,12 @@ async def wait_for(connection: ClientConnection, kind: str) -> dict[str, Any]:
     while (event := await receive(connection))["type"] != kind:
         pass
     return event
+
+
+async def kill(connection: ClientConnection) -> None:
+    """End the connection without a word to the server, as a network does."""
+    connection.transport.abort()
+    await connection.wait_closed()
 
 
 def sound_of(event: dict[str, Any]) -> bytes:

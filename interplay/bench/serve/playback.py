@@ -58,7 +58,7 @@ class Playback:
             self.num_underruns += bool(is_dry and self._pieces and self._pieces[-1].samples.any())
             start_s = plan_s if is_dry else self._end_s
         else:
-            start_s = max(now_s, self._end_s)
+            start_s = max(plan_s, self._end_s)
             samples = samples[: max(0, round((plan_s + TURN_S - start_s) * SAMPLE_RATE_HZ))]
         piece = _Piece(start_s=start_s, from_ms=turn * TURN_MS, samples=samples)
         self._pieces.append(piece)

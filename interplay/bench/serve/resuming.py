@@ -8,6 +8,7 @@ the server was started.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from interplay.errors import DeviceError
 TALK_S = (0.1, 1.0)  # between a resumption and the next kill
 AWAY_S = (0.0, 1.0)
 EARLY_SHARE = 0.2  # of kills come before the answer to the resumption was read
+TALK_TURNS = 1  # new ones, at least, before a kill
 TAIL_TURNS = 5  # at the end without a kill, so that the last resumption has to show itself
 GIVE_UP_S = 60.0  # for one answer, on a busy machine
 WORDS = {"session.input_transcript.delta": "heard", "session.output_transcript.delta": "said"}
@@ -159,31 +161,35 @@ class _Killer:
             try:
                 for kill in range(num_kills):
                     num_done = kill + 1
-                    await self._talk(connection, float(self._rng.uniform(*TALK_S)))
-                    connection.transport.abort()
+                    await self._talk(connection, float(self._rng.uniform(*TALK_S)), TALK_TURNS)
+                    await live.kill(connection)
                     self._client.cut()
                     await asyncio.sleep(float(self._rng.uniform(*AWAY_S)))
                     connection = await self._resume()
                     advance(num_done)
-                await self._talk(connection, TAIL_TURNS * TURN_S)
+                await self._talk(connection, 0.0, TAIL_TURNS)
                 await self._finish(connection)
                 await asyncio.wait_for(watching, GIVE_UP_S)
             except (DeviceError, ConnectionClosed, TimeoutError):
                 num_lost = 1  # and the kills that were left have nothing to take up
             finally:
+                await live.kill(connection)
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
         return compare(self._client, self._truth, num_kills=num_done, num_lost=num_lost)
 
-    async def _talk(self, connection: ClientConnection, seconds: float) -> None:
-        """Sound out every 200 ms, and whatever comes in."""
+    async def _talk(self, connection: ClientConnection, seconds: float, num_turns: int) -> None:
+        """Sound out every 200 ms and whatever comes in, for so long and so many new micro-turns."""
         sending = asyncio.create_task(self._speak(connection))
+        goal = self._client.last_turn + num_turns
         try:
-            async with asyncio.timeout(seconds):
-                while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while True:
+                        self._client.add(await live.receive(connection))
+            async with asyncio.timeout(GIVE_UP_S):
+                while self._client.last_turn < goal:
                     self._client.add(await live.receive(connection))
-        except TimeoutError:
-            pass
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
@@ -204,10 +210,14 @@ class _Killer:
             await live.send(connection, "interplay.session.resume", **fields)
             if self._rng.random() < EARLY_SHARE:
                 await asyncio.sleep(float(self._rng.uniform(0, 0.02)))
-                connection.transport.abort()
+                await live.kill(connection)
                 continue
-            async with asyncio.timeout(GIVE_UP_S):
-                answer = await live.wait_for(connection, "interplay.session.resumed")
+            try:
+                async with asyncio.timeout(GIVE_UP_S):
+                    answer = await live.wait_for(connection, "interplay.session.resumed")
+            except BaseException:
+                await live.kill(connection)
+                raise
             self._keep_token(answer["session"])
             return connection
 

@@ -71,13 +71,22 @@ async def _talk(
     async def one(item: Item, phase_s: float) -> None:
         async with free:
             await asyncio.sleep(phase_s)  # sessions begin anywhere between two ticks
-            done.append(await _Conversation(Stage(item, synthesize)).run(port))
+            async with connect(f"ws://127.0.0.1:{port}/v1/page") as connection:
+                done.append(await converse(connection, Stage(item, synthesize)))
             advance(len(done))
 
     async with asyncio.TaskGroup() as group:
         for item, phase_s in zip(items, phases_s, strict=True):
             group.create_task(one(item, float(phase_s)))
     return done
+
+
+async def converse(connection: ClientConnection, stage: Stage) -> Played:
+    """Play one item over an open connection of the page.
+
+    Raises DeviceError when the server ends the session.
+    """
+    return await _Conversation(stage).run(connection)
 
 
 class _Conversation:
@@ -89,19 +98,18 @@ class _Conversation:
         self._begin_s = 0.0
         self._flushed: tuple[int, int] | None = None  # played, received, in ms
 
-    async def run(self, port: int) -> Played:
-        async with connect(f"ws://127.0.0.1:{port}/v1/page") as connection:
-            await connection.send(json.dumps({"type": "start", "rate": SAMPLE_RATE_HZ}))
-            about = json.loads(await connection.recv())
-            if about["type"] != "started":
-                raise DeviceError(f"the server refused a session: {about['error']['message']}")
-            listening = asyncio.create_task(self._listen(connection))
-            try:
-                await self._speak(connection, listening)
-                await connection.send('{"type": "close"}')
-            finally:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
+    async def run(self, connection: ClientConnection) -> Played:
+        await connection.send(json.dumps({"type": "start", "rate": SAMPLE_RATE_HZ}))
+        about = json.loads(await connection.recv())
+        if about["type"] != "started":
+            raise DeviceError(f"the server refused a session: {about['error']['message']}")
+        listening = asyncio.create_task(self._listen(connection))
+        try:
+            await self._speak(connection, listening)
+            await connection.send('{"type": "close"}')
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         self._hear_back()
         return Played(
             trace=self.stage.trace(),
