@@ -73,7 +73,7 @@ async def _talk(
             await asyncio.sleep(phase_s)  # sessions begin anywhere between two ticks
             async with connect(f"ws://127.0.0.1:{port}/v1/page") as connection:
                 done.append(await converse(connection, Stage(item, synthesize)))
-            advance(len(done))
+                advance(len(done))
 
     async with asyncio.TaskGroup() as group:
         for item, phase_s in zip(items, phases_s, strict=True):
