@@ -82,6 +82,7 @@ EXTRA_OF_MODULE = {
     "httpx2": "mcp",
     "starlette": "serve",
     "uvicorn": "serve",
+    "uvloop": "serve",
     "websockets": "serve",
     "msgspec": "serve",
     "prometheus_client": "serve",

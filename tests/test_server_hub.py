@@ -130,6 +130,20 @@ def test_resume_refuses_old_tokens_wrong_turns_and_late_comers():
     assert not hub.sessions
 
 
+def test_a_token_works_again_until_the_one_that_it_bought_is_used():
+    hub = make_hub()
+    session, outbox = opened(hub, resumable=True)
+    beat(hub)
+    first = hub.issue_token(session)
+    hub.resume(first, 0, outbox)
+    hub.issue_token(session)  # the answer with this one is lost on the way
+    hub.resume(first, 0, outbox)
+    second = hub.issue_token(session)
+    hub.resume(second, 0, outbox)
+    hub.issue_token(session)
+    assert refused(hub.resume, first, 0, outbox).code == "unknown_token"
+
+
 def test_without_resume_a_lost_connection_ends_the_session():
     hub = make_hub()
     session, outbox = opened(hub)

@@ -2,19 +2,19 @@
 
 import argparse
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interplay.errors import ConfigError
 
 if TYPE_CHECKING:
+    from interplay.bench.serve.suite import ServeBench
+    from interplay.bench.suite import Bench
     from interplay.model.checkpoint import Loaded
 
-SUITES = ("core", "report", "serve")
+WHAT = ("core", "serve", "report")
 DEFAULT_NUM_ITEMS = 300
-DEFAULT_NUM_SESSIONS = 16
-LOAD_S = {"logical": 60.0, "wall": 600.0}
-QUESTION = "seven_plus_five.flac"  # of the examples
 WIDTH_IN_FILES = 120
 
 
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "suite",
         nargs="?",
         default="core",
-        help="core: measure a model; serve: measure a server of its own under --n real-time "
-        "sessions; report: print the page of a finished --json FILE as Markdown",
+        help="core: measure a model; serve: measure servers of its own over real sockets; report: "
+        "print the page of a finished --json FILE as Markdown",
     )
     parser.add_argument(
         "--model", default="xs", help="model name, checkpoint, or a baseline's name"
@@ -34,8 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--n",
         type=int,
-        help=f"items per row (default: {DEFAULT_NUM_ITEMS}), or sessions of serve "
-        f"(default: {DEFAULT_NUM_SESSIONS})",
+        help=f"items per row (default: {DEFAULT_NUM_ITEMS}); in serve: items, sessions or kills, "
+        "whatever the row counts (default: see --list)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help="serve: how long the loads and the long session last (default: see --list)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of items, sampling and intervals")
     parser.add_argument("--rows", help="only these rows, separated by commas")
@@ -43,62 +49,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clock",
         choices=("logical", "wall"),
         default="logical",
-        help="wall: the long session takes its 30 minutes, serve 10 instead of 1",
+        help="wall: the long session of core takes its 30 minutes",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 if all was measured, passed or not."""
-    if args.suite not in SUITES:
-        raise ConfigError(f"unknown suite {args.suite!r}; choose one of {', '.join(SUITES)}")
-    if args.list:
-        return _list()
+    if args.suite not in WHAT:
+        raise ConfigError(f"unknown suite {args.suite!r}; choose one of {', '.join(WHAT)}")
     if args.suite == "report":
         return _report(args)
-    if args.n is None:
-        args.n = DEFAULT_NUM_SESSIONS if args.suite == "serve" else DEFAULT_NUM_ITEMS
-    if args.n < 1:
+    if args.list:
+        return _list(args.suite)
+    if args.suite == "core" and args.n is None:
+        args.n = DEFAULT_NUM_ITEMS
+    _check(args)
+    return _measure(args)
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.n is not None and args.n < 1:
         raise ConfigError(f"--n is {args.n}; at least 1 item is needed")
-    return _load_server(args) if args.suite == "serve" else _measure(args)
+    if args.seconds is not None and args.suite != "serve":
+        raise ConfigError("--seconds is for the suite serve; leave it out")
+    if args.seconds is not None and not args.seconds >= 1:
+        raise ConfigError(f"--seconds is {args.seconds:g}; at least 1 is needed")
+    if args.suite == "serve" and args.clock == "wall":
+        raise ConfigError("--clock is for the suite core; serve runs in real time anyway")
 
 
-def _list() -> int:
+def _list(suite: str) -> int:
     from interplay.bench.report import goal
-    from interplay.bench.rows import CORE
+    from interplay.bench.rows import SUITES
 
-    for row in CORE:
-        print(f"{row.name:24} {goal(row.name):>10}  {row.what}")
+    for row in SUITES[suite]:
+        extent = f"  [{_extent(row.kind)}]" if suite == "serve" else ""
+        print(f"{row.name:24} {goal(row.name):>10}  {row.what}{extent}")
     return 0
 
 
+def _extent(kind: str) -> str:
+    from interplay.bench.serve.suite import EXTENTS
+
+    extent = EXTENTS[kind]
+    return f"--n {extent.count}" + (f" --seconds {extent.seconds:g}" if extent.seconds else "")
+
+
 def _report(args: argparse.Namespace) -> int:
-    from interplay.bench.report import markdown, read_json
+    from interplay.bench.report import command_of, markdown, read_json
 
     if args.json is None:
         raise ConfigError("`interplay bench report` needs --json FILE, results to render")
     report = read_json(args.json)
-    options = f"--model {report['model']} --seed {report['seed']} --n {report['num_items']}"
-    print(markdown(report, f"interplay bench {report['suite']} {options} --json {args.json.name}"))
+    print(markdown(report, command_of(report, args.json.name)))
     return 0
-
-
-def _load_server(args: argparse.Namespace) -> int:
-    """Exit code 1 when a deadline was missed."""
-    from interplay.bench.load import measure
-    from interplay.bench.report import current_commit, write_json
-    from interplay.media.audio import read_audio
-    from interplay.talk.script import example_script
-
-    question = read_audio(example_script().with_name("audio") / QUESTION).samples
-    done = measure(args.model, args.n, LOAD_S[args.clock], question)
-    rows = done.rows()
-    for name, row in rows.items():
-        print(f"{name:20} {row['value']}")
-    print(", ".join(f"{key} {value}" for key, value in row.items() if key != "value"))
-    if args.json:
-        about = {"suite": "serve", "model": args.model, "commit": current_commit()}
-        write_json(args.json, about | {"seed": args.seed, "num_items": args.n, "rows": rows})
-    return 1 if done.num_misses else 0
 
 
 def _measure(args: argparse.Namespace) -> int:
@@ -107,9 +111,8 @@ def _measure(args: argparse.Namespace) -> int:
     from interplay.bench.progress import advancing
     from interplay.bench.report import current_commit, table, write_json
     from interplay.bench.rows import choose_rows
-    from interplay.bench.suite import Bench
 
-    rows = choose_rows(args.rows.split(",") if args.rows else None)
+    rows = choose_rows(args.rows.split(",") if args.rows else None, args.suite)
     loaded = _load(args.model)
     report: dict[str, Any] = {
         "suite": args.suite,
@@ -117,6 +120,7 @@ def _measure(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "commit": current_commit(),
         "num_items": args.n,
+        "seconds": args.seconds,
         "clock": args.clock,
         "weights": _fingerprint(loaded),
         "rows": {},
@@ -127,14 +131,7 @@ def _measure(args: argparse.Namespace) -> int:
     if not console.is_terminal:
         console.width = WIDTH_IN_FILES
     with advancing(console) as advance:
-        bench = Bench(
-            model=args.model,
-            loaded=loaded,
-            num_items=args.n,
-            seed=args.seed,
-            wall=args.clock == "wall",
-            advance=advance,
-        )
+        bench = _bench(args, loaded, advance)
         for row, values in bench.run([row for row in rows if row.name not in done]):
             done[row.name] = values
             report["rows"] = {row.name: done[row.name] for row in rows if row.name in done}
@@ -147,6 +144,33 @@ def _measure(args: argparse.Namespace) -> int:
         partial.unlink(missing_ok=True)
         console.print(f"written to {args.json}")
     return 0
+
+
+def _bench(
+    args: argparse.Namespace, loaded: "Loaded | None", advance: Callable[[str, int, int], None]
+) -> "Bench | ServeBench":
+    if args.suite == "serve":
+        from interplay.bench.serve.suite import ServeBench
+
+        if loaded is None:
+            raise ConfigError(f"{args.model} is a baseline; only a model can be served")
+        return ServeBench(
+            model=args.model,
+            seed=args.seed,
+            count=args.n,
+            seconds=args.seconds,
+            advance=advance,
+        )
+    from interplay.bench.suite import Bench
+
+    return Bench(
+        model=args.model,
+        loaded=loaded,
+        num_items=args.n,
+        seed=args.seed,
+        wall=args.clock == "wall",
+        advance=advance,
+    )
 
 
 def _load(name: str) -> "Loaded | None":

@@ -42,7 +42,7 @@ def interrupt_stop(trace: Trace) -> list[Outcome]:
 
 
 def _stopped(trace: Trace, cue: Span | None, within_s: float) -> Outcome:
-    talking = cue and _talking_at(trace, cue[0])
+    talking = cue and talking_at(trace, cue[0])
     if cue is None or talking is None:
         return Outcome(value=0, notes=("was_not_talking",))
     limit_s = cue[0] + within_s
@@ -63,7 +63,7 @@ def backchannel_continue(trace: Trace) -> list[Outcome]:
 
 def _continued(trace: Trace, expect: KeepTalking) -> Outcome:
     cue = trace.cues[expect.through]
-    if cue is None or _talking_at(trace, cue[0]) is None:
+    if cue is None or talking_at(trace, cue[0]) is None:
         return Outcome(value=0, notes=("was_not_talking",))
     words = trace.spoken()
     ends = [
@@ -81,7 +81,7 @@ def _continued(trace: Trace, expect: KeepTalking) -> Outcome:
     return Outcome(value=1)
 
 
-def _talking_at(trace: Trace, time_s: float) -> Span | None:
+def talking_at(trace: Trace, time_s: float) -> Span | None:
     """The stretch of voice at a moment, give or take 0.1 s."""
     return (
         span_at(trace.voice, time_s)

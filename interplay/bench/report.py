@@ -19,6 +19,7 @@ from interplay.bench.score import Score
 from interplay.errors import DeviceError, RecordError
 
 KEYS = ("suite", "model", "seed", "num_items", "commit", "rows")
+LOGICAL = {"serve": ", on the logical clock, where neither the way nor computing takes time"}
 MARKS = {True: "pass", False: "fail", None: "–"}
 
 
@@ -86,6 +87,8 @@ def _number(value: float | None, unit: str) -> str:
         return "–"
     if unit == "fraction":
         return f"{100 * value:.3g} %"
+    if unit == "ticks":
+        return f"{value:.2f}"
     return f"{value:.0f}" if unit == "count" else f"{value:.2f} {unit}"
 
 
@@ -102,6 +105,15 @@ def goal(name: str) -> str:
     if row is None or row.reach is None:
         return "report"
     return f"{'≤' if row.lower_is_better else '≥'} {_number(row.reach, row.unit)}"
+
+
+def command_of(report: dict[str, Any], file: str) -> str:
+    """What was typed to get a report into `file`."""
+    options = f"--model {report['model']} --seed {report['seed']}"
+    for name, key in (("n", "num_items"), ("seconds", "seconds")):
+        if report.get(key) is not None:
+            options += f" --{name} {report[key]:g}"
+    return f"interplay bench {report['suite']} {options} --json {file}"
 
 
 def _cells(name: str, row: dict[str, Any]) -> list[str]:
@@ -150,7 +162,7 @@ def markdown(report: dict[str, Any], command: str) -> str:
         "",
         "`silent`, `always` (talks without end), `half_duplex` (a flawless cascade that waits for "
         "0.7 s of silence) and `perfect` know the script of every item and run through the same "
-        "player and scorers. Intervals: bootstrap over items.",
+        f"player and scorers{LOGICAL.get(report['suite'], '')}. Intervals: bootstrap over items.",
         "",
         "## What the rows mean",
         "",
@@ -164,8 +176,10 @@ def markdown(report: dict[str, Any], command: str) -> str:
 
 
 def _extra(row: dict[str, Any]) -> str:
-    notes = row.get("extra", {}).items()
-    return ", ".join(f"{name.replace('_', ' ')} {_number(v, 'fraction')}" for name, v in notes)
+    """Shares of notes as percentages, then what goes with the row as it is."""
+    notes = {name: _number(v, "fraction") for name, v in row.get("extra", {}).items()}
+    about = {name: json.dumps(value) for name, value in row.get("about", {}).items()}
+    return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in (notes | about).items())
 
 
 def _markdown_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:

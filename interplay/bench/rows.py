@@ -1,4 +1,4 @@
-"""The rows of the core suite: stable names, what they mean, and what they should reach.
+"""The rows of both suites: stable names, what they mean, and what they should reach.
 
 Knows nothing of how a row is measured.
 """
@@ -11,7 +11,7 @@ from interplay.bench.score import Statistic
 from interplay.errors import ConfigError
 
 BASELINES = ("silent", "always", "half_duplex", "perfect")
-Unit = Literal["fraction", "s", "ms", "count"]
+Unit = Literal["fraction", "s", "ms", "ticks", "count"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,16 +174,110 @@ CORE = (
         statistic="sum",
     ),
 )
-ROWS = {row.name: row for row in CORE}
+# Of the server: `first` and `stop` play items, the others are probes of a server program.
+FIRST, STOP, LOAD, SEARCH, LONG, RESUME = "first", "stop", "load", "search", "long", "resume"
+
+SERVE = (
+    Row(
+        name="first_sound_p50_s",
+        kind=FIRST,
+        what="end of the user's last word → first sound of the model that the client plays; median",
+        reach=0.6,
+        lower_is_better=True,
+        unit="s",
+        statistic="median",
+    ),
+    Row(
+        name="first_sound_p95_s",
+        kind=FIRST,
+        what="the same, 95th percentile",
+        reach=0.9,
+        lower_is_better=True,
+        unit="s",
+        statistic="p95",
+    ),
+    Row(
+        name="stop_sound_p50_s",
+        kind=STOP,
+        what="first sound of a user who cuts in while the model sounds → last audible sound of "
+        "that stretch (gaps up to 0.3 s belong to it) that the client plays; the client plays as "
+        "it receives, and throws away what it has left when the model yields; a model that does "
+        "not stop counts with all it played; median",
+        reach=0.5,
+        lower_is_better=True,
+        unit="s",
+        statistic="median",
+    ),
+    Row(
+        name="stop_sound_p95_s",
+        kind=STOP,
+        what="the same, 95th percentile",
+        reach=0.7,
+        lower_is_better=True,
+        unit="s",
+        statistic="p95",
+    ),
+    Row(
+        name="sessions_no_miss",
+        kind=SEARCH,
+        what="largest number of real-time sessions at once without a missed deadline in 10 minutes",
+        reach=16,
+        unit="count",
+        statistic="sum",
+    ),
+    Row(
+        name="overhead_ms",
+        kind=LOAD,
+        what="CPU time of the server program outside the model, per session and micro-turn",
+        reach=0.5,
+        lower_is_better=True,
+        unit="ms",
+        statistic="ratio",
+    ),
+    Row(
+        name="long_memory_growth",
+        kind=LONG,
+        what="session of 2 hours, Live protocol, pretended clock: growth of the server's resident "
+        "memory after minute 5, at its highest",
+        reach=0.01,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    Row(
+        name="long_drift_ticks",
+        kind=LONG,
+        what="the same session: furthest that sound got away from the server's clock: sound sent "
+        "back, its place within, and the user's sound filled in or dropped",
+        reach=1.0,
+        lower_is_better=True,
+        unit="ticks",
+        statistic="sum",
+    ),
+    Row(
+        name="resume_lost",
+        kind=RESUME,
+        what="connections killed and taken up again, in a row: those after which the session was "
+        "gone, a micro-turn was missing, or a word was doubled or missing",
+        reach=0,
+        lower_is_better=True,
+        unit="count",
+        statistic="sum",
+    ),
+)
+SUITES = {"core": CORE, "serve": SERVE}
+ROWS = {row.name: row for suite in SUITES.values() for row in suite}
 
 
-def choose_rows(names: Sequence[str] | None) -> list[Row]:
-    """The named rows in the order of the table, or all. Raises ConfigError on an unknown name."""
+def choose_rows(names: Sequence[str] | None, suite: str = "core") -> list[Row]:
+    """The named rows in the order of the suite's table, or all. Raises ConfigError on an unknown
+    name."""
+    rows = SUITES[suite]
     if names is None:
-        return list(CORE)
-    unknown = [name for name in names if name not in ROWS]
+        return list(rows)
+    known = [row.name for row in rows]
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise ConfigError(
-            f"no row {', '.join(unknown) or 'named'} in the suite core; rows: {', '.join(ROWS)}"
+            f"no row {', '.join(unknown) or 'named'} in the suite {suite}; rows: {', '.join(known)}"
         )
-    return [row for row in CORE if row.name in names]
+    return [row for row in rows if row.name in names]

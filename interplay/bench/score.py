@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 NUM_RESAMPLES = 2000
-Statistic = Literal["ratio", "median", "p99", "sum"]
+Statistic = Literal["ratio", "median", "p95", "p99", "sum"]
+PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +45,8 @@ class Score:
 def summarize(outcomes: Sequence[Outcome], statistic: Statistic, seed: int) -> Score:
     """One number with a 95 % interval: percentiles of a bootstrap over outcomes, seeded.
 
-    ratio: sum of values over sum of `of`, missing values counting as 0. median, p99: over the
-    values there are. sum: of all values, without an interval.
+    ratio: sum of values over sum of `of`, missing values counting as 0. median, p95, p99: over
+    the values there are. sum: of all values, without an interval.
     """
     notes = Counter(note for outcome in outcomes for note in outcome.notes)
     extra = {name: count / len(outcomes) for name, count in sorted(notes.items())}
@@ -72,7 +73,7 @@ def _statistic(pairs: np.ndarray, statistic: Statistic) -> np.ndarray:
         return pairs[..., 0].sum(1) / np.maximum(pairs[..., 1].sum(1), 1e-9)
     if statistic == "sum":
         return pairs[..., 0].sum(1)
-    return np.percentile(pairs[..., 0], 50 if statistic == "median" else 99, axis=1)
+    return np.percentile(pairs[..., 0], PERCENTILES[statistic], axis=1)
 
 
 def _bootstrap(pairs: np.ndarray, statistic: Statistic, seed: int) -> tuple[float, float]:

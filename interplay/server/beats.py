@@ -78,6 +78,11 @@ class BeatLoop:
         """End `run` within one beat. Any thread."""
         self._is_stopping = True
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called: a clock that waits for more than time should let go."""
+        return self._is_stopping
+
     def run(self) -> None:
         """Beat until `stop`, then end every session."""
         pacer = Pacer(self.clock)

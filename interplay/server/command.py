@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it
     background = open_background(args.background)
     serving = Serving(engine, config, delegations=lambda: Broker(background.open()))
-    print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()))
+    print("  ".join(f"{name}: {fact}" for name, fact in (engine.facts | serving.facts).items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
     base_url = f"http://{host}:{serving.port}/v1"
     print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())", flush=True)

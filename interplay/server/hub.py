@@ -175,14 +175,22 @@ class Hub:
         return self.sessions[session_id]
 
     def issue_token(self, session: ServedSession) -> str:
-        """A secret with which the session can be taken up again; the one before is void."""
-        self._void_token(session)
+        """A secret with which the session can be taken up again.
+
+        The one before is void unless this connection came with it: the answer that holds the new
+        one may get lost together with the connection.
+        """
+        self._void_tokens(session, keep=session.used_token)
         token = f"rt_{secrets.token_urlsafe(24)}"
         self._by_token[_digest(token)] = session
         return token
 
-    def _void_token(self, session: ServedSession) -> None:
-        self._by_token = {k: v for k, v in self._by_token.items() if v is not session}
+    def _void_tokens(self, session: ServedSession, keep: str | None = None) -> None:
+        self._by_token = {
+            digest: owner
+            for digest, owner in self._by_token.items()
+            if owner is not session or digest == keep
+        }
 
     def resume(
         self, token: str, last_turn: int, outbox: Outbox, only: str | None = None
@@ -198,7 +206,7 @@ class Hub:
             raise RequestError(
                 "unknown_token",
                 f"no session can be taken up with this token; it is kept for "
-                f"{self.limits.resume_s:g} s and works once",
+                f"{self.limits.resume_s:g} s and works until the next one is used",
                 param="token",
             )
         if not -1 <= last_turn < session.num_turns:
@@ -212,6 +220,7 @@ class Hub:
             session.primary.put(_ended("replaced", session, "another connection took over"))
         missed = session.missed(last_turn)
         session.primary, session.lost_s = outbox, None
+        session.used_token = _digest(token)
         session.last_message_s = self.clock.now()
         self.metrics.resumes.inc()
         log.info("session resumed", extra={"session": session.id, "missed": len(missed)})
@@ -234,7 +243,7 @@ class Hub:
         if self.sessions.pop(session.id, None) is None:
             return
         del self._by_seat[session.seat]
-        self._void_token(session)
+        self._void_tokens(session)
         self.beats.leave(session.seat)
         session.end(_ended(reason, session, message))
         self._show_load()

@@ -297,5 +297,6 @@ def _numbers(turn: Turn) -> dict[str, Any]:
         "is_gap": turn.is_gap,
         "compute_ms": turn.compute_ms,
         "voice_on": turn.voice_on,
+        "yields": turn.yields,
         "act": turn.act,
     }

@@ -14,7 +14,7 @@ from types import FrameType
 import numpy as np
 import uvicorn
 
-from interplay.clock import SAMPLES_PER_TURN, RealClock
+from interplay.clock import SAMPLES_PER_TURN, Clock, RealClock
 from interplay.engine.engine import Engine
 from interplay.errors import ConfigError, DeviceError
 from interplay.server.app import make_app
@@ -23,6 +23,7 @@ from interplay.server.delegations import NewDelegations
 from interplay.server.guard import is_loopback
 from interplay.server.hub import Hub
 from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
+from interplay.server.loop import choose_loop
 from interplay.turns.types import InputHalf
 
 
@@ -76,7 +77,8 @@ class Server(uvicorn.Server):
 
 
 class Serving:
-    """A server that is set up: hub, application and socket. loop: while it runs, else None."""
+    """A server that is set up: hub, application and socket. loop: while it runs, else None.
+    facts: what was chosen and why, for commands to print."""
 
     def __init__(
         self,
@@ -85,12 +87,16 @@ class Serving:
         *,
         limits: Limits | None = None,
         delegations: NewDelegations | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Raises ConfigError for unusable keys, DeviceError when the port cannot be had."""
+        """clock: of the micro-turns; None: the machine's. Raises ConfigError for unusable keys,
+        DeviceError when the port cannot be had."""
         auth = Auth(config.keys)
+        self._new_loop, fact = choose_loop()
+        self.facts = {"event loop": fact}
         self.hub = Hub(
             engine,
-            RealClock(),
+            clock or RealClock(),
             self._hand_over,
             limits=limits,
             record_root=config.record_root,
@@ -122,7 +128,8 @@ class Serving:
 
     def run(self) -> None:
         """Serve until a signal, in this thread."""
-        asyncio.run(self._serve())
+        with asyncio.Runner(loop_factory=self._new_loop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()

@@ -93,6 +93,7 @@ class ServedSession:
         self.num_turns = 0
         self.about: dict[str, Any] = {}  # its protocol's words for it; later connections read them
         self.lost_s: float | None = None  # when the connection went, while it is away
+        self.used_token: str | None = None  # digest of the one that the newest connection brought
         self.primary: Outbox | None = None
         self.observers: list[Outbox] = []
         self._tokenizer, self._limits, self._metrics = tokenizer, limits, metrics

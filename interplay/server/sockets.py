@@ -80,11 +80,14 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
     limits, loop = hub.limits, asyncio.get_running_loop()
     bucket = Bucket(limits.events_per_s, limits.events_burst, hub.clock.now())
     start_by = loop.time() + limits.start_s
-    num_errors = 0
+    num_bytes, num_errors = hub.metrics.ws_bytes.labels("in"), 0
     while True:
         try:
-            async with asyncio.timeout_at(None if adapter.session else start_by):
+            if adapter.session:
                 message = await websocket.receive()
+            else:
+                async with asyncio.timeout_at(start_by):
+                    message = await websocket.receive()
         except TimeoutError:
             if adapter.session:
                 continue  # it has begun by itself
@@ -95,7 +98,7 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
             return None
         data = message.get("text")
         data = message["bytes"] if data is None else data
-        hub.metrics.ws_bytes.labels("in").inc(len(data))
+        num_bytes.inc(len(data))
         try:
             if not bucket.take(1, hub.clock.now()):
                 text = f"more than {limits.events_per_s:g} messages per second; send fewer"

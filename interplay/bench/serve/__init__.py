@@ -1,0 +1,1 @@
+"""Measures a server through its own protocols, over real sockets on this machine."""

@@ -1,0 +1,78 @@
+"""A server program of our own to be measured, and the numbers that it shows.
+
+Knows nothing of what is measured.
+"""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from interplay.errors import DeviceError
+
+START_S = 120.0  # on a busy machine
+Numbers = dict[str, float]
+
+
+def read_numbers(port: int) -> Numbers:
+    """The numbers without labels that the server's `/metrics` shows."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        return parse_numbers(answer.read().decode())
+
+
+def parse_numbers(text: str) -> Numbers:
+    """Of Prometheus' text format."""
+    lines = text.splitlines()
+    pairs = [line.split() for line in lines if not line.startswith("#") and "{" not in line]
+    return {name: float(value) for name, value in pairs}
+
+
+def change(before: Numbers, after: Numbers) -> Numbers:
+    """How far every number went."""
+    return {name: value - before.get(name, 0.0) for name, value in after.items()}
+
+
+@contextmanager
+def server_program(
+    model: str, num_slots: int, program: Sequence[str] = ("interplay", "serve")
+) -> Iterator[int]:
+    """`interplay serve` on a free port of this machine, which is given; ended afterwards.
+
+    program: another module, and its first words, that takes the same options. Raises DeviceError
+    when it does not come up.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--model", model, "--bind", f"127.0.0.1:{port}", "--slots", str(num_slots)]
+    child = subprocess.Popen(
+        [sys.executable, "-m", *program, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        asyncio.run(_wait_for(port, child))
+        yield port
+    finally:
+        child.terminate()
+        child.wait()
+
+
+async def _wait_for(port: int, child: subprocess.Popen) -> None:
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + START_S
+    while child.poll() is None and loop.time() < give_up_s:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.2)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return
+    raise DeviceError(
+        f"the server did not come up on port {port}; run `interplay serve` to see what it says"
+    )
