@@ -31,6 +31,7 @@ from interplay.server.outbox import Outbox
 from interplay.server.run import ServeConfig, Serving, running
 from interplay.server.seat import Collected
 from interplay.server.served import Opening, ServedSession
+from interplay.server.sockets import messages_of
 from interplay.turns.types import InputHalf, OutputHalf
 
 KEY = "k" * 32
@@ -79,10 +80,7 @@ def received(adapter: Any) -> list[dict]:
     """Every message that waits to be sent, as a client would read it."""
     messages = []
     for item in adapter.outbox.take():
-        if isinstance(item, str | tuple):
-            messages += [item] if isinstance(item, str) else item
-        else:
-            messages += adapter.encode(item)
+        messages += messages_of(item, adapter)
     return [json.loads(message) for message in messages]
 
 

@@ -14,6 +14,7 @@ from interplay.server.hub import Hub
 from interplay.server.live import LivePrimary
 from interplay.server.page import PageConnection
 from interplay.server.served import ServedSession
+from interplay.server.sockets import messages_of
 from tests.server_helpers import beat, client, make_hub, opened, pcm, picture
 
 
@@ -21,7 +22,7 @@ def messages(page: PageConnection) -> list[str | bytes]:
     """Everything that waits to be sent."""
     sent: list[str | bytes] = []
     for item in page.outbox.take():
-        sent += [item] if isinstance(item, str) else page.encode(item)
+        sent += messages_of(item, page)
     return sent
 
 

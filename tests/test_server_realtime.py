@@ -139,7 +139,8 @@ def test_what_was_not_played_is_cut_from_the_models_past_and_from_the_transcript
     client = talker(make_hub())
     client.quiet(2)
     messages = client.turn(True, say=TEN) + client.turn(True, say=SIX)
-    client.turn(True), client.turn(True)
+    client.turn(True)
+    client.turn(True)
     item = only(messages, "conversation.item.added")[0]["item"]["id"]
     flushes = watch_flushes(client, monkeypatch)
     about = {"item_id": item, "content_index": 0, "audio_end_ms": 650}

@@ -13,7 +13,7 @@ from interplay.errors import RequestError
 from interplay.server.events import Ended, Event
 from interplay.server.hub import Hub
 from interplay.server.limits import Bucket
-from interplay.server.outbox import Outbox
+from interplay.server.outbox import Item, Outbox
 from interplay.server.served import ServedSession
 
 log = logging.getLogger("interplay.server")
@@ -126,16 +126,19 @@ async def _finish(adapter: Adapter) -> None:
     await asyncio.sleep(CLOSE_S)
 
 
+def messages_of(item: Item, adapter: Adapter) -> Sequence[str | bytes]:
+    """What is sent for one item of an outbox."""
+    if isinstance(item, str):
+        return (item,)
+    return item if isinstance(item, tuple) else adapter.encode(item)
+
+
 async def _write(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
     num_bytes = hub.metrics.ws_bytes.labels("out")
     while True:
         item = await adapter.outbox.get()
-        if isinstance(item, str | tuple):
-            messages = (item,) if isinstance(item, str) else item
-        else:
-            messages = adapter.encode(item)
         try:
-            for message in messages:
+            for message in messages_of(item, adapter):
                 num_bytes.inc(len(message))
                 if isinstance(message, str):
                     await websocket.send_text(message)
