@@ -18,15 +18,15 @@ from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
 LISTENING = {
-    **{"duet": 0.5, "listen": 0.08, "people": 0.14, "question": 0.18, "say_after_me": 0.1},
+    **{"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08},
 }
 BEHAVIOURS = {
-    **{"listen": 0.12, "people": 0.14, "question": 0.26, "say_after_me": 0.06, "repeat": 0.04},
-    **{"recite": 0.08, "read_aloud": 0.05, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
-    **{"delegate": 0.06, "duet": 0.08},
+    **{"listen": 0.12, "people": 0.14, "question": 0.24, "say_after_me": 0.05, "repeat": 0.03},
+    **{"recite": 0.09, "read_aloud": 0.04, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
+    **{"delegate": 0.07, "duet": 0.11},
 }
 NUM_WARPS = 24
-SLIPPING = 0.6  # of the sessions: their `heard` is a micro-turn early or late now and then
+SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
 
 

@@ -42,7 +42,7 @@ UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
-    "train": {"espeak": 0.5, "rms": 0.14, "awb": 0.12, "slt": 0.1, "ked": 0.14},
+    "train": {"espeak": 0.56, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.12},
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
