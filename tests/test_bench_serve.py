@@ -314,7 +314,7 @@ def test_the_page_of_a_report_shows_what_goes_with_a_row():
         (["core", "--seconds", "5"], "for the suite serve"),
         (["serve", "--clock", "wall"], "for the suite core"),
         (["serve", "--model", "perfect", "--rows", "overhead_ms"], "only a model can be served"),
-        (["server"], "choose one of core, serve, report"),
+        (["server"], "choose one of core, report, serve"),
     ],
 )
 def test_wrong_options_are_explained(words: list[str], hint: str, capsys):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from interplay.bench.suite import Bench
     from interplay.model.checkpoint import Loaded
 
-WHAT = ("core", "serve", "report")
+WHAT = ("core", "report", "serve")
 DEFAULT_NUM_ITEMS = 300
 WIDTH_IN_FILES = 120
 

@@ -15,9 +15,9 @@ RATE_HZ = 24_000
 AUDIO = "session.output_audio.delta"
 
 
-async def dial(port: int, path: str = "") -> ClientConnection:
-    """A connection to the server on this machine."""
-    return await connect(f"ws://127.0.0.1:{port}/v1/live/sessions{path}", max_size=None)
+def dial(port: int, path: str = "") -> connect:
+    """A connection to the server on this machine: to be awaited, or entered."""
+    return connect(f"ws://127.0.0.1:{port}/v1/live/sessions{path}", max_size=None)
 
 
 async def start(connection: ClientConnection, *extensions: str) -> dict[str, Any]:

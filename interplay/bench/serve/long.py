@@ -69,7 +69,7 @@ async def _long_session(
     looks: list[tuple[float, float, float]] = []
     voiced, sounding = np.zeros((2, num_turns, NUM_SLOTS), bool)
     num_bytes, last = 0, first
-    async with await live.dial(port) as connection:
+    async with live.dial(port) as connection:
         await live.start(connection, "turns")
         begin_s = await asyncio.to_thread(_clock, port)
         for turn in range(num_turns):

@@ -52,9 +52,9 @@ class Received:
             name = WORDS[event["type"]]
             self._waiting.append((name, event["delta"], event["start_ms"], event["end_ms"]))
         elif event["type"] == live.AUDIO:
-            turn = event["turn"] if turn is None else turn
-            self.num_doubled_turns += turn in self.sound
-            self.sound[turn] = live.sound_of(event)
+            index = event["turn"] if turn is None else turn
+            self.num_doubled_turns += index in self.sound
+            self.sound[index] = live.sound_of(event)
             self.words += self._waiting
             self._waiting = []
 
@@ -155,7 +155,7 @@ class _Killer:
         connection = await live.dial(self._port)
         about = await live.start(connection, "resume")
         self._keep_token(about)
-        async with await live.dial(self._port, f"/{about['id']}/attach") as side:
+        async with live.dial(self._port, f"/{about['id']}/attach") as side:
             watching = asyncio.create_task(self._watch(side))
             num_done = num_lost = 0
             try:
