@@ -86,6 +86,9 @@ EXTRA_OF_MODULE = {
     "websockets": "serve",
     "msgspec": "serve",
     "prometheus_client": "serve",
+    "aiortc": "webrtc",
+    "av": "webrtc",
+    "python_multipart": "webrtc",
 }
 
 

@@ -30,6 +30,7 @@ IMPORT_NAMES = {
     "pillow": "PIL",
     "espeakng-loader": "espeakng_loader",
     "prometheus-client": "prometheus_client",
+    "python-multipart": "python_multipart",
 }
 
 

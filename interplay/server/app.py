@@ -4,6 +4,7 @@ Knows nothing of how it is run.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -24,10 +26,24 @@ from interplay.server.hub import Hub
 from interplay.server.live import LivePrimary, LiveSideband
 from interplay.server.page import SUBPROTOCOL, PageConnection
 from interplay.server.realtime import BEGIN_S, RealtimeConnection
+from interplay.server.realtime_items import new_id
 from interplay.server.realtime_secret import issue
-from interplay.server.sockets import serve_socket
+from interplay.server.rtc import Calls
+from interplay.server.rtc_live import LiveCall, read_create
+from interplay.server.rtc_realtime import RealtimeCall, read_call
+from interplay.server.sockets import FINAL, serve_socket
 
-STATUS = {"unauthorized": 401, "forbidden": 403, "unknown_session": 404, "body_too_big": 413}
+STATUS = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "secret_used": 403,
+    "unknown_session": 404,
+    "body_too_big": 413,
+    "sdp_too_big": 413,
+    "unsupported_media_type": 415,
+    "webrtc_missing": 501,
+    **dict.fromkeys(FINAL, 503),
+}
 SUBPROTOCOLS = (SUBPROTOCOL, "realtime")  # of those offered, the first of these is chosen
 
 
@@ -43,8 +59,8 @@ class _SecretRequest(msgspec.Struct, forbid_unknown_fields=True):
 class App:
     """The handlers of one server."""
 
-    def __init__(self, hub: Hub, auth: Auth) -> None:
-        self.hub, self.auth = hub, auth
+    def __init__(self, hub: Hub, auth: Auth, calls: Calls) -> None:
+        self.hub, self.auth, self.calls = hub, auth, calls
 
     def visit(self, connection: HTTPConnection) -> Visitor:
         """Raises RequestError for somebody unknown."""
@@ -106,10 +122,41 @@ class App:
         finally:
             begins.cancel()
 
+    async def realtime_call(self, request: Request) -> Response:
+        """A session of the Realtime protocol over WebRTC."""
+        visitor = self.visit(request)
+        visitor.check_may_open()
+        wanted = await read_call(request)
+        config = wanted.session or (visitor.secret.config if visitor.secret else None)
+        answer = await self.calls.answer(
+            wanted.sdp,
+            lambda track: RealtimeCall(self.hub, visitor, config, track),
+            rate_hz=RealtimeCall.rate_hz,
+        )
+        place = {"Location": f"/v1/realtime/calls/{new_id('rtc')}"}
+        return Response(answer, 201, place, media_type="application/sdp")
+
     async def live(self, websocket: WebSocket) -> None:
         visitor = self.visit(websocket)
         adapter = LivePrimary(self.hub, visitor)
         await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+
+    async def live_call(self, request: Request) -> Response:
+        """A session over WebRTC: its configuration and the offer in, the answer out."""
+        visitor = self.visit(request)
+        visitor.check_may_open()
+        wanted = read_create(await request.body())
+        adapter = LiveCall(self.hub, visitor, wanted.session)
+        answer = await self.calls.answer(
+            wanted.transport.sdp,
+            adapter.start,
+            rate_hz=adapter.rate_hz,
+            param="transport.sdp",
+            has_eyes=adapter.has_eyes,
+            permits=adapter.permits,
+        )
+        transport = {"type": "webrtc", "sdp": answer}
+        return JSONResponse({"session": {"id": adapter.about["id"]}, "transport": transport}, 201)
 
     async def sideband(self, websocket: WebSocket) -> None:
         self.trust(websocket)
@@ -130,9 +177,9 @@ class App:
         return error_response(error, STATUS.get(error.code, 400))
 
 
-def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
+def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> Starlette:
     """names: by which the server may be called, beside localhost and addresses."""
-    app = App(hub, auth)
+    app = App(hub, auth, calls)
 
     async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
         response = await app.refuse(error)
@@ -147,15 +194,31 @@ def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
             Route("/readyz", app.ready),
             Route("/metrics", app.metrics),
             Route("/v1/client_secrets", app.client_secret, methods=["POST"]),
+            Route("/v1/live/sessions", app.live_call, methods=["POST"]),
             WebSocketRoute("/v1/live/sessions", app.live),
             WebSocketRoute("/v1/live/sessions/{session_id}/attach", app.sideband),
             Route("/v1/realtime/client_secrets", app.realtime_secret, methods=["POST"]),
+            Route("/v1/realtime/calls", app.realtime_call, methods=["POST"]),
             WebSocketRoute("/v1/realtime", app.realtime),
             WebSocketRoute("/v1/page", app.page),
         ],
-        middleware=[Middleware(Guard, names=[*names], metrics=hub.metrics)],
+        middleware=[
+            Middleware(Guard, names=[*names], metrics=hub.metrics),
+            Middleware(CORSMiddleware, **_cross_origin(names)),
+        ],
         exception_handlers=handlers,
     )
+
+
+def _cross_origin(names: Iterable[str]) -> dict[str, Any]:
+    """Pages under the names may POST, as they may open WebSockets; the guard refuses all others."""
+    hosts = "|".join(re.escape(name.lower()) for name in names)
+    return {
+        "allow_origin_regex": rf"(?i)https?://({hosts})(:\d+)?" if hosts else None,
+        "allow_methods": ["POST"],
+        "allow_headers": ["Authorization", "Content-Type"],
+        "expose_headers": ["Location", "Retry-After"],
+    }
 
 
 def _offered(connection: HTTPConnection) -> list[str]:

@@ -1,4 +1,5 @@
-"""Pictures from clients: JPEG or PNG bytes to the tiles a model sees. Knows nothing of sessions.
+"""Pictures from clients: JPEG or PNG bytes, or pixels, to the tiles a model sees. Knows nothing of
+sessions.
 
 A picture is refused by its header before any pixel is decoded; nothing is ever fetched.
 """
@@ -25,10 +26,19 @@ class Camera:
 
     def tiles(self, picture: bytes) -> UInt8[np.ndarray, "12 2 40 40 3"]:
         """Raises RequestError for what is no small JPEG or PNG."""
-        frame = fit_frame(_decode(picture))
+        return self.pair(_decode(picture))
+
+    def pair(self, frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "12 2 40 40 3"]:
+        """An RGB frame of any size, with the one before."""
+        frame = fit_frame(frame)
         tiles = tile_pairs(self._before, frame)
         self._before = frame
         return tiles
+
+
+def too_big(width: int, height: int, param: str) -> RequestError:
+    text = f"the picture has {width}x{height} pixels; send at most 1920x1080"
+    return RequestError("image_too_big", text, param=param)
 
 
 def _decode(picture: bytes) -> UInt8[np.ndarray, "h w 3"]:
@@ -37,11 +47,7 @@ def _decode(picture: bytes) -> UInt8[np.ndarray, "h w 3"]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(picture), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
-                raise RequestError(
-                    "image_too_big",
-                    f"the picture has {image.width}x{image.height} pixels; send at most 1920x1080",
-                    param="image",
-                )
+                raise too_big(image.width, image.height, "image")
             image.draft("RGB", (320, 240))  # a JPEG decoder skips what nobody will see
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, EOFError, Warning, Image.DecompressionBombError):

@@ -12,6 +12,7 @@ from interplay.errors import ConfigError
 from interplay.model.checkpoint import load_checkpoint
 from interplay.server.auth import read_keys
 from interplay.server.logs import start_logs
+from interplay.server.rtc import INSTALL
 from interplay.server.run import ServeConfig, Serving, warm_up
 
 DEFAULT_BIND = "127.0.0.1:8765"
@@ -80,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     print("  ".join(f"{name}: {fact}" for name, fact in (engine.facts | serving.facts).items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
     base_url = f"http://{host}:{serving.port}/v1"
-    print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())", flush=True)
+    print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())")
+    webrtc = "yes" if serving.calls.is_possible else f"no; install it with {INSTALL}"
+    print(f"WebRTC         {webrtc}", flush=True)
     gc.collect()
     gc.freeze()  # a full collection in the middle of a tick need not walk all that is loaded
     start_logs(ticks=args.log == "ticks")

@@ -6,6 +6,7 @@ rebound name by `Host`. Knows nothing of sessions or keys.
 """
 
 import ipaddress
+import math
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -115,4 +116,6 @@ def error_body(error: RequestError) -> dict:
 
 def error_response(error: RequestError, status: int) -> JSONResponse:
     """For HTTP, and for a WebSocket that is not accepted."""
-    return JSONResponse({"error": error_body(error)}, status)
+    wait_s = error.retry_after_s
+    headers = {} if wait_s is None else {"Retry-After": str(math.ceil(wait_s))}
+    return JSONResponse({"error": error_body(error)}, status, headers)

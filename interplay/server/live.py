@@ -162,11 +162,11 @@ class LiveConnection:
         if (turn.index + 1) % USAGE_TURNS == 0:
             usage = _usage(turn.index + 1)
             messages.append(self._event("session.usage.updated", {"usage": usage}))
-        messages.append(self._audio(turn, stamp))  # last: who has it has the whole micro-turn
+        messages += self._audio(turn, stamp)  # last: who has it has the whole micro-turn
         return messages
 
-    def _audio(self, turn: Turn, stamp: dict[str, int]) -> str:
-        return self._event("session.output_audio.delta", {"delta": turn.pcm} | stamp)
+    def _audio(self, turn: Turn, stamp: dict[str, int]) -> list[str]:
+        return [self._event("session.output_audio.delta", {"delta": turn.pcm} | stamp)]
 
     def _ended(self, ended: Ended) -> list[str]:
         messages = []
@@ -184,7 +184,9 @@ class LiveConnection:
 
 
 class LivePrimary(LiveConnection):
-    """A client with its own session."""
+    """A client with its own session. on_track: its sound is not in messages."""
+
+    on_track = False
 
     def __init__(self, hub: Hub, visitor: Visitor) -> None:
         super().__init__(hub)
@@ -201,18 +203,26 @@ class LivePrimary(LiveConnection):
     def _start(self, event: wire.Start) -> None:
         if self.session:
             raise RequestError("already_started", "this connection has a session already")
+        self._open(event.session, event.event_id)
+
+    def _open(self, config: wire.SessionConfig, event_id: str | None) -> None:
         self._visitor.check_may_open()
-        config, limits = event.session, self.hub.limits
-        opening = opening_of(config, self.hub.tokenizer, limits, self.hub.has_eyes)
+        hub, limits = self.hub, self.hub.limits
+        opening = opening_of(
+            config, hub.tokenizer, limits, has_eyes=hub.has_eyes, on_track=self.on_track
+        )
         session = self.hub.open(opening, self.outbox)
         self._visitor.opened(session.id)
         self.extensions = frozenset(config.interplay.extensions if config.interplay else ())
         model = self.hub.engine.facts["model"]
         expires_at = int(time.time() + limits.session_s)
         self.about = describe(config, session.id, model, expires_at)
+        if self.on_track:
+            del self.about["audio"]["format"]
         session.about = self.about
         self.session = session
-        self._answer("session.started", event, {"session": self.about | self._token()})
+        fields = {"session": self.about | self._token()}
+        self.outbox.put(self._event("session.started", fields, event_id))
         self._remark(remarks(config, model))
 
     def _token(self) -> dict[str, Any]:
@@ -227,7 +237,9 @@ class LivePrimary(LiveConnection):
         session, missed = self.hub.resume(
             event.token, event.last_turn, self.outbox, self._visitor.only_session
         )
-        self.session, self.about = session, session.about
+        sound = {"format": {"type": "audio/pcm", "rate": session.opening.rate_hz}}
+        self.session = session
+        self.about = session.about | {"audio": session.about["audio"] | sound}
         self.extensions = frozenset(self.about["interplay"]["extensions"])
         next_turn = missed[0].index if missed else session.num_turns
         fields = {
@@ -276,14 +288,14 @@ class LiveSideband(LiveConnection):
             return [write("session.input_audio.append", {"audio": self._in.push(event.pcm)})]
         return super().encode(event)
 
-    def _audio(self, turn: Turn, stamp: dict[str, int]) -> str:
+    def _audio(self, turn: Turn, stamp: dict[str, int]) -> list[str]:
         start_ms = (turn.index + 1) * TURN_MS
         fields = {
             "delta": self._out.push(turn.pcm),
             "start_ms": start_ms,
             "end_ms": start_ms + TURN_MS,
         }
-        return write("session.output_audio.delta", fields)
+        return [write("session.output_audio.delta", fields)]
 
 
 def _usage(num_turns: int) -> dict[str, float]:

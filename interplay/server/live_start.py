@@ -6,6 +6,7 @@ Knows nothing of connections.
 
 from typing import Any
 
+from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import RequestError
 from interplay.server.limits import Limits
 from interplay.server.live_wire import Audio, DelegationConfig, SessionConfig
@@ -18,10 +19,13 @@ VOICE = "default"
 
 
 def opening_of(
-    config: SessionConfig, tokenizer: Tokenizer, limits: Limits, has_eyes: bool
+    config: SessionConfig, tokenizer: Tokenizer, limits: Limits, *, has_eyes: bool, on_track: bool
 ) -> Opening:
-    """The core's opening. Raises RequestError, with the field that cannot be had."""
-    _refuse_foreign(config)
+    """The core's opening. Raises RequestError, with the field that cannot be had.
+
+    has_eyes: of the model. on_track: sound comes and goes on media tracks.
+    """
+    _refuse_foreign(config, on_track)
     extensions = config.interplay.extensions if config.interplay else []
     if "video" in extensions and not has_eyes:
         raise _unsupported("this model has no eyes", "session.interplay.extensions")
@@ -37,7 +41,7 @@ def opening_of(
     encode_text(tokenizer, prefix, limits.waiting_tokens, "session.instructions")
     return Opening(
         instructions=prefix,
-        rate_hz=_rate_hz(config.audio),
+        rate_hz=SAMPLE_RATE_HZ if on_track else _rate_hz(config.audio),
         resumable="resume" in extensions,
         record=bool(config.store),
         client_delegations=kind == "client",
@@ -74,10 +78,20 @@ def delegation_remarks(config: DelegationConfig | None) -> list[tuple[str, str]]
     return found
 
 
-def _refuse_foreign(config: SessionConfig) -> None:
+def _refuse_foreign(config: SessionConfig, on_track: bool) -> None:
     if config.triggers:
         raise _unsupported("triggers are not supported here", "session.triggers")
-    if config.client:
+    if on_track:
+        if config.audio and config.audio.format:
+            raise _unsupported(
+                "with WebRTC the SDP says how sound is sent; leave it out", "session.audio.format"
+            )
+        if config.interplay and "playback" in config.interplay.extensions:
+            raise _unsupported(
+                "with WebRTC the server itself counts what was played; leave playback out",
+                "session.interplay.extensions",
+            )
+    elif config.client:
         raise _unsupported("client permissions are for WebRTC sessions", "session.client")
 
 

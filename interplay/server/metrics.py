@@ -56,7 +56,10 @@ class Metrics:
         self.output_overflows = counter("output_overflow", "connections lost by reading too slowly")
         self.resumes = counter("resume", "connections that took a session up again")
         self.rejects = counter("rejects", "requests that were refused", ("reason",))
-        self.ws_bytes = counter("ws_bytes", "payload of WebSocket messages", ("dir",))
+        self.message_bytes = counter(
+            "ws_bytes", "payload of messages on WebSockets and data channels", ("dir",)
+        )
+        self.rtc_calls = gauge("rtc_calls", "WebRTC peers")
         self.first_audio = histogram(
             "first_audio_seconds", "start of a session to the model's first sound", LONG_BUCKETS_S
         )

@@ -8,7 +8,7 @@ nothing of sockets: with a `Track`, sound goes past the events, as over WebRTC.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from interplay.server.events import Ended, Event, Turn
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
+from interplay.server.media import Track
 from interplay.server.outbox import Item as Sent
 from interplay.server.outbox import Outbox
 from interplay.server.realtime_content import check_response
@@ -34,19 +35,6 @@ log = logging.getLogger("interplay.server")
 
 BEGIN_S = 2.0  # after connecting, at the latest, the session's time begins
 REFUSED = {"secret_used": 1008}  # close codes of those who are not let in, else 1013
-
-
-@runtime_checkable
-class Track(Protocol):
-    """Where the model's sound goes when it does not go into events."""
-
-    def play(self, pcm: bytes) -> object:
-        """The next 200 ms, silence included: 16-bit PCM at 24 kHz."""
-        ...
-
-    def flush(self) -> object:
-        """Drop what was not played yet."""
-        ...
 
 
 class RealtimeConnection:

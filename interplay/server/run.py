@@ -24,6 +24,7 @@ from interplay.server.guard import is_loopback
 from interplay.server.hub import Hub
 from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
 from interplay.server.loop import choose_loop
+from interplay.server.rtc import Calls
 from interplay.turns.types import InputHalf
 
 
@@ -105,7 +106,8 @@ class Serving:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._socket = _listen(config.host, config.port)
         self.port = self._socket.getsockname()[1]
-        app = make_app(self.hub, auth, config.names)
+        self.calls = Calls(self.hub, self._socket.getsockname()[0])
+        app = make_app(self.hub, auth, self.calls, config.names)
         self.server = Server(
             uvicorn.Config(
                 app,
@@ -137,6 +139,7 @@ class Serving:
         try:
             await self.server.serve(sockets=[self._socket])
         finally:
+            await self.calls.close()
             await asyncio.to_thread(self.hub.stop)
             self.loop = None
             self._socket.close()

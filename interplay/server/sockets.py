@@ -48,6 +48,40 @@ class Adapter(Protocol):
         ...
 
 
+class Gate:
+    """What comes from one client, message by message, within the limits of a connection."""
+
+    def __init__(self, adapter: Adapter, hub: Hub) -> None:
+        self.adapter, self.hub = adapter, hub
+        limits = hub.limits
+        self._bucket = Bucket(limits.events_per_s, limits.events_burst, hub.clock.now())
+        self._num_bytes, self._num_errors = hub.metrics.message_bytes.labels("in"), 0
+
+    def take(self, message: str | bytes) -> bool:
+        """Obey a message, or answer why not. Returns False after too many errors."""
+        adapter, limits, now_s = self.adapter, self.hub.limits, self.hub.clock.now()
+        self._num_bytes.inc(len(message))
+        try:
+            if not self._bucket.take(1, now_s):
+                text = f"more than {limits.events_per_s:g} messages per second; send fewer"
+                raise RequestError("rate_limited", text, retry_after_s=1.0)
+            adapter.receive(message)
+        except RequestError as error:
+            self._num_errors += 1
+            self.refuse(error, message)
+            if error.code in FINAL:
+                adapter.outbox.put(Ended(reason="refused", close_code=TOO_SLOW))
+            elif self._num_errors >= limits.max_errors:
+                return False
+        if adapter.session:
+            adapter.session.last_message_s = now_s
+        return True
+
+    def refuse(self, error: RequestError, message: str | bytes = "") -> None:
+        self.hub.metrics.rejects.labels(error.code).inc()
+        self.adapter.outbox.put(self.adapter.refusal(error, message))
+
+
 async def serve_socket(
     websocket: WebSocket, adapter: Adapter, hub: Hub, subprotocol: str | None = None
 ) -> None:
@@ -77,10 +111,8 @@ async def serve_socket(
 
 async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
     """Returns the code to close with, None when the client has closed."""
-    limits, loop = hub.limits, asyncio.get_running_loop()
-    bucket = Bucket(limits.events_per_s, limits.events_burst, hub.clock.now())
-    start_by = loop.time() + limits.start_s
-    num_bytes, num_errors = hub.metrics.ws_bytes.labels("in"), 0
+    gate, limits = Gate(adapter, hub), hub.limits
+    start_by = asyncio.get_running_loop().time() + limits.start_s
     while True:
         try:
             if adapter.session:
@@ -92,32 +124,13 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
             if adapter.session:
                 continue  # it has begun by itself
             text = f"no session was started within {limits.start_s:g} s"
-            _refuse(adapter, hub, RequestError("start_timeout", text), "")
+            gate.refuse(RequestError("start_timeout", text))
             return await _finish(adapter)
         if message["type"] == "websocket.disconnect":
             return None
         data = message.get("text")
-        data = message["bytes"] if data is None else data
-        num_bytes.inc(len(data))
-        try:
-            if not bucket.take(1, hub.clock.now()):
-                text = f"more than {limits.events_per_s:g} messages per second; send fewer"
-                raise RequestError("rate_limited", text, retry_after_s=1.0)
-            adapter.receive(data)
-        except RequestError as error:
-            num_errors += 1
-            _refuse(adapter, hub, error, data)
-            if error.code in FINAL:
-                adapter.outbox.put(Ended(reason="refused", close_code=TOO_SLOW))
-            elif num_errors >= limits.max_errors:
-                return await _finish(adapter)
-        if adapter.session:
-            adapter.session.last_message_s = hub.clock.now()
-
-
-def _refuse(adapter: Adapter, hub: Hub, error: RequestError, message: str | bytes) -> None:
-    hub.metrics.rejects.labels(error.code).inc()
-    adapter.outbox.put(adapter.refusal(error, message))
+        if not gate.take(message["bytes"] if data is None else data):
+            return await _finish(adapter)
 
 
 async def _finish(adapter: Adapter) -> None:
@@ -134,7 +147,7 @@ def messages_of(item: Item, adapter: Adapter) -> Sequence[str | bytes]:
 
 
 async def _write(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
-    num_bytes = hub.metrics.ws_bytes.labels("out")
+    num_bytes = hub.metrics.message_bytes.labels("out")
     while True:
         item = await adapter.outbox.get()
         try:

@@ -1,0 +1,110 @@
+"""The Realtime protocol over WebRTC, against a really running server: aiortc as the client."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from openai import AsyncOpenAI
+
+from interplay.server.limits import Limits
+from interplay.server.run import Serving
+from tests.rtc_helpers import PATIENCE_S, Client
+from tests.server_helpers import kinds, server, url
+
+CALLS = "/v1/realtime/calls"
+SDP = {"Content-Type": "application/sdp"}
+
+
+@pytest.fixture(scope="module")
+def open_server() -> Iterator[Serving]:
+    with server(2, Limits(start_s=PATIENCE_S)) as serving:
+        yield serving
+
+
+async def talk(client: Client, sdp: str) -> list[dict]:
+    """A conversation until the model has been heard once and was hushed."""
+    await client.accept(sdp)
+    await client.event("session.created")
+    client.send("session.update", session={"type": "realtime", "instructions": "be kind"})
+    await client.event("session.updated")
+    client.send("response.create", response={"metadata": {"number": "one"}})
+    created = await client.event("response.created")
+    assert created["response"]["metadata"] == {"number": "one"}
+    await client.event("output_audio_buffer.started")
+    await client.until(lambda: client.loudest() > 1e-3)
+    client.send("input_audio_buffer.append", audio="AAAA")
+    error = (await client.event("error"))["error"]
+    assert (error["code"], error["param"]) == ("unsupported_event", "type")
+    client.send("output_audio_buffer.clear")
+    await client.event("output_audio_buffer.cleared")
+    return client.events
+
+
+def test_an_offer_alone_makes_a_call(open_server):
+    async def call() -> list[dict]:
+        client = Client()
+        try:
+            async with httpx2.AsyncClient(timeout=PATIENCE_S, verify=False) as http:
+                address = url(open_server, CALLS, "http")
+                made = await http.post(address, content=await client.offer(), headers=SDP)
+            assert (made.status_code, made.headers["content-type"]) == (201, "application/sdp")
+            assert made.headers["Location"].startswith(f"{CALLS}/rtc_")
+            return await talk(client, made.text)
+        finally:
+            await client.close()
+
+    found = kinds(asyncio.run(call()))
+    assert found[0] == "session.created" and "response.output_audio.delta" not in found
+    assert "response.output_audio_transcript.delta" in found
+
+
+def test_the_openai_sdk_sends_a_form(open_server):
+    async def call() -> list[dict]:
+        client = Client()
+        sdk = AsyncOpenAI(api_key="none", base_url=url(open_server, "/v1", "http"))
+        try:
+            async with sdk:
+                made = await sdk.realtime.calls.create(
+                    sdp=await client.offer(),
+                    session={"type": "realtime", "instructions": "be short"},
+                )
+            events = await talk(client, made.text)
+            assert events[0]["session"]["instructions"] == "be short"
+            return events
+        finally:
+            await client.close()
+
+    assert asyncio.run(call())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"json": {}}, 415, "unsupported_media_type"),
+        (
+            {"content": b"\xff", "headers": {"Content-Type": "application/sdp"}},
+            400,
+            "invalid_request",
+        ),
+        ({"content": b"v=0", "headers": {"Content-Type": "application/sdp"}}, 400, "invalid_sdp"),
+        ({"files": {"sdp": (None, "v=0")}}, 400, "invalid_sdp"),
+        ({"files": {"session": (None, "{}")}}, 400, "invalid_request"),
+        ({"files": {"sdp": (None, "v=0"), "smell": (None, "")}}, 400, "invalid_request"),
+        ({"files": {"sdp": (None, "v=0"), "session": (None, "{")}}, 400, "invalid_json"),
+        ({"files": {"sdp": (None, "v=0"), "session": (None, '{"x": 1}')}}, 400, "invalid_value"),
+        (
+            {"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=y"}},
+            400,
+            "invalid_request",
+        ),
+        ({"files": {"sdp": (None, "v" * 70_000)}}, 413, "body_too_big"),
+    ],
+)
+def test_what_makes_no_call_is_refused(open_server, body, status, code):
+    answer = httpx2.post(url(open_server, CALLS, "http"), timeout=PATIENCE_S, **body)
+    assert answer.status_code == status, answer.text
+    error = json.loads(answer.text)["error"]
+    assert error["code"] == code and "\n" not in error["message"]
+    assert not open_server.calls._tasks
