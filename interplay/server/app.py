@@ -26,8 +26,15 @@ from interplay.server.page import SUBPROTOCOL, PageConnection
 from interplay.server.realtime import BEGIN_S, RealtimeConnection
 from interplay.server.realtime_secret import issue
 from interplay.server.sockets import serve_socket
+from interplay.server.web_files import WebFiles
 
-STATUS = {"unauthorized": 401, "forbidden": 403, "unknown_session": 404, "body_too_big": 413}
+STATUS = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "unknown_session": 404,
+    "body_too_big": 413,
+}
 SUBPROTOCOLS = (SUBPROTOCOL, "realtime")  # of those offered, the first of these is chosen
 
 
@@ -132,7 +139,7 @@ class App:
 
 def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
     """names: by which the server may be called, beside localhost and addresses."""
-    app = App(hub, auth)
+    app, web = App(hub, auth), WebFiles()
 
     async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
         response = await app.refuse(error)
@@ -143,6 +150,8 @@ def make_app(hub: Hub, auth: Auth, names: Iterable[str] = ()) -> Starlette:
     handlers: dict[Any, Any] = {RequestError: refuse}
     return Starlette(
         routes=[
+            Route("/", web.index),
+            Route("/web/{path:path}", web.file),
             Route("/healthz", app.health),
             Route("/readyz", app.ready),
             Route("/metrics", app.metrics),
