@@ -8,6 +8,7 @@ const SUBPROTOCOL = "interplay";
 const SECRET_PREFIX = "openai-insecure-api-key.";
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
+const SILENT_MS = 4000; // of a line that is broken without saying so
 const FINAL_CODES = new Set([1000, 1008, 1011, 1012, 4001]);
 
 export class Link extends EventTarget {
@@ -22,6 +23,8 @@ export class Link extends EventTarget {
     this._isOver = false;
     this._lostAt = null;
     this._numTries = 0;
+    this._heardAt = 0;
+    this._watch = setInterval(() => this._checkSilence(), 1000);
     this._connect();
   }
 
@@ -63,7 +66,16 @@ export class Link extends EventTarget {
     this._socket.send(message);
   }
 
+  _checkSilence() {
+    if (!this.isOpen || performance.now() - this._heardAt < SILENT_MS) return;
+    const broken = this._socket;
+    this._socket = null; // whatever it still says is not for us
+    broken.close();
+    this._lose(0);
+  }
+
   _receive(data) {
+    this._heardAt = performance.now();
     if (data instanceof ArrayBuffer) {
       const turn = unpackTurn(data);
       if (turn.index <= this.lastTurn) return;
@@ -114,7 +126,8 @@ export class Link extends EventTarget {
     if (this._isOver) return;
     this._isOver = true;
     this.isOpen = false;
-    this._socket.close();
+    clearInterval(this._watch);
+    this._socket?.close();
     this._emit("ended", about);
   }
 
