@@ -86,6 +86,7 @@ EXTRA_OF_MODULE = {
     "websockets": "serve",
     "msgspec": "serve",
     "prometheus_client": "serve",
+    "playwright": "browser",
 }
 
 

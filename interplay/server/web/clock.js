@@ -1,24 +1,20 @@
 // The session's time as this page sees it, and how times are written. Knows nothing of sound.
 
-import { TURN_MS } from "./wire.js";
-
-/** Goes on between micro-turns, and never back. */
+/** Runs as evenly as the server's, however unevenly its messages come; never back. */
 export class SessionClock {
   constructor() {
-    this._endMs = 0;
-    this._seenAt = null;
+    this._beat = null;
     this._lastMs = 0;
   }
 
-  arrived(turn, nowMs) {
-    this._endMs = (turn + 1) * TURN_MS;
-    this._seenAt = nowMs;
+  /** beat: knows when micro-turns arrive. */
+  follow(beat) {
+    this._beat = beat;
   }
 
   nowMs(nowMs = performance.now()) {
-    if (this._seenAt === null) return 0;
-    const ahead = Math.min(nowMs - this._seenAt, 2 * TURN_MS);
-    this._lastMs = Math.max(this._lastMs, this._endMs + ahead);
+    const beganMs = this._beat?.beganMs ?? null;
+    if (beganMs !== null) this._lastMs = Math.max(this._lastMs, nowMs - beganMs);
     return this._lastMs;
   }
 }

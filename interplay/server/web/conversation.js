@@ -10,6 +10,7 @@ import { AnswerTimes, Ear } from "./speech.js";
 import { packInput, TURN_MS } from "./wire.js";
 
 const BLOCK_MS = 20;
+const FAR_MS = 300;
 
 export class Conversation extends EventTarget {
   /** sound: started. camera: on or off, may change. */
@@ -18,9 +19,12 @@ export class Conversation extends EventTarget {
     this.act = new Act();
     this.clock = new SessionClock();
     this.beat = new Beat();
+    this.clock.follow(this.beat);
     this.ear = new Ear();
     this.answers = new AnswerTimes();
     this.hasEyes = false;
+    this._isMuted = false;
+    this._ahead = null; // of the session over the clock of the sound
     this._sound = sound;
     this._camera = camera;
     this._packer = new Packer(this.beat, {
@@ -89,7 +93,16 @@ export class Conversation extends EventTarget {
     const shown = this._isMuted ? 0 : level;
     this.ear.push(shown, time);
     this._packer.push(pcm, performance.now());
-    this._emit("heard", { ms: this.clock.nowMs() - BLOCK_MS, lengthMs: BLOCK_MS, level: shown });
+    this._emit("heard", { ms: this._place(time), lengthMs: BLOCK_MS, level: shown });
+  }
+
+  /** Where on the session a block belongs: by the sound's own clock, which does not stall when
+   * the page does. Both clocks drift; the difference is followed slowly. */
+  _place(time) {
+    const difference = this.clock.nowMs() - 1000 * time;
+    const isFar = this._ahead === null || Math.abs(difference - this._ahead) > FAR_MS;
+    this._ahead = isFar ? difference : this._ahead + (difference - this._ahead) / 100;
+    return 1000 * time + this._ahead - BLOCK_MS;
   }
 
   _send(pcm) {
@@ -102,7 +115,6 @@ export class Conversation extends EventTarget {
   _turn(turn) {
     const nowMs = performance.now();
     this.beat.arrived(turn.index, turn.compute_ms, nowMs);
-    this.clock.arrived(turn.index, nowMs);
     const startMs = (turn.index + 1) * TURN_MS; // when its sound plays
     this.act.push(turn.act, startMs);
     this._sound.play({

@@ -23,7 +23,7 @@ const charts = new Charts(byId("charts"), byId("chart-list"));
 const work = new DelegationList({ list: byId("work"), empty: byId("work-empty") });
 const mind = new Mind({ list: byId("timers"), note: byId("note"), empty: byId("mind-empty") });
 const camera = new Camera(byId("sight"));
-const names = ["answer", "median", "compute", "late", "buffer", "wanted", "jitter", "dry", "gaps"];
+const names = ["answer", "median", "compute", "late", "gaps", "buffer", "jitter", "dry"];
 const meters = new Meters(
   Object.fromEntries(names.map((name) => [name, byId(`m-${name}`)])),
   byId("compute"),
@@ -37,7 +37,8 @@ function setState(state, text = STATES[state]) {
   document.body.dataset.state = state;
   setText(byId("state"), text);
   const isLive = state === "live" || state === "waiting";
-  byId("text").disabled = byId("send").disabled = !isLive;
+  for (const id of ["text", "send", "mute", "end"]) byId(id).disabled = !isLive;
+  byId("camera").disabled = !isLive || !talk?.hasEyes;
   byId("start").disabled = state === "asking";
 }
 
@@ -98,13 +99,13 @@ function listen(conversation) {
   on("started", ({ model, has_eyes: hasEyes, client_delegations: isOurs }) => {
     isOurWork = isOurs;
     setText(byId("model"), model);
-    byId("camera").disabled = !hasEyes;
     if (!hasEyes) {
       stopCamera();
       setText(byId("sight-empty"), "This model has no eyes.");
+      byId("camera").title = "This model has no eyes";
     }
     setState("live");
-    byId("text").focus({ preventScroll: true });
+    byId("mute").focus({ preventScroll: true }); // the button that had the focus is gone
   });
   on("resumed", () => setState("live"));
   on("waiting", () => setState("waiting", "Reconnecting"));
@@ -147,12 +148,13 @@ function showTurn(turn) {
 async function ended({ reason, code, message }) {
   if (["unauthorized", "secret_used"].includes(code) || reason === "unreachable") forget();
   const text = reason === "asked" ? "Ended" : message ? `Ended: ${message}` : `Ended (${reason})`;
-  if (reason !== "asked") warn(text);
   stopCamera();
   await stopSound();
   talk = null;
   setText(byId("start"), "Start again");
+  setText(byId("lead"), reason === "asked" ? "The session has ended." : text);
   setState("over", "Ended");
+  transcript.toEnd();
   byId("start").focus();
 }
 

@@ -44,8 +44,8 @@ export class Meters {
   }
 
   playback({ levelMs, numDry, marginMs, jitterMs }) {
-    setText(this._fields.buffer, `${Math.round(levelMs)} ms`);
-    setText(this._fields.wanted, `${TURN_MS} + ${Math.round(marginMs)} ms`);
+    const wantedMs = TURN_MS + Math.round(marginMs); // when a micro-turn has just come
+    setText(this._fields.buffer, `${Math.round(levelMs)} of ${wantedMs} ms`);
     setText(this._fields.jitter, `${Math.round(jitterMs)} ms`);
     setText(this._fields.dry, String(numDry));
   }

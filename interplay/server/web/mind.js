@@ -45,7 +45,9 @@ export class Mind {
     const counted = timer.left === null ? minutes(ranMs) : `${timer.left}`;
     setText(row.left, timer.isDue ? "due" : counted + ofSeconds);
     row.bar.hidden = timer.seconds === null;
-    row.bar.value = timer.isDue ? 1 : Math.min(1, ranMs / (1000 * (timer.seconds || 1)));
+    const lengthMs = 1000 * (timer.seconds || 1);
+    const partMs = timer.kind === "every" ? ranMs % lengthMs : Math.min(ranMs, lengthMs);
+    row.bar.value = timer.isDue ? 1 : partMs / lengthMs;
     row.item.classList.toggle("due", timer.isDue);
   }
 }

@@ -28,6 +28,11 @@ export class Beat {
     return base + Math.ceil((earliest - base) / TURN_MS) * TURN_MS - GUARD_MS;
   }
 
+  /** When the session's time was 0, in milliseconds of performance.now(); null: nobody knows. */
+  get beganMs() {
+    return this._arrivals.length ? Math.min(...this._arrivals) - TURN_MS : null;
+  }
+
   /** How much later than the fastest the slow ones arrive. */
   get jitterMs() {
     if (!this._arrivals.length) return 0;

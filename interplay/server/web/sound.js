@@ -31,8 +31,7 @@ export class Sound extends EventTarget {
       outputChannelCount: [1],
     });
     this._playback.port.onmessage = ({ data }) => this._hearPlayback(data);
-    this.analyser = new AnalyserNode(this.context, { fftSize: 2048 });
-    this._playback.connect(this.analyser).connect(this.context.destination);
+    this._playback.connect(this.context.destination);
     return this._startMicrophone();
   }
 

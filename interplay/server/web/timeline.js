@@ -264,7 +264,7 @@ export class Timeline {
   _drawNow(nowMs) {
     const pen = this._pen;
     const x = Math.round(this._x(nowMs));
-    if (x > this._width) return;
+    if (!nowMs || x > this._width) return;
     pen.fillStyle = this._css.ink;
     pen.globalAlpha = 0.35;
     pen.fillRect(x, TOP - 6, 1, HEIGHT_PX - TOP);

@@ -54,14 +54,18 @@ export class Transcript {
     );
     this._list.append(item);
     if (this._list.children.length > MOST_LINES) this._list.firstElementChild.remove();
-    if (wasAtEnd) this._list.scrollTop = this._list.scrollHeight;
+    if (wasAtEnd) this.toEnd();
     this._open[who] = { words, endMs: startMs, text: "", timer: 0 };
     return this._open[who];
   }
 
   /** Keep the newest words in sight, unless the reader has scrolled back. */
   follow() {
-    if (this._isAtEnd()) this._list.scrollTop = this._list.scrollHeight;
+    if (this._isAtEnd()) this.toEnd();
+  }
+
+  toEnd() {
+    this._list.scrollTop = this._list.scrollHeight;
   }
 
   _isAtEnd() {
