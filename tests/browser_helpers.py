@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from interplay.background.contract import Line, Result, Ui
 from interplay.server import page_wire
 
-PATIENCE_MS = 60_000  # for anything: the machine may be busy with something else
+PATIENCE_MS = 120_000  # for anything: the machine may be busy with something else
 # Everything that is played is also measured, 50 times a second; and when sound was thrown away.
 LISTEN = """
 window.heard = [];
@@ -135,7 +135,8 @@ def wait_for(page: Any, condition: Callable[[], Any], what: str) -> Any:
         if result := condition():
             return result
         page.wait_for_timeout(50)
-    pytest.fail(f"waited {PATIENCE_MS / 1000:.0f} s for {what}")
+    seen = page.evaluate("document.body.innerText").replace("\n", " ")
+    pytest.fail(f"waited {PATIENCE_MS / 1000:.0f} s for {what}; the page says: {seen[-400:]}")
 
 
 def microphone_file(path: Path, *parts: np.ndarray | float) -> Path:

@@ -153,15 +153,16 @@ def test_a_lost_connection_is_taken_up_again_and_nothing_comes_twice(silent_micr
         start(page)
         wait_for(page, lambda: len(wire.turns) > 5, "some micro-turns")
         (session,) = serving.hub.sessions.values()
-        for num_sockets in (2, 3):
+        for _ in range(2):
+            num_sockets = wire.num_sockets
             page.evaluate("socket.close(3000)")
-            wait_for(page, lambda n=num_sockets: wire.num_sockets == n, "a new connection")
+            wait_for(page, lambda n=num_sockets: wire.num_sockets > n, "a new connection")
             wait_live(page)
             before = len(wire.turns)
-            wait_for(page, lambda n=before: len(wire.turns) > n + 5, "more micro-turns")
+            wait_for(page, lambda n=before: len(wire.turns) > n + 5, "more of them")
         assert [*serving.hub.sessions.values()] == [session]
         kinds = [control["type"] for control in wire.controls]
-        assert kinds == ["start", "resume", "resume"]
+        assert kinds[0] == "start" and set(kinds[1:]) == {"resume"}
         indices = [index for index, _ in wire.turns]
         assert set(range(max(indices))) <= set(indices)
         assert wire.controls[-1]["last_turn"] >= 5

@@ -5,7 +5,7 @@
 "use strict";
 
 (() => {
-  const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
+  const FONT = '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", sans-serif';
   const THEMES = {
     light: { ink: "#1d2733", muted: "#66727f", grid: "#e9edf1", mark: "#2f6fde" },
     dark: { ink: "#e4e9ee", muted: "#97a3af", grid: "#28323c", mark: "#6fa3ff" },
@@ -21,6 +21,7 @@
     return {
       background: "transparent",
       font: FONT,
+      padding: 2,
       title: { color: ink, fontSize: 14, fontWeight: 600, anchor: "start", offset: 12 },
       axis: {
         labelColor: muted,
@@ -31,6 +32,7 @@
         tickColor: grid,
         labelFontSize: 11,
       },
+      axisX: { labelAngle: 0, labelOverlap: true },
       legend: { labelColor: muted, titleColor: muted },
       view: { stroke: null },
       mark: { color: mark },

@@ -66,7 +66,7 @@ export class Charts {
     const px = Math.min(MAX_HEIGHT, Math.max(80, Number(height) || 0));
     frame.style.height = `${px}px`;
     figure.dataset.drawn = "true";
-    figure.scrollIntoView({ block: "nearest" });
+    this._section.parentElement.scrollTop = 0; // charts are on top
   }
 }
 

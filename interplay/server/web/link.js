@@ -8,7 +8,7 @@ const SUBPROTOCOL = "interplay";
 const SECRET_PREFIX = "openai-insecure-api-key.";
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
-const SILENT_MS = 4000; // of a line that is broken without saying so
+const SILENT_MS = 6000; // of a line that is broken without saying so
 const FINAL_CODES = new Set([1000, 1008, 1011, 1012, 4001]);
 
 export class Link extends EventTarget {

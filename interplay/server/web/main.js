@@ -188,6 +188,7 @@ async function toggleCamera() {
 }
 
 byId("start").addEventListener("click", start);
+byId("key-cancel").addEventListener("click", () => byId("key").close(""));
 byId("end").addEventListener("click", () => talk?.close());
 byId("camera").addEventListener("click", toggleCamera);
 byId("mute").addEventListener("click", () => {
