@@ -35,11 +35,11 @@ AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 PATIENT = Limits(max_lag_s=60.0)
 LOUD, QUIET = 0.01, 0.002  # of full scale
 # A flush with sound just before it and half a second of silence right after it.
-STOPPED = """() => flushes.some((time) => {
+STOPPED = """([loud, quiet]) => flushes.some((time) => {
   const max = (from, to) => Math.max(
     ...heard.filter(([t]) => t > time + from && t < time + to).map(([, level]) => level));
-  return max(-600, 0) > %f && max(150, 650) < %f;
-})""" % (LOUD, QUIET)
+  return max(-600, 0) > loud && max(150, 650) < quiet;
+})"""
 
 
 def spoken(name: str) -> np.ndarray:
@@ -89,7 +89,9 @@ def test_a_person_talks_is_understood_hears_the_model_and_interrupts_it(tmp_path
         heard = f"heard.some(([, level]) => level > {LOUD})"
         wait_for(page, lambda: page.evaluate(heard), "the sound of the model")
         wait_for(page, lambda: any(turn["yields"] for _, turn in wire.turns), "the model to yield")
-        wait_for(page, lambda: page.evaluate(STOPPED), "the sound to stop at a yield")
+        wait_for(
+            page, lambda: page.evaluate(STOPPED, [LOUD, QUIET]), "the sound to stop at a yield"
+        )
         flushed = [one for one in wire.sent if one.flushed_ms is not None]
         assert flushed and all(one.flushed_ms >= one.played_ms for one in flushed)
         acknowledged = [one.played_ms for one in wire.sent]

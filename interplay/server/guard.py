@@ -17,7 +17,6 @@ from interplay.errors import RequestError
 from interplay.server.limits import MAX_BODY_BYTES
 from interplay.server.metrics import Metrics
 
-
 PUBLIC = "/web/"
 
 
