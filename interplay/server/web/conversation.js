@@ -10,7 +10,7 @@ import { AnswerTimes, Ear } from "./speech.js";
 import { packInput, TURN_MS } from "./wire.js";
 
 const BLOCK_MS = 20;
-const FAR_MS = 300;
+const NUM_COMPARED = 100; // blocks: 2 s
 
 export class Conversation extends EventTarget {
   /** sound: started. camera: on or off, may change. */
@@ -24,7 +24,7 @@ export class Conversation extends EventTarget {
     this.answers = new AnswerTimes();
     this.hasEyes = false;
     this._isMuted = false;
-    this._ahead = null; // of the session over the clock of the sound
+    this._ahead = []; // by how much the session is before the clock of the sound
     this._sound = sound;
     this._camera = camera;
     this._packer = new Packer(this.beat, {
@@ -97,12 +97,11 @@ export class Conversation extends EventTarget {
   }
 
   /** Where on the session a block belongs: by the sound's own clock, which does not stall when
-   * the page does. Both clocks drift; the difference is followed slowly. */
+   * the page does. The block that took the shortest way of late tells how the clocks differ. */
   _place(time) {
-    const difference = this.clock.nowMs() - 1000 * time;
-    const isFar = this._ahead === null || Math.abs(difference - this._ahead) > FAR_MS;
-    this._ahead = isFar ? difference : this._ahead + (difference - this._ahead) / 100;
-    return 1000 * time + this._ahead - BLOCK_MS;
+    this._ahead.push(this.clock.nowMs() - 1000 * time);
+    if (this._ahead.length > NUM_COMPARED) this._ahead.shift();
+    return 1000 * time + Math.min(...this._ahead) - BLOCK_MS;
   }
 
   _send(pcm) {

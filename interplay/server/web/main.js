@@ -110,7 +110,9 @@ function listen(conversation) {
   on("resumed", () => setState("live"));
   on("waiting", () => setState("waiting", "Reconnecting"));
   on("notice", ({ message }) => warn(message));
-  on("refused", ({ message }) => warn(message));
+  on("refused", ({ code, message }) => {
+    if (code !== "input_backpressure") warn(message); // that one shows as sound that came late
+  });
   on("ended", (about) => ended(about));
   on("heard", ({ ms, lengthMs, level }) => {
     timeline.level("user", ms, lengthMs, level);

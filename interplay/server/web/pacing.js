@@ -6,6 +6,7 @@ import { TURN_MS } from "./wire.js";
 const WINDOW = 50; // micro-turns that are remembered: 10 s
 const GUARD_MS = 35; // a message should arrive so long before the tick
 const LEAST_MS = 60; // between two messages
+const MOST_BLOCKS = 50; // of one message, 1 s: what is older comes too late to be of use
 const MARGIN_MS = { least: 40, most: 400, spare: 20 };
 
 export class Beat {
@@ -72,6 +73,7 @@ export class Packer {
   push(block, nowMs) {
     this._dueMs ??= nowMs + TURN_MS;
     this._blocks.push(block);
+    if (this._blocks.length > MOST_BLOCKS) this._blocks.shift();
     if (!this._isSoon && nowMs >= this._dueMs - 60) {
       this._isSoon = true;
       this._soon();

@@ -182,8 +182,8 @@ export class Timeline {
       if (ms + lengthMs < this._leftMs || ms > this._rightMs + 1500) continue;
       const half = (this._height(level) * WAVE_PX) / 2;
       if (half < 0.5) continue;
-      const [x, right] = [this._x(ms), this._x(ms + lengthMs)];
-      pen.fillRect(x, middle - half, Math.max(1, right - x - 0.3), 2 * half);
+      const x = Math.floor(this._x(ms));
+      pen.fillRect(x, middle - half, Math.ceil(this._x(ms + lengthMs)) - x, 2 * half);
     }
   }
 
