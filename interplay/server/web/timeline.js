@@ -22,13 +22,13 @@ const ROWS = (() => {
   const mind = said + WORD_LEVELS * WORD_PX + 10;
   return { heard, user, model, said, mind, work: mind + 26 };
 })();
-export const HEIGHT_PX = ROWS.work + 28;
+const HEIGHT_PX = ROWS.work + 28;
 
 export class Timeline {
   constructor(canvas) {
     this._canvas = canvas;
     this._pen = canvas.getContext("2d");
-    this._backMs = 0; // how far the user has scrolled back
+    canvas.style.height = `${HEIGHT_PX}px`;
     this.clear();
     this._colours();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this._colours());
@@ -43,7 +43,7 @@ export class Timeline {
     this._marks = [];
     this._work = new Map();
     this._faults = [];
-    this._backMs = 0;
+    this._backMs = 0; // how far the user has scrolled back
   }
 
   /** Where the newest sound ends. */
