@@ -32,7 +32,7 @@ def web() -> Iterator[httpx2.Client]:
 
 
 def client(serving: Serving) -> httpx2.Client:
-    return httpx2.Client(base_url=url(serving, "", "http"))
+    return httpx2.Client(base_url=url(serving, "", "http"), timeout=120)  # the machine may be busy
 
 
 def policy_of(answer: httpx2.Response) -> dict[str, str]:
