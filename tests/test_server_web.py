@@ -18,7 +18,7 @@ from interplay.server.run import Serving
 from interplay.server.web_files import CHART, MEDIA_TYPES, WEB
 from interplay.turns.tokens import DELEGATE, END, STOP
 from tests.server_helpers import KEY, advanced, beat, make_hub, server, url
-from tests.test_server_page import page_turns, texts
+from tests.test_server_page import messages, page_turns, texts
 
 FILES = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*") if path.is_file())
 SPEC = make_chart("bar", ["a", "b"], [1, 2])
@@ -219,8 +219,7 @@ def test_a_chart_reaches_the_page_with_its_micro_turn():
 def test_a_chart_that_would_load_something_is_refused_whoever_made_it(harm):
     hub, page = page_with(Answers(notice({**SPEC, **harm})))
     beat(hub)
-    sent = page.outbox.take()
-    told, turn = [page.encode(item)[0] for item in sent if not isinstance(item, str)]
+    told, turn = messages(page)
     assert json.loads(told)["code"] == "chart_refused"
     assert isinstance(turn, bytes) and b"evil" not in turn and b'"ui":null' in turn
 
