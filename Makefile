@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 INSTALLED_BY := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test test-clients check train-xs
+.PHONY: help install demo serve test test-browser test-clients check train-xs
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
@@ -24,6 +24,9 @@ serve: $(VENV)/.serve  ## serve live sessions to real-time clients on 127.0.0.1:
 
 test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-browser: $(VENV)/.dev  ## talk to the page in a headless Chromium (Debian: apt install chromium)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
 
 test-clients: $(VENV)/.clients  ## talk to the server with real-time clients of other people
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/clients

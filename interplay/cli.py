@@ -89,6 +89,7 @@ EXTRA_OF_MODULE = {
     "aiortc": "webrtc",
     "av": "webrtc",
     "python_multipart": "webrtc",
+    "playwright": "browser",
 }
 
 

@@ -32,11 +32,13 @@ from interplay.server.rtc import Calls
 from interplay.server.rtc_live import LiveCall, read_create
 from interplay.server.rtc_realtime import RealtimeCall, read_call
 from interplay.server.sockets import FINAL, serve_socket
+from interplay.server.web_files import WebFiles
 
 STATUS = {
     "unauthorized": 401,
     "forbidden": 403,
     "secret_used": 403,
+    "not_found": 404,
     "unknown_session": 404,
     "body_too_big": 413,
     "sdp_too_big": 413,
@@ -179,7 +181,7 @@ class App:
 
 def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> Starlette:
     """names: by which the server may be called, beside localhost and addresses."""
-    app = App(hub, auth, calls)
+    app, web = App(hub, auth, calls), WebFiles()
 
     async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
         response = await app.refuse(error)
@@ -190,6 +192,8 @@ def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> S
     handlers: dict[Any, Any] = {RequestError: refuse}
     return Starlette(
         routes=[
+            Route("/", web.index),
+            Route("/web/{path:path}", web.file),
             Route("/healthz", app.health),
             Route("/readyz", app.ready),
             Route("/metrics", app.metrics),

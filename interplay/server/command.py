@@ -80,8 +80,9 @@ def run(args: argparse.Namespace) -> int:
     serving = Serving(engine, config, delegations=lambda: Broker(background.open()))
     print("  ".join(f"{name}: {fact}" for name, fact in (engine.facts | serving.facts).items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
-    base_url = f"http://{host}:{serving.port}/v1"
-    print(f"Live protocol  base URL {base_url} (openai SDK: client.live.connect())")
+    place = f"http://{host}:{serving.port}"
+    print(f"Page           {page_address(host, serving.port)} (open it in a browser and talk)")
+    print(f"Live protocol  base URL {place}/v1 (openai SDK: client.live.connect())")
     webrtc = "yes" if serving.calls.is_possible else f"no; install it with {INSTALL}"
     print(f"WebRTC         {webrtc}", flush=True)
     gc.collect()
@@ -92,6 +93,13 @@ def run(args: argparse.Namespace) -> int:
     finally:
         background.close()
     return 0
+
+
+def page_address(host: str, port: int) -> str:
+    """What to type into a browser of this machine: a microphone is only given to pages of
+    loopback addresses and of https."""
+    everywhere = host.strip("[]") in ("0.0.0.0", "::")
+    return f"http://{'localhost' if everywhere else host}:{port}/"
 
 
 def parse_bind(text: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from interplay.background.contract import Line, Result
+from interplay.background.contract import Line, Result, Status, Ui
 from interplay.errors import RequestError
 
 MAX_ENDED = 64  # delegations that a late answer may still name
@@ -21,6 +21,20 @@ class Delegation:
     id: str
     question: str
     offset_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Something that the background model has brought back.
+
+    delegation_id: None for a notice that answers nothing. status: how it ended; None: it goes on.
+    content: words that the model was given. ui: something to show, checked.
+    """
+
+    delegation_id: str | None
+    content: str = ""
+    status: Status | None = None
+    ui: Ui | None = None
 
 
 @runtime_checkable

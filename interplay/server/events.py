@@ -4,7 +4,7 @@ these values into messages.
 
 from dataclasses import dataclass
 
-from interplay.server.delegations import Delegation
+from interplay.server.delegations import Delegation, Outcome
 from interplay.server.transcript import Fragment
 
 
@@ -14,8 +14,8 @@ class Turn:
 
     pcm: 200 ms of sound at the session's rate; it plays during the micro-turn after this one.
     voice_on: of the four slots. heard, said: words. act: tokens as a person would read them.
-    yields: the model broke off what it was saying, by its own decision. is_gap: the user's sound
-    had not come in time. compute_ms: of the whole tick.
+    outcomes: of delegations, and notices. yields: the model broke off what it was saying, by its
+    own decision. is_gap: the user's sound had not come in time. compute_ms: of the whole tick.
     """
 
     index: int
@@ -25,6 +25,7 @@ class Turn:
     said: tuple[Fragment, ...] = ()
     act: tuple[str, ...] = ()
     delegations: tuple[Delegation, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
     yields: bool = False
     is_gap: bool = False
     compute_ms: float = 0.0

@@ -18,6 +18,8 @@ from interplay.errors import RequestError
 from interplay.server.limits import MAX_BODY_BYTES
 from interplay.server.metrics import Metrics
 
+PUBLIC = "/web/"
+
 
 def is_loopback(host: str) -> bool:
     """Whether a bind address is reachable from this machine only."""
@@ -48,15 +50,16 @@ class Guard:
             await self.app(scope, receive, send)
             return
         try:
-            self.check(Headers(scope=scope))
+            self.check(Headers(scope=scope), is_public=_is_public(scope))
         except RequestError as error:
             self.metrics.rejects.labels(error.code).inc()
             await error_response(error, 403)(scope, receive, send)
             return
         await self.app(scope, _Bounded(receive) if scope["type"] == "http" else receive, send)
 
-    def check(self, headers: Headers) -> None:
-        """Raises RequestError for a foreign host or origin."""
+    def check(self, headers: Headers, *, is_public: bool = False) -> None:
+        """Raises RequestError for a foreign host or origin. is_public: a frame without an origin
+        may have it, too."""
         host = headers.get("host", "")
         name, _ = _place(f"//{host}")
         if not (is_address(name) or name in self.names):
@@ -65,7 +68,7 @@ class Guard:
                 f"this server is not known as {host[:80]!r}; name it with --allow",
             )
         origin = headers.get("origin")
-        if origin is None:
+        if origin is None or (is_public and origin == "null"):
             return
         page, place = _place(origin)
         if place == host.lower() or page in self.names - {"localhost"}:
@@ -74,6 +77,11 @@ class Guard:
             "foreign_origin",
             f"pages of {origin[:80]!r} may not use this server; name their host with --allow",
         )
+
+
+def _is_public(scope: Scope) -> bool:
+    """Files of the page, the same for everybody: charts are drawn in a frame without origin."""
+    return scope["type"] == "http" and scope["path"].startswith(PUBLIC)
 
 
 class _Bounded:

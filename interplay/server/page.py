@@ -85,6 +85,7 @@ class PageConnection:
             "rate": session.opening.rate_hz,
             "turn_ms": TURN_MS,
             "has_eyes": self.hub.has_eyes,
+            "client_delegations": session.opening.client_delegations,
             "resume_token": self.hub.issue_token(session),
             "resume_s": self.hub.limits.resume_s,
         }

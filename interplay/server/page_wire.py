@@ -114,6 +114,7 @@ def write_turn(turn: Turn) -> bytes:
             {"id": work.id, "question": work.question, "offset_ms": work.offset_ms}
             for work in turn.delegations
         ],
+        "outcomes": turn.outcomes,
         "yields": turn.yields,
         "is_gap": turn.is_gap,
         "compute_ms": turn.compute_ms,

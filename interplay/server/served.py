@@ -12,15 +12,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from interplay.background.contract import Line
+from interplay.background.charts import check_spec
+from interplay.background.contract import Line, Result, Ui
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
-from interplay.errors import RequestError
+from interplay.errors import RequestError, ToolError
 from interplay.server.beats import Advanced
 from interplay.server.delegations import (
     Delegation,
     Delegations,
     OpenDelegations,
+    Outcome,
 )
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.limits import Bucket, Limits
@@ -196,6 +198,8 @@ class ServedSession:
         said = self._said.said(index, output.say)
         self._remember("user", heard)
         self._remember("assistant", said)
+        delegations = self._delegate(output.act)
+        outcomes = self._collect_results(done.collected.half.hear, output.voice_on)
         turn = Turn(
             index=index,
             pcm=self._writer.push(output.voice),
@@ -203,13 +207,13 @@ class ServedSession:
             heard=heard,
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
-            delegations=self._delegate(output.act),
+            delegations=delegations,
+            outcomes=outcomes,
             yields=STOP in output.say,
             is_gap=done.collected.num_missing > 0,
             compute_ms=round(compute_ms, 3),
         )
         self.num_turns += 1
-        self._collect_results(done.collected.half.hear, output.voice_on)
         if any(turn.voice_on) and not self._has_spoken:
             self._has_spoken = True
             self._metrics.first_audio.observe(self.num_turns * TURN_S)
@@ -258,23 +262,46 @@ class ServedSession:
     def _now_s(self) -> float:
         return self.num_turns * TURN_S
 
-    def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> None:
-        """What the server's background model has for the model now."""
+    def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> tuple[Outcome, ...]:
+        """What the server's background model has at the end of this micro-turn."""
         if self._work is None:
-            return
+            return ()
         results = self._work.poll(
-            self._now_s,
+            self._now_s + TURN_S,
             user_speaks=bool(np.square(hear).mean() > SPOKEN_POWER),
             model_speaks=bool(voice_on.any()),
         )
-        for result in results:
-            try:
-                if result.content:
-                    self.tell("context" if result.urgency == "silent" else "result", result.content)
-            except RequestError as error:
-                log.warning("a result was not read: %s", error.code, extra={"session": self.id})
-            if result.delegation_id is not None and result.status:
-                self.end_delegation(self._work_ids.pop(result.delegation_id), result.status)
+        return tuple(self._outcome(result) for result in results)
+
+    def _outcome(self, result: Result) -> Outcome:
+        """Words go to the model, the end of a delegation into the books."""
+        try:
+            if result.content:
+                self.tell("context" if result.urgency == "silent" else "result", result.content)
+        except RequestError as error:
+            log.warning("a result was not read: %s", error.code, extra={"session": self.id})
+        number = result.delegation_id
+        work_id = None if number is None else self._work_ids[number]
+        if number is not None and work_id and result.status:
+            del self._work_ids[number]
+            self.end_delegation(work_id, result.status)
+        return Outcome(
+            delegation_id=work_id,
+            content=result.content,
+            status=result.status,
+            ui=self._checked(result.ui),
+        )
+
+    def _checked(self, ui: Ui | None) -> Ui | None:
+        """What is shown to the user comes from a stranger, whichever backend passed it on."""
+        if ui is None:
+            return None
+        try:
+            return replace(ui, spec=check_spec(ui.spec))
+        except ToolError as error:
+            log.warning("a chart was refused", extra={"session": self.id})
+            self.tell_all(Notice(code="chart_refused", message=str(error)))
+            return None
 
     def end(self, ended: Ended) -> None:
         """Tell everybody, and cancel what is delegated."""

@@ -1,0 +1,84 @@
+"""Parts of the page that compute something, called by themselves in a real browser."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from browser_helpers import browser, microphone_file, open_page
+
+from tests.server_helpers import server
+
+pytestmark = pytest.mark.browser
+
+RESAMPLE = """async ([rate, hertz, size]) => {
+  const { Resampler } = await import("/web/resampler.js");
+  const tone = Float32Array.from({ length: rate / 2 },
+    (_, i) => Math.sin((2 * Math.PI * hertz * i) / rate));
+  const whole = new Resampler(rate, 24000).push(tone);
+  const stream = new Resampler(rate, 24000);
+  const pieces = [];
+  for (let i = 0; i < tone.length; i += size) pieces.push(...stream.push(tone.slice(i, i + size)));
+  return [[...whole], pieces];
+}"""
+PACE = """async ([computeMs, delaysMs, nowMs]) => {
+  const { Beat } = await import("/web/pacing.js");
+  const beat = new Beat();
+  delaysMs.forEach((delay, turn) => beat.arrived(turn, computeMs, 1000 + 200 * turn + delay));
+  return { due: beat.dueMs(nowMs), margin: beat.marginMs, jitter: beat.jitterMs };
+}"""
+ACT = """async (turns) => {
+  const { Act } = await import("/web/act.js");
+  const act = new Act();
+  turns.forEach((tokens, turn) => act.push(tokens, 200 * turn));
+  return { timers: act.timers, note: act.note, marks: act.marks };
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Iterator[Any]:
+    sound = microphone_file(tmp_path_factory.mktemp("mic") / "silence.wav", 1.0)
+    with (
+        server(1) as serving,
+        browser(sound) as chrome,
+        open_page(chrome, serving.port) as (opened, _, _),
+    ):
+        yield opened
+
+
+@pytest.mark.parametrize("rate_hz", [48_000, 44_100])
+@pytest.mark.parametrize(("hertz", "loudness"), [(440, 1.0), (8000, 1.0), (15_000, 0.0)])
+def test_resampling_piece_by_piece_is_resampling_the_whole(page, rate_hz, hertz, loudness):
+    whole, pieces = map(np.asarray, page.evaluate(RESAMPLE, [rate_hz, hertz, 128]))
+    assert 0 <= len(whole) - len(pieces) < 2 and len(pieces) > 11_900
+    assert np.abs(whole[: len(pieces)] - pieces).max() < 1e-5
+    middle = pieces[500:-500]
+    assert np.sqrt(2 * np.square(middle).mean()) == pytest.approx(loudness, abs=0.01)
+
+
+def test_a_message_leaves_shortly_before_the_tick_that_wants_it(page):
+    """Ticks begin at 1000 + 200 k; results come 30 ms of computing later, and some delay."""
+    paced = page.evaluate(PACE, [30, [30, 30, 50, 31, 30, 90], 2100])
+    assert paced == {"due": 2165, "margin": pytest.approx(40), "jitter": 20}
+    assert page.evaluate(PACE, [30, [30, 30], 2110])["due"] == 2365, "not so soon after the last"
+    assert page.evaluate(PACE, [0, [], 500])["due"] == 700
+    late = page.evaluate(PACE, [0, [0] + [900] * 49, 500])
+    assert late["margin"] == 400
+
+
+def test_timers_and_notes_are_read_off_act(page):
+    turns = [
+        ["<timer>", "<t3>", " te", "a", "<end>"],
+        ["<t2>"],
+        ["<note>", " timer", "<t2>", " tea", "<end>"],
+        ["<due>"],
+        ["<every>", "<t9>", " stand", "<end>", "<delegate>", " what", "<end>"],
+    ]
+    read = page.evaluate(ACT, turns)
+    tea, stand = read["timers"]
+    assert (tea["kind"], tea["seconds"], tea["text"], tea["left"]) == ("timer", 3, " tea", 2)
+    assert tea["isDue"] and not stand["isDue"]
+    assert read["note"] == {"text": "timer 2 s tea", "ms": 400}
+    marks = [(mark["kind"], mark["text"]) for mark in read["marks"]]
+    assert marks == [("timer", "timer 3 s · tea"), ("due", "tea"), ("every", "every 9 s · stand")]
+    assert page.evaluate(ACT, [*turns, ["<cancel>"]])["timers"] == []
