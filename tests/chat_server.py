@@ -83,6 +83,15 @@ class Handler(BaseHTTPRequestHandler):
     def play_chart(self, body: dict, rounds: list, num_asked: int) -> None:
         self._stream(text("There.") if rounds else call(0, "chart", CHART))
 
+    def play_asks_client(self, body: dict, rounds: list, num_asked: int) -> None:
+        calls = mixed(
+            call(0, "weather", '{"city": "oslo"}', "same"),
+            call(1, "weather", '{"city": "rome"}', "other"),
+            call(2, "calculate", '{"expression": "6 * 7"}', "sum"),
+        )
+        said = " and ".join(sorted(m["content"] for m in rounds))
+        self._stream(text(said) if rounds else text("One moment please. ") + calls)
+
     def play_bad_calls(self, body: dict, rounds: list, num_asked: int) -> None:
         calls = mixed(
             call(0, "calculate", '{"expression": '),

@@ -223,7 +223,7 @@ def test_results_that_cannot_be_delivered_end_one_session_only(monkeypatch, capl
     def fail(*_args):
         raise ValueError("broken")
 
-    monkeypatch.setattr(bad, "_delegate", fail)
+    monkeypatch.setattr(bad, "_collect_results", fail)
     beat(hub, 2)
     assert tidings(first) == ["failed"] and len(turns(second)) == 2
     assert "broken" in caplog.text and len(hub.sessions) == 1

@@ -145,7 +145,7 @@ def test_usage_comes_every_15_seconds():
 @pytest.mark.parametrize(
     ("session", "code", "param"),
     [
-        ({"audio": {"format": {"type": "audio/pcmu", "rate": 8000}}}, "unsupported_value", "type"),
+        ({"audio": {"format": {"type": "audio/opus"}}}, "unsupported_value", "type"),
         ({"audio": {"format": {"type": "audio/pcm", "rate": 8000}}}, "unsupported_value", "rate"),
         ({"delegation": {"type": "responses", "responses": {}}}, "unsupported_value", "type"),
         ({"delegation": {"type": "decisions", "decisions": {}}}, "unsupported_value", "type"),
@@ -185,8 +185,8 @@ def test_wishes_that_change_nothing_are_remarked_on():
     assert codes == [
         "model_substituted",
         "voice_substituted",
-        "acknowledgement_ignored",
         "safety_identifier_ignored",
+        "acknowledgement_ignored",
     ]
 
 

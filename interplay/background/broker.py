@@ -7,7 +7,7 @@ protocols or what backends do.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -16,7 +16,9 @@ from interplay.background.contract import (
     TOO_LATE,
     UNREACHABLE,
     Backend,
+    BackendSettings,
     Delegation,
+    FunctionBackend,
     Line,
     Result,
 )
@@ -119,6 +121,20 @@ class Broker:
         self._end(Result(delegation_id=delegation_id, status="cancelled", urgency="silent"))
         self._start(now_s)
         return True
+
+    def configure(self, settings: BackendSettings) -> bool:
+        """What the client wishes of the backend; False when this backend takes no wishes."""
+        if not isinstance(self._backend, FunctionBackend):
+            return False
+        self._call(self._backend.configure, settings)
+        return True
+
+    def give(self, delegation_id: int, outputs: Mapping[str, str], now_s: float) -> None:
+        """What came of the calls of one of its results; of no use when it has ended."""
+        if delegation_id in self._open and isinstance(self._backend, FunctionBackend):
+            _, fault = self._call(self._backend.give, delegation_id, outputs)
+            if fault:
+                self._fail(delegation_id, now_s, UNREACHABLE, fault)
 
     def interrupt(self) -> None:
         """The user broke into the model's speech. Work goes on and final results stay; progress

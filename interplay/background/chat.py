@@ -8,7 +8,7 @@ import asyncio
 import logging
 import queue
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ from interplay.background.contract import (
     NO_ANSWER,
     TOO_LATE,
     UNREACHABLE,
+    BackendSettings,
     Delegation,
     Line,
     Result,
@@ -30,6 +31,7 @@ from interplay.background.contract import (
 )
 from interplay.background.documents import DocumentIndex
 from interplay.background.echo import builtin_tools
+from interplay.background.functions import ClientFunctions, function_names, request_of
 from interplay.background.loop_thread import LoopThread
 from interplay.background.tool import Registry, Tool
 from interplay.errors import BackgroundError, ToolError
@@ -140,6 +142,13 @@ class ChatBackend:
                 self._running.pop(result.delegation_id, None)
         return arrived + self._timers.rings(now_s)
 
+    def configure(self, settings: BackendSettings) -> None:
+        self._chat.functions.settings = settings
+
+    def give(self, delegation_id: int, outputs: Mapping[str, str]) -> None:
+        """Raises BackgroundError when the thread has ended."""
+        self._loop.submit(self._chat.functions.give(delegation_id, outputs))
+
     def close(self) -> None:
         for delegation_id in list(self._running):
             self.cancel(delegation_id)
@@ -171,6 +180,7 @@ class _Chat:
     address: Address
     config: ChatConfig
     registry: Registry
+    functions: ClientFunctions = field(default_factory=ClientFunctions)
     _offered: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -189,12 +199,16 @@ class _Chat:
         def show(ui: Ui) -> None:
             put(Result(delegation_id=delegation.id, status=None, urgency="silent", ui=ui))
 
-        messages = _first_messages(self.config.instructions, delegation)
+        settings, mine = self.functions.settings, self.config.instructions
+        wished = f"\n\nThe application says:\n{settings.instructions}"
+        messages = _first_messages(mine + wished if settings.instructions else mine, delegation)
+        theirs = function_names(settings)
         has_said = False
         async with asyncio.timeout(delegation.deadline_s - now_s):
             for num_rounds in range(delegation.max_tool_rounds + 1):
                 may_call = num_rounds < delegation.max_tool_rounds
-                reply = await self._ask(messages, may_call, say if self.config.streams else None)
+                fields = request_of(settings, self._offered, num_rounds, may_call)
+                reply = await self._ask(messages, fields, say if self.config.streams else None)
                 has_said = has_said or reply.said > 0
                 if not reply.calls:
                     if not (reply.unsaid or has_said):
@@ -205,29 +219,34 @@ class _Chat:
                 if reply.unsaid and self.config.streams:
                     say(reply.unsaid)
                 messages.append(reply.as_message())
-                messages += await self._call_all(reply, session_now_s(), show)
+                asked = [call for call in reply.calls.values() if call.name in theirs]
+                outputs, messages_of_tools = await asyncio.gather(
+                    self.functions.ask(delegation.id, asked, put),
+                    self._call_all(reply, theirs, session_now_s(), show),
+                )
+                messages += messages_of_tools
+                messages += [_tool_message(call, outputs[call.id]) for call in asked]
         raise BackgroundError(f"still calls tools after {delegation.max_tool_rounds} rounds")
 
-    async def _ask(self, messages: list[dict[str, Any]], may_call: bool, say: Say | None) -> Reply:
+    async def _ask(
+        self, messages: list[dict[str, Any]], fields: dict[str, Any], say: Say | None
+    ) -> Reply:
         request: dict[str, Any] = {"model": self.address.model, "messages": messages}
         request["stream"] = True
-        if may_call and self._offered:
-            request["tools"] = self._offered
         for name in ("temperature", "max_tokens"):
             if (value := getattr(self.config, name)) is not None:
                 request[name] = value
-        stream = await self.client.chat.completions.create(**request)
+        stream = await self.client.chat.completions.create(**(request | fields))
         async with stream:
             return await read_reply(stream, say)
 
-    async def _call_all(self, reply: Reply, now_s: float, show: Show) -> list[dict[str, Any]]:
-        """All calls of a reply side by side; the answers in the order of the calls."""
-        calls = list(reply.calls.values())
+    async def _call_all(
+        self, reply: Reply, theirs: Container[str], now_s: float, show: Show
+    ) -> list[dict[str, Any]]:
+        """All calls of a reply side by side, but for those of the client; the answers in order."""
+        calls = [call for call in reply.calls.values() if call.name not in theirs]
         texts = await asyncio.gather(*(self._call(call, now_s, show) for call in calls))
-        return [
-            {"role": "tool", "tool_call_id": call.id, "content": text}
-            for call, text in zip(calls, texts, strict=True)
-        ]
+        return [_tool_message(call, text) for call, text in zip(calls, texts, strict=True)]
 
     async def _call(self, call: ToolCall, now_s: float, show: Show) -> str:
         """What the model is told; a tool that refuses says why, and the model may try again."""
@@ -253,6 +272,10 @@ class _Chat:
         else:
             text = f"{type(error).__name__}: {error}"
         return self.address.redact(" ".join(text.split()))[:300]
+
+
+def _tool_message(call: ToolCall, text: str) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call.id, "content": text[:MAX_TOOL_CHARS]}
 
 
 def _offer(tool: Tool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The one place that puts the parts together; what an extra brings is imported onl
 Knows nothing of command lines or sessions.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from interplay.background.mcp_config import load_servers
 from interplay.errors import ConfigError
 
 ECHO = "echo-tools"
+HELP = (
+    f"who does what the model hands over: {ECHO} or URL#model; again for a folder of documents to "
+    "search, and for a .toml file of MCP servers"
+)
 
 
 class _Owned:
@@ -29,6 +34,27 @@ class _Owned:
 
     def close(self) -> None:
         self._parts.close()
+
+
+def open_named(words: Sequence[str]) -> Background:
+    """What a user names, in any order: a background model, a folder of documents and a TOML file of
+    MCP servers, each at most once.
+
+    Raises as `open_background`, and ConfigError for what is named twice.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        is_name = word == ECHO or "#" in word
+        kind = "name" if is_name or not (Path(word).is_dir() or word.endswith(".toml")) else ""
+        kind = kind or ("mcp_file" if word.endswith(".toml") else "documents")
+        if kind in found:
+            raise ConfigError(
+                f"both {found[kind][:80]!r} and {word[:80]!r} are named; give one background "
+                "model, one folder of documents and one file of MCP servers"
+            )
+        found[kind] = word
+    paths = {kind: Path(found[kind]) for kind in ("documents", "mcp_file") if kind in found}
+    return open_background(found.get("name", ECHO), **paths)
 
 
 def open_background(

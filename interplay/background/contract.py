@@ -53,6 +53,33 @@ class Ui:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FunctionCall:
+    """A function of the client that the backend wants to have called. id: unique within its
+    delegation. arguments: JSON, as the language model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendSettings:
+    """What a client wishes of its session's backend.
+
+    instructions: beside the backend's own. functions: of the client, each with `name` and maybe
+    `description` and `parameters`, a JSON schema. function_choice: `auto`, `none`, `required` or
+    the name of one that must be called first; None: as the backend likes. parallel_calls: whether
+    several at once. max_tokens: of one reply.
+    """
+
+    instructions: str = ""
+    functions: Sequence[Mapping[str, Any]] = ()
+    function_choice: str | None = None
+    parallel_calls: bool | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """Something that came back. Results of one delegation add up: each carries new words only.
 
@@ -63,6 +90,7 @@ class Result:
     supersedes: id of a delegation whose results are out of date now. Its own id replaces its own
         partial results that nobody has been given yet.
     expires_at_s: after this it is not worth saying.
+    calls: functions of the client; the work waits for what comes of all of them.
     reason: for the log, never said.
 
     Raises BackgroundError on a notice with a status.
@@ -75,6 +103,7 @@ class Result:
     supersedes: int | None = None
     expires_at_s: float | None = None
     ui: Ui | None = None
+    calls: Sequence[FunctionCall] = ()
     reason: str = ""
 
     def __post_init__(self) -> None:
@@ -120,6 +149,19 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """The session is over: drop everything."""
+        ...
+
+
+@runtime_checkable
+class FunctionBackend(Backend, Protocol):
+    """A backend that a client may instruct, and that may call functions of the client."""
+
+    def configure(self, settings: BackendSettings) -> None:
+        """From now on; what is in work goes on as it began."""
+        ...
+
+    def give(self, delegation_id: int, outputs: Mapping[str, str]) -> None:
+        """What came of the calls of a result, all of them, by their ids."""
         ...
 
 

@@ -79,7 +79,7 @@ class EchoTools:
         try:
             answer = self._registry.call(call.tool, call.arguments, now_s)
         except ToolError as error:
-            return _failed(delegation.id, f"sorry, {error}", f"{call.tool}: {error}")
+            return _failed(delegation.id, f"sorry, {error}", f"{call.tool} refuses")
         return Result(delegation_id=delegation.id, content=answer.text, ui=answer.ui)
 
 

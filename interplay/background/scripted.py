@@ -90,10 +90,12 @@ class Handover:
         for question in self._questions.push(act):
             self.broker.delegate(question, now_s, self._conversation())
 
-    def arrivals(self, now_s: float) -> list[int]:
+    def arrivals(
+        self, now_s: float, *, user_speaks: bool = False, model_speaks: bool = False
+    ) -> list[int]:
         """Tokens for `read`: every result with something to say, as `<result> words <end>`."""
         ids: list[int] = []
-        for result in self.broker.poll(now_s):
+        for result in self.broker.poll(now_s, user_speaks=user_speaks, model_speaks=model_speaks):
             self.num_results += 1
             if result.content and result.urgency != "silent":
                 ids += [RESULT, *self._tokenizer.encode(result.content), END]

@@ -70,10 +70,12 @@ class App:
             connection.headers.get("authorization"), _offered(connection), self.hub.clock.now()
         )
 
-    def trust(self, connection: HTTPConnection) -> None:
+    def trust(self, connection: HTTPConnection) -> Visitor:
         """Raises RequestError for all but holders of a key."""
-        if not self.visit(connection).is_trusted:
+        visitor = self.visit(connection)
+        if not visitor.is_trusted:
             raise RequestError("forbidden", "a key is needed for this, a client secret will not do")
+        return visitor
 
     async def health(self, _request: Request) -> Response:
         alive = self.hub.is_alive
@@ -96,19 +98,19 @@ class App:
 
     async def client_secret(self, request: Request) -> Response:
         """A secret for one session, to be handed to a browser."""
-        self.trust(request)
+        visitor = self.trust(request)
         try:
             wanted = msgspec.json.decode(await request.body() or b"{}", type=_SecretRequest)
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             raise RequestError("invalid_json", str(error)[:200]) from None
-        value = self.auth.issue(wanted.expires_after.seconds, self.hub.clock.now())
+        value = self.auth.issue(wanted.expires_after.seconds, self.hub.clock.now(), issuer=visitor)
         expires_at = int(time.time()) + wanted.expires_after.seconds
         return JSONResponse({"value": value, "expires_at": expires_at}, 201)
 
     async def realtime_secret(self, request: Request) -> Response:
         """The same in the Realtime protocol, whose secrets may settle what the session is like."""
-        self.trust(request)
-        return JSONResponse(issue(self.hub, self.auth, await request.body()))
+        visitor = self.trust(request)
+        return JSONResponse(issue(self.hub, self.auth, await request.body(), visitor))
 
     async def realtime(self, websocket: WebSocket) -> None:
         visitor = self.visit(websocket)

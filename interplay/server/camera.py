@@ -11,21 +11,34 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from interplay.clock import Clock
 from interplay.errors import RequestError
 from interplay.media.video import fit_frame, tile_pairs
+from interplay.server.limits import Bucket
 
 MAX_PIXELS = 1920 * 1080
 FORMATS = ("JPEG", "PNG")
+PICTURES_PER_S, BURST = 6.0, 12.0  # the model sees five; decoding them costs everybody time
 
 
 class Camera:
-    """Remembers the frame before, as the model sees pairs."""
+    """Remembers the frame before, as the model sees pairs. clock: by which pictures are counted;
+    None: not at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self._before: np.ndarray | None = None
+        self._clock = clock
+        self._allowed = Bucket(PICTURES_PER_S, BURST, clock.now()) if clock else None
 
     def tiles(self, picture: bytes) -> UInt8[np.ndarray, "12 2 40 40 3"]:
-        """Raises RequestError for what is no small JPEG or PNG."""
+        """Raises RequestError for what is no small JPEG or PNG, and for too many of them."""
+        if self._allowed and self._clock and not self._allowed.take(1, self._clock.now()):
+            raise RequestError(
+                "rate_limited",
+                f"more than {PICTURES_PER_S:g} pictures per second; this one was not looked at",
+                param="image",
+                retry_after_s=1 / PICTURES_PER_S,
+            )
         return self.pair(_decode(picture))
 
     def pair(self, frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "12 2 40 40 3"]:
@@ -36,8 +49,9 @@ class Camera:
         return tiles
 
 
-def too_big(width: int, height: int, param: str) -> RequestError:
-    text = f"the picture has {width}x{height} pixels; send at most 1920x1080"
+def too_big(found: str, param: str) -> RequestError:
+    """found: how many pixels, or width and height."""
+    text = f"the picture has {found} pixels; send at most 1920x1080"
     return RequestError("image_too_big", text, param=param)
 
 
@@ -47,9 +61,11 @@ def _decode(picture: bytes) -> UInt8[np.ndarray, "h w 3"]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(picture), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
-                raise too_big(image.width, image.height, "image")
+                raise too_big(f"{image.width}x{image.height}", "image")
             image.draft("RGB", (320, 240))  # a JPEG decoder skips what nobody will see
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Warning, Image.DecompressionBombError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_big("too many", "image") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Warning):
         text = f"{len(picture)} bytes are no readable picture; send JPEG or PNG"
         raise RequestError("invalid_image", text, param="image") from None

@@ -5,12 +5,12 @@ import gc
 from pathlib import Path
 
 from interplay.background.broker import Broker
-from interplay.background.choose import ECHO, open_background
+from interplay.background.choose import ECHO, HELP, open_named
 from interplay.engine.engine import Engine
 from interplay.engine.record import file_sha256
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import load_checkpoint
-from interplay.server.auth import read_keys
+from interplay.server.auth import read_keys, without_key
 from interplay.server.logs import start_logs
 from interplay.server.rtc import INSTALL
 from interplay.server.run import ServeConfig, Serving, warm_up
@@ -49,10 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--background",
-        default=ECHO,
+        action="append",
+        default=[],
         metavar="NAME",
-        help=f"who does what the model hands over: {ECHO} (default) or URL#model, see "
-        "docs/background.md; clients may ask to do it themselves",
+        help=f"{HELP} (default: {ECHO}); clients may ask to do it themselves",
+    )
+    parser.add_argument(
+        "--ray",
+        type=int,
+        metavar="N",
+        help="as N replicas on Ray Serve, with --slots sessions each (see docs/protocol.md)",
     )
     parser.add_argument(
         "--log",
@@ -71,12 +77,14 @@ def run(args: argparse.Namespace) -> int:
         keys=tuple(read_keys(args.keys)) if args.keys else (),
         record_root=args.record,
     )
+    if args.ray is not None:
+        return _run_on_ray(args, config)
     loaded = load_checkpoint(args.model)
     engine = Engine(loaded, num_slots=args.slots)
     warm_up(engine)
     if args.record and loaded.path:
         file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it
-    background = open_background(args.background)
+    background = open_named(args.background)
     serving = Serving(engine, config, delegations=lambda: Broker(background.open()))
     print("  ".join(f"{name}: {fact}" for name, fact in (engine.facts | serving.facts).items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
@@ -100,6 +108,26 @@ def page_address(host: str, port: int) -> str:
     loopback addresses and of https."""
     everywhere = host.strip("[]") in ("0.0.0.0", "::")
     return f"http://{'localhost' if everywhere else host}:{port}/"
+
+
+def _run_on_ray(args: argparse.Namespace, config: ServeConfig) -> int:
+    from interplay.server.ray_replica import Plan
+    from interplay.server.ray_serve import RayConfig, serve_until_stopped
+
+    path = Path(args.model)
+    plan = Plan(
+        model=str(path.resolve()) if path.is_file() else args.model,
+        num_slots=args.slots,
+        names=config.names,
+        keys=tuple(without_key(line) for line in config.keys),
+        background=tuple(args.background),
+        record_root=args.record.resolve() if args.record else None,
+        logs_ticks=args.log == "ticks",
+    )
+    ray_config = RayConfig(num_replicas=args.ray, host=config.host, port=config.port)
+    load_checkpoint(args.model)  # what is wrong with it is told here, in one line
+    serve_until_stopped(plan, ray_config)
+    return 0
 
 
 def parse_bind(text: str) -> tuple[str, int]:

@@ -4,11 +4,11 @@ Who does the work of a session is one object behind `Delegations`; without one, 
 Times are seconds on the session's clock. Knows nothing of protocols, background models or sound.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from interplay.background.contract import Line, Result, Status, Ui
+from interplay.background.contract import BackendSettings, Line, Result, Status, Ui
 from interplay.errors import RequestError
 
 MAX_ENDED = 64  # delegations that a late answer may still name
@@ -16,11 +16,13 @@ MAX_ENDED = 64  # delegations that a late answer may still name
 
 @dataclass(frozen=True, kw_only=True)
 class Delegation:
-    """One piece of work. offset_ms: when, on the session timeline."""
+    """One piece of work. offset_ms: when, on the session timeline. response_id: where the server's
+    background model does it, the first response of it."""
 
     id: str
     question: str
     offset_ms: int
+    response_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,19 @@ class Delegations(Protocol):
 
     def close(self, now_s: float) -> object:
         """The session is over: nobody waits any more."""
+        ...
+
+
+@runtime_checkable
+class ClientFunctions(Delegations, Protocol):
+    """A `Delegations` that a client may instruct, and that may call functions of the client."""
+
+    def configure(self, settings: BackendSettings) -> bool:
+        """False when the backend takes no wishes."""
+        ...
+
+    def give(self, delegation_id: int, outputs: Mapping[str, str], now_s: float) -> object:
+        """What came of the calls of a result, all of them, by their ids."""
         ...
 
 

@@ -3,9 +3,18 @@ these values into messages.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from interplay.server.delegations import Delegation, Outcome
 from interplay.server.transcript import Fragment
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendEvent:
+    """Something that the server's background model does, as an event of the Responses API."""
+
+    delegation_id: str
+    event: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,8 +23,9 @@ class Turn:
 
     pcm: 200 ms of sound at the session's rate; it plays during the micro-turn after this one.
     voice_on: of the four slots. heard, said: words. act: tokens as a person would read them.
-    outcomes: of delegations, and notices. yields: the model broke off what it was saying, by its
-    own decision. is_gap: the user's sound had not come in time. compute_ms: of the whole tick.
+    outcomes: of delegations, and notices. backend: what the server's background model did, as
+    clients of `responses` see it. yields: the model broke off what it was saying, by its own
+    decision. is_gap: the user's sound had not come in time. compute_ms: of the whole tick.
     """
 
     index: int
@@ -27,6 +37,7 @@ class Turn:
     delegations: tuple[Delegation, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     yields: bool = False
+    backend: tuple[BackendEvent, ...] = ()
     is_gap: bool = False
     compute_ms: float = 0.0
 
@@ -61,4 +72,4 @@ class Ended:
     num_turns: int = 0
 
 
-Event = Turn | UserSound | Notice | Ended
+Event = Turn | UserSound | BackendEvent | Notice | Ended

@@ -21,6 +21,7 @@ from interplay.server.events import Ended, Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.metrics import Metrics
 from interplay.server.outbox import Outbox
+from interplay.server.places import placed
 from interplay.server.seat import Seat
 from interplay.server.served import Opening, ServedSession
 
@@ -40,7 +41,8 @@ CLOSE_CODES = {
 
 class Hub:
     """The core. hand_over(call): runs `call` on the asyncio thread, from any other. delegations:
-    makes who does the work of a session whose client does not; None: there is nobody."""
+    makes who does the work of a session whose client does not; None: there is nobody. place: of
+    this server among several, "" when it is alone; ids and tokens begin with it."""
 
     def __init__(
         self,
@@ -51,7 +53,9 @@ class Hub:
         limits: Limits | None = None,
         record_root: Path | None = None,
         delegations: NewDelegations | None = None,
+        place: str = "",
     ) -> None:
+        self.place = place
         self.limits = limits or Limits()
         self.metrics = Metrics()
         self.engine, self.clock = engine, clock
@@ -120,6 +124,7 @@ class Hub:
             clock=self.clock,
             record_folder=self._record_folder(opening),
             delegations=self._delegations(opening),
+            place=self.place,
         )
         session.primary = outbox
         self.sessions[session.id] = session
@@ -181,7 +186,7 @@ class Hub:
         one may get lost together with the connection.
         """
         self._void_tokens(session, keep=session.used_token)
-        token = f"rt_{secrets.token_urlsafe(24)}"
+        token = placed("rt", self.place, secrets.token_urlsafe(24))
         self._by_token[_digest(token)] = session
         return token
 

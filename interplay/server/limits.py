@@ -19,8 +19,9 @@ class Limits:
     session_s: length of a session. resume_s: how long a session outlives its connection.
     outbox_items: what may wait for a slow reader (a micro-turn is one item). append_tokens: of
     one text. waiting_tokens: given to the model but not read yet. history_items: messages before
-    the start. open_delegations: at once. drain_s: for running sessions once the server was asked
-    to stop. max_lag_s: how late ticks may be before new sessions are refused.
+    the start. key_sessions: of one key at the same time, its client secrets included; None: as
+    many as there are slots. open_delegations: at once. drain_s: for running sessions once the
+    server was asked to stop. max_lag_s: how late ticks may be before new sessions are refused.
     """
 
     events_per_s: float = 200.0
@@ -35,6 +36,7 @@ class Limits:
     append_tokens: int = 500
     waiting_tokens: int = 2048
     history_items: int = 128
+    key_sessions: int | None = None
     open_delegations: int = 4
     drain_s: float = 30.0
     max_lag_s: float = 0.4

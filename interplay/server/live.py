@@ -13,17 +13,18 @@ from interplay.errors import RequestError
 from interplay.server import live_wire as wire
 from interplay.server.auth import Visitor
 from interplay.server.camera import Camera
-from interplay.server.events import Ended, Event, Notice, Turn, UserSound
+from interplay.server.events import BackendEvent, Ended, Event, Notice, Turn, UserSound
+from interplay.server.formats import SoundFormat
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
-from interplay.server.live_start import (
+from interplay.server.live_delegation import (
+    add_item,
     check_delegation,
-    delegation_remarks,
-    describe,
-    opening_of,
-    remarks,
+    configure,
+    describe_delegation,
 )
+from interplay.server.live_start import describe, opening_of, remarks, sound_format
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmConverter
 from interplay.server.served import ServedSession
@@ -62,6 +63,8 @@ class LiveConnection:
             wire.Mute: lambda event: self._mute(event, True),
             wire.Unmute: lambda event: self._mute(event, False),
             wire.Close: self._close,
+            wire.CreateItem: lambda event: add_item(self._backed(), event.item),
+            wire.CreateResponse: lambda event: self._backed().respond(),
             **{kind: self._append for kind in KINDS},
         }
 
@@ -86,6 +89,8 @@ class LiveConnection:
             return [self._event("info", {"code": event.code, "message": event.message})]
         if isinstance(event, Ended):
             return self._ended(event)
+        if isinstance(event, BackendEvent):
+            return [self._backend(event, {})]
         return []
 
     def _event(self, kind: str, fields: dict[str, Any], client_event_id: str | None = None) -> str:
@@ -103,13 +108,22 @@ class LiveConnection:
             raise RequestError("not_started", "there is no running session; send session.start")
         return self.session
 
+    def _backed(self) -> ServedSession:
+        session = self._running()
+        if session.backing is None:
+            raise RequestError(
+                "unsupported_event",
+                "this needs the delegation type responses; here the client does the work",
+                param="type",
+            )
+        return session
+
     def _now(self) -> dict[str, int]:
         now_ms = self._running().now_ms
         return {"start_ms": now_ms, "end_ms": now_ms}
 
     def _update(self, event: wire.Update) -> None:
-        self._running()
-        change = event.session
+        session, change = self._running(), event.session
         if change.triggers:
             raise RequestError(
                 "unsupported_value", "triggers are not supported here", param="session.triggers"
@@ -121,8 +135,10 @@ class LiveConnection:
                 param="session.delegation.type",
             )
         check_delegation(change.delegation)
+        ignored = configure(session, change.delegation)
+        self.about["delegation"] = describe_delegation(session)
         self._answer("session.updated", event, {"session": self.about})
-        self._remark(delegation_remarks(change.delegation))
+        self._remark(ignored)
 
     def _remark(self, remarks: list[tuple[str, str]]) -> None:
         for code, message in remarks:
@@ -155,8 +171,10 @@ class LiveConnection:
         target = self.about["delegation"]["type"]
         for work in turn.delegations:
             about = {"id": work.id, "type": "delegation", "target": target}
+            about |= {"response_id": work.response_id} if work.response_id else {}
             fields = {"offset_ms": work.offset_ms, "delegation": about} | stamp
             messages.append(self._event("session.delegation.created", fields))
+        messages += [self._backend(event, stamp) for event in turn.backend]
         if "turns" in self.extensions:
             messages.append(self._event("interplay.turn", _numbers(turn)))
         if (turn.index + 1) % USAGE_TURNS == 0:
@@ -165,8 +183,13 @@ class LiveConnection:
         messages += self._audio(turn, stamp)  # last: who has it has the whole micro-turn
         return messages
 
+    def _backend(self, event: BackendEvent, stamp: dict[str, int]) -> str:
+        fields = {"delegation_id": event.delegation_id, "event": event.event}
+        return self._event("response.event", fields | stamp)
+
     def _audio(self, turn: Turn, stamp: dict[str, int]) -> list[str]:
-        return [self._event("session.output_audio.delta", {"delta": turn.pcm} | stamp)]
+        """The sound of a micro-turn, as this connection hears it."""
+        raise NotImplementedError
 
     def _ended(self, ended: Ended) -> list[str]:
         messages = []
@@ -190,7 +213,8 @@ class LivePrimary(LiveConnection):
 
     def __init__(self, hub: Hub, visitor: Visitor) -> None:
         super().__init__(hub)
-        self._visitor, self._camera = visitor, Camera()
+        self._visitor, self._camera = visitor, Camera(hub.clock)
+        self._format = SoundFormat()
         self._handlers |= {
             wire.Start: self._start,
             wire.Resume: self._resume,
@@ -216,14 +240,17 @@ class LivePrimary(LiveConnection):
         self.extensions = frozenset(config.interplay.extensions if config.interplay else ())
         model = self.hub.engine.facts["model"]
         expires_at = int(time.time() + limits.session_s)
-        self.about = describe(config, session.id, model, expires_at)
+        self._format = sound_format(config.audio)
+        ignored = configure(session, config.delegation)
+        delegation = describe_delegation(session)
+        self.about = describe(config, session.id, model, expires_at, delegation)
         if self.on_track:
             del self.about["audio"]["format"]
         session.about = self.about
         self.session = session
         fields = {"session": self.about | self._token()}
         self.outbox.put(self._event("session.started", fields, event_id))
-        self._remark(remarks(config, model))
+        self._remark(remarks(config, model) + ignored)
 
     def _token(self) -> dict[str, Any]:
         if "resume" not in self.extensions or self.session is None:
@@ -237,8 +264,12 @@ class LivePrimary(LiveConnection):
         session, missed = self.hub.resume(
             event.token, event.last_turn, self.outbox, self._visitor.only_session
         )
-        sound = {"format": {"type": "audio/pcm", "rate": session.opening.rate_hz}}
         self.session = session
+        about = session.about["audio"].get("format")  # none: it began as a call
+        self._format = SoundFormat(rate_hz=session.opening.rate_hz)
+        if about:
+            self._format = SoundFormat(name=about["type"], rate_hz=about["rate"])
+        sound = {"format": self._format.describe()}
         self.about = session.about | {"audio": session.about["audio"] | sound}
         self.extensions = frozenset(self.about["interplay"]["extensions"])
         next_turn = missed[0].index if missed else session.num_turns
@@ -251,7 +282,11 @@ class LivePrimary(LiveConnection):
         self.outbox.preload([*missed])
 
     def _hear(self, event: wire.AppendAudio) -> None:
-        self._running().hear(event.audio)
+        self._running().hear(self._format.to_pcm(event.audio))
+
+    def _audio(self, turn: Turn, stamp: dict[str, int]) -> list[str]:
+        delta = self._format.from_pcm(turn.pcm)
+        return [self._event("session.output_audio.delta", {"delta": delta} | stamp)]
 
     def _need(self, extension: str) -> ServedSession:
         session = self._running()

@@ -6,15 +6,16 @@ Knows nothing of connections.
 
 from typing import Any
 
+from interplay.background.contract import BackendSettings
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import RequestError
+from interplay.server.formats import SoundFormat, check_format
 from interplay.server.limits import Limits
-from interplay.server.live_wire import Audio, DelegationConfig, SessionConfig
-from interplay.server.pcm import check_rate
+from interplay.server.live_delegation import check_delegation, settings_of
+from interplay.server.live_wire import Audio, SessionConfig
 from interplay.server.served import Opening, encode_text
 from interplay.turns.tokens import Tokenizer
 
-DEFAULT_HZ = 24_000
 VOICE = "default"
 
 
@@ -30,6 +31,8 @@ def opening_of(
     if "video" in extensions and not has_eyes:
         raise _unsupported("this model has no eyes", "session.interplay.extensions")
     kind = check_delegation(config.delegation)
+    if config.delegation and config.delegation.responses:
+        settings_of(config.delegation.responses, BackendSettings())
     if len(config.input or ()) > limits.history_items:
         raise RequestError(
             "too_many_items",
@@ -41,41 +44,11 @@ def opening_of(
     encode_text(tokenizer, prefix, limits.waiting_tokens, "session.instructions")
     return Opening(
         instructions=prefix,
-        rate_hz=SAMPLE_RATE_HZ if on_track else _rate_hz(config.audio),
+        rate_hz=SAMPLE_RATE_HZ if on_track else sound_format(config.audio).rate_hz,
         resumable="resume" in extensions,
         record=bool(config.store),
         client_delegations=kind == "client",
     )
-
-
-def check_delegation(config: DelegationConfig | None) -> str:
-    """The type. Raises RequestError for one that is not supported, and for settings of another."""
-    if config is None:
-        return "client"
-    if config.type not in ("client", "responses"):
-        raise _unsupported(
-            f"the delegation type {config.type!r} is not supported here; use client",
-            "session.delegation.type",
-        )
-    for name, settings in (("responses", config.responses), ("decisions", config.decisions)):
-        if settings is not None and name != config.type:
-            raise _unsupported(
-                f"the delegation type {config.type} has no settings {name!r}; leave them out",
-                f"session.delegation.{name}",
-            )
-    return config.type
-
-
-def delegation_remarks(config: DelegationConfig | None) -> list[tuple[str, str]]:
-    """Code and text for every wish about delegations that changes nothing."""
-    found = []
-    if config and config.acknowledgement_delay_ms is not None:
-        found.append(
-            ("acknowledgement_ignored", "the model itself decides when it acknowledges work")
-        )
-    if config and config.responses:
-        found.append(("backend_substituted", "this server has one background model"))
-    return found
 
 
 def _refuse_foreign(config: SessionConfig, on_track: bool) -> None:
@@ -95,33 +68,31 @@ def _refuse_foreign(config: SessionConfig, on_track: bool) -> None:
         raise _unsupported("client permissions are for WebRTC sessions", "session.client")
 
 
-def _rate_hz(audio: Audio | None) -> int:
+def sound_format(audio: Audio | None) -> SoundFormat:
+    """How the client's sound is written, both ways. Raises RequestError for another form."""
     if audio is None or audio.format is None:
-        return DEFAULT_HZ
-    if audio.format.type != "audio/pcm":
-        raise _unsupported(
-            f"{audio.format.type!r} is not spoken here; use audio/pcm", "session.audio.format.type"
-        )
-    rate_hz = DEFAULT_HZ if audio.format.rate is None else audio.format.rate
-    return check_rate(rate_hz, "session.audio.format.rate")
+        return SoundFormat()
+    return check_format(audio.format.type, audio.format.rate, "session.audio.format")
 
 
 def _unsupported(message: str, param: str) -> RequestError:
     return RequestError("unsupported_value", message, param=param)
 
 
-def describe(config: SessionConfig, session_id: str, model: str, expires_at: int) -> dict[str, Any]:
-    """The protocol's `session` resource."""
+def describe(
+    config: SessionConfig, session_id: str, model: str, expires_at: int, delegation: dict[str, Any]
+) -> dict[str, Any]:
+    """The protocol's `session` resource. delegation: how it describes that."""
     about: dict[str, Any] = {
         "id": session_id,
         "expires_at": expires_at,
         "model": model,
         "status": "active",
         "audio": {
-            "format": {"type": "audio/pcm", "rate": _rate_hz(config.audio)},
+            "format": sound_format(config.audio).describe(),
             "output": {"voice": VOICE},
         },
-        "delegation": {"type": config.delegation.type if config.delegation else "client"},
+        "delegation": delegation,
         "instructions": config.instructions or "",
         "store": bool(config.store),
     }
@@ -138,7 +109,6 @@ def remarks(config: SessionConfig, model: str) -> list[tuple[str, str]]:
     output = config.audio.output if config.audio else None
     if output and output.voice not in (None, VOICE):
         found.append(("voice_substituted", "this model has one voice"))
-    found += delegation_remarks(config.delegation)
     if config.safety_identifier:
         found.append(("safety_identifier_ignored", "nothing is kept about end users"))
     return found

@@ -12,6 +12,7 @@ from interplay.server.json_events import MAX_ID, EventReader
 
 EventId = Annotated[str, Meta(max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=100_000)]
+Output = Annotated[str, Meta(max_length=32_768)]
 Name = Annotated[str, Meta(max_length=256)]
 Count = Annotated[int, Meta(ge=-1, le=2**53)]
 Extension = Literal["text", "video", "playback", "resume", "turns"]
@@ -35,16 +36,57 @@ class Audio(_Strict, kw_only=True):
     output: AudioOutput | None = None
 
 
+class ResponsesConfig(_Strict, kw_only=True):
+    model: Name | None = None
+    instructions: Text | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1, le=2**20)] | None = None
+    reasoning: dict[str, Any] | None = None
+    text: dict[str, Any] | None = None
+    service_tier: Name | None = None
+
+
+class FunctionTool(_Strict, kw_only=True):
+    type: Literal["function"]
+    name: Name
+    description: Text | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
 class DelegationConfig(_Strict, kw_only=True):
     type: Name = "client"
     acknowledgement_delay_ms: int | None = None
-    responses: dict[str, Any] | None = None
+    responses: ResponsesConfig | None = None
     decisions: dict[str, Any] | None = None
+
+
+class InputPart(_Strict, kw_only=True):
+    type: Literal["input_text"]
+    text: Output
 
 
 class HistoryPart(_Strict, kw_only=True):
     text: Text
     type: Literal["input_text", "output_text", "text"] | None = None
+
+
+class CallOutput(_Strict, kw_only=True):
+    type: Literal["function_call_output"]
+    call_id: Name
+    output: Output | list[InputPart]
+    id: Name | None = None
+    status: Name | None = None
+
+
+class MessageItem(_Strict, kw_only=True):
+    role: Literal["user", "system", "developer"]
+    content: Output | list[InputPart]
+    type: Literal["message"] = "message"
+    id: Name | None = None
+    status: Name | None = None
 
 
 class HistoryItem(_Strict, kw_only=True):
@@ -125,6 +167,14 @@ class Close(_Event, tag="session.close"):
     pass
 
 
+class CreateItem(_Event, tag="response.item.create", kw_only=True):
+    item: dict[str, Any]
+
+
+class CreateResponse(_Event, tag="response.create"):
+    pass
+
+
 class AppendText(_Event, tag="interplay.input_text.append", kw_only=True):
     text: Text
 
@@ -152,6 +202,8 @@ ClientEvent = (
     | Unmute
     | Context
     | Close
+    | CreateItem
+    | CreateResponse
     | AppendText
     | AppendVideo
     | AckPlayback
@@ -161,8 +213,6 @@ READER = EventReader(
     ClientEvent,
     {
         "session.output_audio.fixture.play": "the model has one voice",
-        "response.item.create": "the server's own background model does the work",
-        "response.create": "the server's own background model does the work",
         "decision.create": "there are no decisions",
         "decision.item.create": "there are no decisions",
         "decision.item.delete": "there are no decisions",

@@ -27,7 +27,7 @@ class PageConnection:
         self.hub = hub
         self.outbox = Outbox(hub.limits.outbox_items)
         self.session: ServedSession | None = None
-        self._visitor, self._camera = visitor, Camera()
+        self._visitor, self._camera = visitor, Camera(hub.clock)
         self._handlers: dict[type, Callable[[Any], None]] = {
             wire.Input: self._hear,
             wire.Start: self._start,

@@ -14,10 +14,10 @@ SAMPLE_BYTES = 2
 HELD_S = 0.040  # at most so much of a signal waits in the resampler (measured: 36.6 ms)
 
 
-def check_rate(rate_hz: int, param: str = "rate") -> int:
+def check_rate(rate_hz: int, param: str = "rate", allowed_hz: tuple[int, ...] = RATES_HZ) -> int:
     """The rate itself. Raises RequestError for one that the server does not speak."""
-    if rate_hz not in RATES_HZ:
-        rates = " and ".join(str(rate) for rate in RATES_HZ)
+    if rate_hz not in allowed_hz:
+        rates = " and ".join(str(rate) for rate in allowed_hz)
         raise RequestError(
             "unsupported_value", f"{rate_hz} Hz is not spoken here; use {rates}", param=param
         )

@@ -29,7 +29,7 @@ class ItemRequests:
         self.hub = hub
         self._running, self._emit = running, emit
         self._conversation, self._replies = conversation, replies
-        self._camera = Camera()
+        self._camera = Camera(hub.clock)
 
     def create(self, event: wire.CreateItem) -> None:
         self._running()

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from interplay.errors import RequestError
-from interplay.server.auth import DEFAULT_SECRET_S, Auth
+from interplay.server.auth import DEFAULT_SECRET_S, Auth, Visitor
 from interplay.server.hub import Hub
 from interplay.server.json_events import invalid
 from interplay.server.realtime_items import new_id
@@ -27,7 +27,7 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     session: SessionConfig = msgspec.field(default_factory=SessionConfig)
 
 
-def issue(hub: Hub, auth: Auth, body: bytes) -> dict[str, Any]:
+def issue(hub: Hub, auth: Auth, body: bytes, issuer: Visitor | None = None) -> dict[str, Any]:
     """The answer to a request for a secret: `value`, `expires_at` and the session it will open.
 
     Raises RequestError for a lifetime or a session that cannot be had.
@@ -43,7 +43,7 @@ def issue(hub: Hub, auth: Auth, body: bytes) -> dict[str, Any]:
     text, param = settings.instructions, "session.instructions"
     encode_text(hub.tokenizer, text, hub.limits.waiting_tokens, param)
     seconds = wanted.expires_after.seconds
-    value = auth.issue(seconds, hub.clock.now(), wanted.session)
+    value = auth.issue(seconds, hub.clock.now(), wanted.session, issuer)
     session = describe(
         settings,
         session_id=new_id("sess"),

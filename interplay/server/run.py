@@ -92,7 +92,6 @@ class Serving:
     ) -> None:
         """clock: of the micro-turns; None: the machine's. Raises ConfigError for unusable keys,
         DeviceError when the port cannot be had."""
-        auth = Auth(config.keys)
         self._new_loop, fact = choose_loop()
         self.facts = {"event loop": fact}
         self.hub = Hub(
@@ -102,6 +101,11 @@ class Serving:
             limits=limits,
             record_root=config.record_root,
             delegations=delegations,
+        )
+        auth = Auth(
+            config.keys,
+            max_sessions=self.hub.limits.key_sessions,
+            is_live=self.hub.sessions.__contains__,
         )
         self.loop: asyncio.AbstractEventLoop | None = None
         self._socket = _listen(config.host, config.port)

@@ -17,6 +17,7 @@ from interplay.background.contract import Line, Result, Ui
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError, ToolError
+from interplay.server.backing import Backing
 from interplay.server.beats import Advanced
 from interplay.server.delegations import (
     Delegation,
@@ -29,6 +30,7 @@ from interplay.server.limits import Bucket, Limits
 from interplay.server.metrics import Metrics
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmReader, PcmWriter, length_s
+from interplay.server.places import placed
 from interplay.server.seat import Seat
 from interplay.server.transcript import Fragment, Transcriber
 from interplay.turns.tokens import END, RESULT, STOP, TEXT, Tokenizer
@@ -73,7 +75,7 @@ def encode_text(tokenizer: Tokenizer, text: str, max_tokens: int, param: str) ->
 
 
 class ServedSession:
-    """A live session. delegations: who does its work; None: the client."""
+    """A live session. delegations: who does its work; None: the client. place: of the server."""
 
     def __init__(
         self,
@@ -85,8 +87,9 @@ class ServedSession:
         clock: Clock,
         record_folder: Path | None = None,
         delegations: Delegations | None = None,
+        place: str = "",
     ) -> None:
-        self.id = f"live_{secrets.token_hex(12)}"
+        self.id = placed("live", place, secrets.token_hex(12))
         now_s = clock.now()
         self.opening, self.begin_s, self.last_message_s = opening, now_s, now_s
         self.seat = Seat(
@@ -104,8 +107,8 @@ class ServedSession:
         self._media = Bucket(1.0, limits.max_ahead_s, now_s)
         self._heard, self._said = Transcriber(tokenizer), Transcriber(tokenizer)
         self._questions = DelegationReader(tokenizer)
-        self._work = delegations
-        self._work_ids: dict[int, str] = {}
+        self.backing = Backing(delegations) if delegations else None
+        self._begun: list[Delegation] = []  # announced with the next micro-turn
         self._open = OpenDelegations(limits.open_delegations)
         self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
@@ -198,7 +201,10 @@ class ServedSession:
         said = self._said.said(index, output.say)
         self._remember("user", heard)
         self._remember("assistant", said)
-        delegations = self._delegate(output.act)
+        for question in self._questions.push(output.act):
+            self._delegate(question)
+        begun, self._begun = self._begun, []
+        self.num_turns += 1
         outcomes = self._collect_results(done.collected.half.hear, output.voice_on)
         turn = Turn(
             index=index,
@@ -207,13 +213,13 @@ class ServedSession:
             heard=heard,
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
-            delegations=delegations,
+            delegations=tuple(begun),
             outcomes=outcomes,
+            backend=self.backing.take_events() if self.backing else (),
             yields=STOP in output.say,
             is_gap=done.collected.num_missing > 0,
             compute_ms=round(compute_ms, 3),
         )
-        self.num_turns += 1
         if any(turn.voice_on) and not self._has_spoken:
             self._has_spoken = True
             self._metrics.first_audio.observe(self.num_turns * TURN_S)
@@ -237,26 +243,31 @@ class ServedSession:
                 time_s = piece.start_ms / 1000
                 self._lines.append(Line(role=role, text=piece.text.strip(), time_s=time_s))
 
-    def _delegate(self, act: tuple[int, ...]) -> tuple[Delegation, ...]:
-        begun = []
-        for question in self._questions.push(act):
-            if self._work is None and self._open.is_full:
-                self._metrics.delegation.labels("failed").observe(0)
-                message = f"{len(self._open)} delegations are open already; one was dropped"
-                self.tell_all(Notice(code="delegation_dropped", message=message))
-                continue
-            work = Delegation(
-                id=f"dlg_{secrets.token_hex(8)}",
-                question=question,
-                offset_ms=self.now_ms + TURN_MS,
-            )
-            self._open.start(work.id, self._clock.now())
-            self._metrics.delegations_inflight.inc()
-            begun.append(work)
-            if self._work:
-                number = self._work.delegate(question, self._now_s, [*self._lines])
-                self._work_ids[number] = work.id
-        return tuple(begun)
+    def _delegate(self, question: str) -> None:
+        if self.backing is None and self._open.is_full:
+            self._metrics.delegation.labels("failed").observe(0)
+            message = f"{len(self._open)} delegations are open already; one was dropped"
+            self.tell_all(Notice(code="delegation_dropped", message=message))
+            return
+        work = Delegation(
+            id=f"dlg_{secrets.token_hex(8)}",
+            question=question,
+            offset_ms=self.now_ms + TURN_MS,
+        )
+        self._open.start(work.id, self._clock.now())
+        self._metrics.delegations_inflight.inc()
+        if self.backing:
+            response_id = self.backing.begin(work.id, question, self._now_s, [*self._lines])
+            work = replace(work, response_id=response_id)
+        self._begun.append(work)
+
+    def respond(self) -> None:
+        """The client wants the background model to go on, or to answer what it was told. Raises
+        RequestError when there is nothing to do."""
+        assert self.backing, "checked by the protocol"
+        question = self.backing.respond(self._now_s)
+        if question:
+            self._delegate(question)
 
     @property
     def _now_s(self) -> float:
@@ -264,26 +275,23 @@ class ServedSession:
 
     def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> tuple[Outcome, ...]:
         """What the server's background model has at the end of this micro-turn."""
-        if self._work is None:
+        if self.backing is None:
             return ()
-        results = self._work.poll(
-            self._now_s + TURN_S,
+        came = self.backing.poll(
+            self._now_s,
             user_speaks=bool(np.square(hear).mean() > SPOKEN_POWER),
             model_speaks=bool(voice_on.any()),
         )
-        return tuple(self._outcome(result) for result in results)
+        return tuple(self._outcome(work_id, result) for work_id, result in came)
 
-    def _outcome(self, result: Result) -> Outcome:
+    def _outcome(self, work_id: str | None, result: Result) -> Outcome:
         """Words go to the model, the end of a delegation into the books."""
         try:
             if result.content:
                 self.tell("context" if result.urgency == "silent" else "result", result.content)
         except RequestError as error:
             log.warning("a result was not read: %s", error.code, extra={"session": self.id})
-        number = result.delegation_id
-        work_id = None if number is None else self._work_ids[number]
-        if number is not None and work_id and result.status:
-            del self._work_ids[number]
+        if work_id is not None and result.status:
             self.end_delegation(work_id, result.status)
         return Outcome(
             delegation_id=work_id,
@@ -308,7 +316,9 @@ class ServedSession:
         for took_s in self._open.end_all(self._clock.now()):
             self._metrics.delegations_inflight.dec()
             self._metrics.delegation.labels("cancelled").observe(took_s)
-        if self._work:
-            self._work.close(self._now_s)
+        if self.backing:
+            self.backing.close(self._now_s)
+            for event in self.backing.take_events():
+                self.tell_all(event)
         self.tell_all(ended)
         self.primary, self.observers = None, []

@@ -12,15 +12,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from interplay.errors import RequestError
 from interplay.server.events import Ended, Event
 from interplay.server.hub import Hub
-from interplay.server.limits import Bucket
+from interplay.server.limits import MAX_MESSAGE_BYTES, Bucket
 from interplay.server.outbox import Item, Outbox
 from interplay.server.served import ServedSession
 
 log = logging.getLogger("interplay.server")
 
 CLOSE_S = 1.0  # for a peer that does not answer a close
-POLICY, FAILED, TOO_SLOW = 1008, 1011, 1013
-FINAL = ("no_free_slot", "draining", "overloaded", "engine_failed")  # the connection has no use
+POLICY, TOO_BIG, FAILED, TOO_SLOW = 1008, 1009, 1011, 1013
+FINAL = (  # the connection has no use
+    "no_free_slot",
+    "too_many_sessions",
+    "draining",
+    "overloaded",
+    "engine_failed",
+)
 
 
 @runtime_checkable
@@ -129,7 +135,10 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
         if message["type"] == "websocket.disconnect":
             return None
         data = message.get("text")
-        if not gate.take(message["bytes"] if data is None else data):
+        data = message["bytes"] if data is None else data
+        if len(data) > MAX_MESSAGE_BYTES:  # where uvicorn is ours it has closed before
+            return TOO_BIG
+        if not gate.take(data):
             return await _finish(adapter)
 
 

@@ -6,9 +6,12 @@ nothing of how a conversation runs.
 
 import argparse
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from interplay.background.choose import ECHO, HELP, open_named
+from interplay.background.contract import Backend
 from interplay.clock import Clock, RealClock
 from interplay.engine.engine import Engine
 from interplay.errors import ConfigError, DeviceError
@@ -37,7 +40,7 @@ SEED = 0
 
 
 def add_demo_arguments(parser: argparse.ArgumentParser) -> None:
-    _add_common(parser, "demo-out")
+    _add_common(parser, "demo-out", "a script, which the model was trained with")
     parser.add_argument("--script", type=Path, help="another script like examples/demo.json")
     parser.add_argument(
         "--picture", type=Path, metavar="SVG", help="also draw its liveliest 24 seconds as SVG"
@@ -49,15 +52,22 @@ def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mic", action="store_true", help="microphone and loudspeaker instead; Ctrl-C ends it"
     )
-    _add_common(parser, "talk-out")
+    _add_common(parser, "talk-out", ECHO)
 
 
-def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
+def _add_common(parser: argparse.ArgumentParser, out: str, background: str) -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name or file (default: xs)")
     parser.add_argument(
         "--out", type=Path, default=Path(out), help=f"folder for the results (default: {out})"
     )
     parser.add_argument("--fast", action="store_true", help="do not wait for the clock")
+    parser.add_argument(
+        "--background",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"{HELP} (default: {background})",
+    )
 
 
 def run_demo(args: argparse.Namespace) -> int:
@@ -70,7 +80,9 @@ def run_demo(args: argparse.Namespace) -> int:
         return [TEXT, *loaded.tokenizer.encode(text), END]
 
     user = ScriptedUser(script, encode)
-    talk = _converse(args, loaded, user, _clock(args), "a scripted user, played in real time")
+    with _backend(args.background, args.fast) as backend:
+        subtitle = "a scripted user, played in real time"
+        talk = _converse(args, loaded, user, _clock(args), subtitle, backend)
     if args.picture:
         _write_picture(args.picture, talk)
         print(f"picture    {args.picture}")
@@ -87,7 +99,9 @@ def run_talk(args: argparse.Namespace) -> int:
     if audio.note:
         print(f"{args.file}: {audio.note}")
     user = RecordedUser(audio.samples)
-    talk = _converse(args, loaded, user, _clock(args), f"played in real time: {args.file.name}")
+    with _backend(args.background or [ECHO], args.fast) as backend:
+        subtitle = f"played in real time: {args.file.name}"
+        talk = _converse(args, loaded, user, _clock(args), subtitle, backend)
     return _exit_code(talk)
 
 
@@ -95,7 +109,9 @@ def _run_microphone(args: argparse.Namespace) -> int:
     loaded = load_checkpoint(args.model)
     microphone = Microphone()
     print("speak; wear headphones if the model hears itself; Ctrl-C ends the talk")
-    talk = _converse(args, loaded, microphone, microphone, "microphone and loudspeaker")
+    with _backend(args.background or [ECHO], False) as backend:
+        subtitle = "microphone and loudspeaker"
+        talk = _converse(args, loaded, microphone, microphone, subtitle, backend)
     return _exit_code(talk)
 
 
@@ -103,14 +119,38 @@ def _clock(args: argparse.Namespace) -> Clock:
     return SkippingClock() if args.fast else RealClock()
 
 
+@contextmanager
+def _backend(names: list[str], is_fast: bool) -> Iterator[Backend | None]:
+    """Who does what the model hands over; None: the script. Raises ConfigError for a language model
+    in a talk that waits for nobody."""
+    if not names:
+        yield None
+        return
+    if is_fast and any("#" in name for name in names):
+        raise ConfigError(
+            "with --fast nobody waits, so a language model would always be too late; leave out "
+            "--fast or --background"
+        )
+    background = open_named(names)
+    try:
+        yield background.open()
+    finally:
+        background.close()
+
+
 def _converse(
-    args: argparse.Namespace, loaded: Loaded, user: User, clock: Clock, subtitle: str
+    args: argparse.Namespace,
+    loaded: Loaded,
+    user: User,
+    clock: Clock,
+    subtitle: str,
+    backend: Backend | None,
 ) -> Conversation:
     """Talk, write the results, print what came of it."""
     engine = Engine(loaded)
     warm_up(engine)
     print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()), flush=True)
-    talk = Talk(engine.open(seed=SEED), user, view_for(sys.stdout))
+    talk = Talk(engine.open(seed=SEED), user, view_for(sys.stdout), backend)
     with results_folder(args.out) as draft:
         with user if isinstance(user, Microphone) else nullcontext():
             report = talk.run(clock, draft / RECORD)

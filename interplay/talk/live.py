@@ -7,7 +7,7 @@ keeps the pace. Knows nothing of command lines.
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -24,7 +24,7 @@ from interplay.engine.scheduler import LiveReport, run_live
 from interplay.engine.session import Session
 from interplay.errors import DeviceError
 from interplay.media.audio import write_wav
-from interplay.talk.conversation import Conversation, utterances
+from interplay.talk.conversation import SPOKEN_DB, Conversation, loudness_db, utterances
 from interplay.talk.page import page_html
 from interplay.talk.terminal import View
 from interplay.turns.types import InputHalf, OutputHalf
@@ -78,7 +78,11 @@ def warm_up(engine: Engine) -> None:
 
 
 class Talk:
-    """A conversation about to happen, in `session`, which must be new."""
+    """A conversation about to happen, in `session`, which must be new.
+
+    backend: does what the model hands over, and nobody is talked over by its results; it is closed
+    at the end. Without one, the scripted answers come when their time has come, whoever speaks.
+    """
 
     def __init__(
         self, session: Session, user: User, view: View, backend: Backend | None = None
@@ -90,12 +94,17 @@ class Talk:
             backend or ScriptedBackend(), loaded.tokenizer, conversation=self._lines
         )
         self._arriving: deque[int] = deque()
+        self._is_polite = backend is not None
+        self._speaking = {"user_speaks": False, "model_speaks": False}
 
     def run(self, clock: Clock, record_folder: Path) -> LiveReport:
         """Talk until the user is done or Ctrl-C. Raises DeviceError when the record cannot be
         written."""
         counting = CountingClock(clock)
-        with Recorder(record_folder, self._session) as recorder, self._view:
+        with ExitStack() as parts:
+            recorder = parts.enter_context(Recorder(record_folder, self._session))
+            parts.enter_context(self._view)
+            parts.callback(lambda: self._handover.broker.close(self.conversation.length_s))
 
             def keep(half: InputHalf, out: OutputHalf, compute_ms: float) -> None:
                 recorder.add(half, out, compute_ms)
@@ -108,7 +117,7 @@ class Talk:
     def _input(self, turn: int) -> InputHalf | None:
         """The user's half; what the background model answered arrives behind what is typed."""
         half = self._user.input(turn)
-        self._arriving.extend(self._handover.arrivals(turn * TURN_S))
+        self._arriving.extend(self._handover.arrivals(turn * TURN_S, **self._speaking))
         if half is None or half.read or not self._arriving:
             return half
         count = min(NUM_SLOTS, len(self._arriving))
@@ -135,6 +144,9 @@ class Talk:
         talk.num_deadlines = talk.num_turns
         self._user.watch(out)
         self._handover.watch(out.act, talk.length_s)
+        if self._is_polite:
+            loud = float(loudness_db(half.hear, TURN_S)[0]) > SPOKEN_DB
+            self._speaking = {"user_speaks": loud, "model_speaks": bool(out.voice_on.any())}
         self._view.show(talk)
 
 

@@ -1,0 +1,30 @@
+"""Which of several servers somebody means: ids, tokens and client secrets begin with the place of
+the server that gave them out.
+
+Knows nothing of how servers are found or of what the ids stand for.
+"""
+
+import re
+from urllib.parse import parse_qs
+
+KINDS = ("live", "rt", "ek")
+PLACED = re.compile(rf"\b(?:{'|'.join(KINDS)})_([a-z0-9]{{1,32}})\.")
+PLACE = re.compile("[a-z0-9]{1,32}")
+
+
+def placed(kind: str, place: str, rest: str) -> str:
+    """An id or secret. place: "" for a server that is alone."""
+    return f"{kind}_{place}.{rest}" if place else f"{kind}_{rest}"
+
+
+def place_of(path: str, query: str, headers: dict[str, str]) -> str:
+    """The place that a request means, "" when any will do: by `?replica=`, by a session in its
+    path, or by a client secret in its headers, whose names are lower case."""
+    named = parse_qs(query[:1000]).get("replica", [""])[0]
+    if PLACE.fullmatch(named):
+        return named
+    secrets = (headers.get("authorization", ""), headers.get("sec-websocket-protocol", ""))
+    for text in (path, *secrets):
+        if found := PLACED.search(text):
+            return found.group(1)
+    return ""
