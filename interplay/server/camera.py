@@ -49,9 +49,8 @@ class Camera:
         return tiles
 
 
-def too_big(found: str, param: str) -> RequestError:
-    """found: how many pixels, or width and height."""
-    text = f"the picture has {found} pixels; send at most 1920x1080"
+def too_big(width: int, height: int, param: str) -> RequestError:
+    text = f"the picture has {width}x{height} pixels; send at most 1920x1080"
     return RequestError("image_too_big", text, param=param)
 
 
@@ -61,11 +60,12 @@ def _decode(picture: bytes) -> UInt8[np.ndarray, "h w 3"]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(picture), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
-                raise too_big(f"{image.width}x{image.height}", "image")
+                raise too_big(image.width, image.height, "image")
             image.draft("RGB", (320, 240))  # a JPEG decoder skips what nobody will see
             return np.asarray(image.convert("RGB"))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise too_big("too many", "image") from None
+        text = "the picture has too many pixels; send at most 1920x1080"
+        raise RequestError("image_too_big", text, param="image") from None
     except (OSError, ValueError, SyntaxError, EOFError, Warning):
         text = f"{len(picture)} bytes are no readable picture; send JPEG or PNG"
         raise RequestError("invalid_image", text, param="image") from None

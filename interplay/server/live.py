@@ -14,7 +14,7 @@ from interplay.server import live_wire as wire
 from interplay.server.auth import Visitor
 from interplay.server.camera import Camera
 from interplay.server.events import BackendEvent, Ended, Event, Notice, Turn, UserSound
-from interplay.server.formats import SoundFormat
+from interplay.server.formats import PCM, SoundFormat
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
@@ -136,7 +136,7 @@ class LiveConnection:
             )
         check_delegation(change.delegation)
         ignored = configure(session, change.delegation)
-        self.about["delegation"] = describe_delegation(session)
+        self.about["delegation"] = session.about["delegation"] = describe_delegation(session)
         self._answer("session.updated", event, {"session": self.about})
         self._remark(ignored)
 
@@ -264,12 +264,10 @@ class LivePrimary(LiveConnection):
         session, missed = self.hub.resume(
             event.token, event.last_turn, self.outbox, self._visitor.only_session
         )
-        self.session = session
-        about = session.about["audio"].get("format")  # none: it began as a call
-        self._format = SoundFormat(rate_hz=session.opening.rate_hz)
-        if about:
-            self._format = SoundFormat(name=about["type"], rate_hz=about["rate"])
+        known = session.about["audio"].get("format", {})
+        self._format = SoundFormat(name=known.get("type", PCM), rate_hz=session.opening.rate_hz)
         sound = {"format": self._format.describe()}
+        self.session = session
         self.about = session.about | {"audio": session.about["audio"] | sound}
         self.extensions = frozenset(self.about["interplay"]["extensions"])
         next_turn = missed[0].index if missed else session.num_turns

@@ -66,15 +66,21 @@ def deploy(plan: Plan, config: RayConfig) -> None:
 
 def connect(config: RayConfig) -> bool:
     """To the cluster that RAY_ADDRESS names, or to a new one on this machine; says whether it is
-    ours to stop."""
+    ours to stop. Raises DeviceError."""
     is_ours = not os.environ.get("RAY_ADDRESS")
-    if not is_ours:
-        ray.init(log_to_driver=False)
-        return False
     # twice: while new replicas begin, old ones finish
     num_cpus = max(os.cpu_count() or 1, round(2 * config.num_replicas * config.num_cpus + 1))
-    ray.init(num_cpus=num_cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
-    return True
+    new = {
+        "num_cpus": num_cpus,
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+    try:
+        ray.init(**(new if is_ours else {"log_to_driver": False}))
+    except Exception as error:  # Ray raises the base class, too
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DeviceError(f"Ray does not start or cannot be reached: {line[:200]}") from None
+    return is_ours
 
 
 def stop() -> None:
@@ -89,7 +95,7 @@ def serve_until_stopped(plan: Plan, config: RayConfig) -> None:
     somebody else's, until the replicas are ready."""
     is_ours = connect(config)
     deploy(plan, config)
-    print(f"{config.num_replicas} replicas, {plan.num_slots} sessions each", flush=True)
+    print(f"replicas: {config.num_replicas}  sessions on each: {plan.num_slots}", flush=True)
     if not is_ours:
         print(f"they stay when this command ends; `serve.delete({APP!r})` stops them")
         return

@@ -89,6 +89,6 @@ class Eyes:
             now_s = self._clock.now()
             if self._refused_s is None or now_s - self._refused_s >= COMPLAIN_S:
                 self._refused_s = now_s
-                self._refused(too_big(f"{frame.width}x{frame.height}", "video"))
+                self._refused(too_big(frame.width, frame.height, "video"))
             return
         self._seen(self._camera.pair(frame.to_ndarray(format="rgb24")))
