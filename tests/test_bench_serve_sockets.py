@@ -18,6 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from interplay.bench.rows import SERVE
 from interplay.bench.serve import long, resuming
+from interplay.bench.serve.load import drive
 from interplay.bench.serve.lockstep import GrantedClock, lockstep_serving
 from interplay.bench.serve.long import drift_outcomes, long_session, memory_outcomes
 from interplay.bench.serve.resuming import kill_and_resume
@@ -25,6 +26,7 @@ from interplay.bench.serve.suite import LOCKSTEP, ServeBench
 from interplay.bench.serve.talker import talk
 from interplay.cli import main
 from interplay.clock import TURN_S
+from interplay.errors import DeviceError
 from interplay.server import served
 from interplay.server.hub import Hub
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT, VERSION
@@ -208,6 +210,14 @@ def test_items_are_played_side_by_side_in_real_time():
     assert done == [1, 2, 3] and len(played) == 3
     assert {one.trace.item.seed for one in played} == {1, 2, 3}
     assert all(one.trace.cues[0] == pytest.approx((0.5, 1.5)) for one in played)
+
+
+def test_a_server_that_refuses_ends_the_run_with_one_line():
+    with server(1) as serving:
+        with pytest.raises(DeviceError, match="refused a session: all 1 sessions"):
+            talk(serving.port, [replace(QUESTION, length_s=1.4)] * 2, beep, num_sessions=2)
+        with pytest.raises(DeviceError, match="refused a session: all 1 sessions"):
+            drive(serving.port, 2, 1.0, np.zeros(3200, np.float32))
 
 
 # The whole suite

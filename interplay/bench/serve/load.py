@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from interplay.bench.serve.program import Numbers, change, read_numbers
+from interplay.bench.serve.program import Numbers, change, first_error, read_numbers
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.errors import DeviceError
 from interplay.server.page_wire import INPUT, VERSION
@@ -75,7 +75,8 @@ def drive(
     counted begins when all have begun. Raises DeviceError when the server refuses a session.
     """
     clients = [_Client(question, k * TURN_S / num_sessions, seed + k) for k in range(num_sessions)]
-    numbers = asyncio.run(_run_clients(port, clients, seconds, advance))
+    with first_error():
+        numbers = asyncio.run(_run_clients(port, clients, seconds, advance))
     return LoadReport.of(numbers, num_sessions, seconds)
 
 

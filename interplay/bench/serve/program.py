@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from interplay.errors import DeviceError
+from interplay.errors import DeviceError, InterplayError
 
 START_S = 120.0  # on a busy machine
 Numbers = dict[str, float]
@@ -33,6 +33,22 @@ def parse_numbers(text: str) -> Numbers:
 def change(before: Numbers, after: Numbers) -> Numbers:
     """How far every number went."""
     return {name: value - before.get(name, 0.0) for name, value in after.items()}
+
+
+@contextmanager
+def first_error() -> Iterator[None]:
+    """Of clients that run side by side the first user's error is raised, alone: the others mostly
+    follow from it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        known, others = group.split(InterplayError)
+        if known is None or others is not None:
+            raise
+        error: BaseException = known
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 @contextmanager

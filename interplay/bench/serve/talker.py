@@ -15,6 +15,7 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 from interplay.bench.serve.playback import Playback
+from interplay.bench.serve.program import first_error
 from interplay.bench.stage import Stage, Synthesizer
 from interplay.bench.trace import Trace, to_int16
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
@@ -54,7 +55,8 @@ def talk(
         for cue in item.cues:
             if hasattr(cue, "voice"):
                 synthesize(cue.text, cue.voice)  # type: ignore[union-attr]
-    return asyncio.run(_talk(port, items, synthesize, num_sessions, seed, advance))
+    with first_error():
+        return asyncio.run(_talk(port, items, synthesize, num_sessions, seed, advance))
 
 
 async def _talk(
