@@ -23,6 +23,8 @@ from interplay.data.item import Item
 from interplay.errors import DeviceError, RecordError
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT, VERSION
 
+MESSAGES_PER_TURN = 1  # as our own page does; more of them come sooner and cost more
+
 Advance = Callable[[int], None]
 
 
@@ -121,22 +123,27 @@ class _Conversation:
         )
 
     async def _speak(self, connection: ClientConnection, listening: asyncio.Task) -> None:
-        """A micro-turn is sent when the microphone has it all."""
+        """A message is sent when the microphone has all of it."""
         loop, stage = asyncio.get_running_loop(), self.stage
         self._begin_s = loop.time()
         while not stage.done:
             self._hear_back()
             stage.begin_turn(_nothing_typed)
-            sound = to_int16(stage.hear).astype("<i2").tobytes()
-            end_s = self._begin_s + (stage.turn + 1) * TURN_S
-            await asyncio.sleep(end_s - loop.time())
-            if listening.done():
-                raise DeviceError("the server ended a session before its time; see its log")
-            flushed, self._flushed = self._flushed, None
-            played_ms = self.playback.played_ms(loop.time())
-            marks = (FLUSHED, 0, *flushed) if flushed else (0, 0, played_ms, 0)
-            await connection.send(INPUT.pack(VERSION, *marks, len(sound)) + sound)
+            sound = to_int16(stage.hear).astype("<i2").reshape(MESSAGES_PER_TURN, -1)
+            for number, part in enumerate(sound, 1):
+                end_s = self._begin_s + (stage.turn + number / MESSAGES_PER_TURN) * TURN_S
+                await asyncio.sleep(end_s - loop.time())
+                if listening.done():
+                    raise DeviceError("the server ended a session before its time; see its log")
+                await connection.send(self._message(part.tobytes(), loop.time()))
             stage.turn += 1
+
+    def _message(self, sound: bytes, now_s: float) -> bytes:
+        """Sound, and what was played or thrown away meanwhile."""
+        flushed, self._flushed = self._flushed, None
+        played_ms = self.playback.played_ms(now_s)
+        marks = (FLUSHED, 0, *flushed) if flushed else (0, 0, played_ms, 0)
+        return INPUT.pack(VERSION, *marks, len(sound)) + sound
 
     async def _listen(self, connection: ClientConnection) -> None:
         loop = asyncio.get_running_loop()
