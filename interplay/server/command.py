@@ -118,6 +118,7 @@ def _run_on_ray(args: argparse.Namespace, config: ServeConfig) -> int:
     plan = Plan(
         model=str(path.resolve()) if path.is_file() else args.model,
         num_slots=args.slots,
+        host=config.host,
         names=config.names,
         keys=tuple(without_key(line) for line in config.keys),
         background=tuple(args.background),

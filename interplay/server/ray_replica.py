@@ -27,6 +27,7 @@ from interplay.server.auth import Auth
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
 from interplay.server.logs import start_logs
+from interplay.server.rtc import Calls
 from interplay.server.run import warm_up
 
 APP = "interplay"
@@ -38,10 +39,12 @@ log = logging.getLogger("interplay.server")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a replica is made from. keys: as in the file of keys, but digests only."""
+    """What a replica is made from. host: the address of WebRTC calls, which do not come through
+    Ray. keys: as in the file of keys, but digests only."""
 
     model: str
     num_slots: int
+    host: str = "127.0.0.1"
     names: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
@@ -79,7 +82,8 @@ class Replica:
             is_live=self.hub.sessions.__contains__,
             place=place,
         )
-        self._app: ASGIApp = make_app(self.hub, auth, plan.names)
+        self._calls = Calls(self.hub, plan.host)
+        self._app: ASGIApp = make_app(self.hub, auth, self._calls, plan.names)
         self._asked_s = time.monotonic()
         self.hub.start()
         gc.collect()
@@ -122,9 +126,15 @@ class Replica:
             return True
         return any(state.replica_states.get("STOPPING") for state in app.deployments.values())
 
-    def __del__(self) -> None:
-        """Ray calls it when the last connection has gone."""
+    async def __del__(self) -> None:
+        """Ray calls it when the last connection has gone; calls, which it does not see, may still
+        go on."""
         hub = getattr(self, "hub", None)
-        if hub:
-            hub.stop()
-            self._background.close()
+        if hub is None:
+            return
+        hub.drain()
+        while hub.sessions:
+            await asyncio.sleep(HEALTH_S)
+        await self._calls.close()
+        await asyncio.to_thread(hub.stop)
+        self._background.close()
