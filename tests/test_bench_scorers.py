@@ -16,7 +16,7 @@ from bench_helpers import (
 )
 
 from interplay.bench import answering, hearing, overlap, report, timing, trace
-from interplay.bench.rows import CORE, ROWS, choose_rows
+from interplay.bench.rows import CORE, ROWS, SERVE, choose_rows
 from interplay.bench.score import Outcome, summarize
 from interplay.bench.trace import Trace
 from interplay.data.item import Heard, Silence, When
@@ -156,7 +156,7 @@ def test_rows_pass_on_their_own_side():
     assert ROWS["heard_wer"].passes(0.05) and not ROWS["heard_wer"].passes(0.07)
     assert ROWS["answer_acc"].passes(0.95) and not ROWS["answer_acc"].passes(None)
     assert ROWS["read_aloud_acc_unseen"].passes(0.1) is None
-    assert choose_rows(None) == list(CORE) and len(ROWS) == len(CORE)
+    assert choose_rows(None) == list(CORE) and {*ROWS} == {row.name for row in (*CORE, *SERVE)}
     with pytest.raises(ConfigError, match=r"no row x.*heard_wer, "):
         choose_rows(["x"])
 
