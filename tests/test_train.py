@@ -30,7 +30,7 @@ from interplay.turns.types import PAD, Streams
 
 VOCAB = 96
 MEAN, STD = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
-QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0)
+QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0, smear=0.0)
 SOME_ON = [[False, True, True, True], [True, True, False, False], [False] * 4]
 
 
