@@ -4,6 +4,7 @@ shows in its row, and without one the row is clean. Nothing here depends on how 
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -250,7 +251,9 @@ def test_every_row_is_measured(monkeypatch):
     )
     found = {row.name: entry for row, entry in bench.run(SERVE)}
     assert list(found) == [row.name for row in SERVE]
-    assert found["overhead_ms"]["value"] > 0 and found["overhead_ms"]["about"]["sessions"] == 1
+    # the system counts CPU time in steps of 10 ms: within a second the difference can be below 0
+    assert math.isfinite(found["overhead_ms"]["value"])
+    assert found["overhead_ms"]["about"]["sessions"] == 1
     assert found["long_drift_ticks"]["value"] == 0
     assert found["long_memory_growth"]["extra"] == {"session_too_short": 1.0}
     assert found["stop_sound_p50_s"]["baselines"]["silent"] is None
