@@ -17,9 +17,7 @@ from interplay.data.example import Example
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 
-LISTENING = {
-    **{"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08},
-}
+LISTENING = {"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08}
 BEHAVIOURS = {
     **{"listen": 0.12, "people": 0.14, "question": 0.24, "say_after_me": 0.05, "repeat": 0.03},
     **{"recite": 0.09, "read_aloud": 0.04, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},

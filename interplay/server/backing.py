@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from interplay.background.contract import BackendSettings, Line, Result
 from interplay.errors import RequestError
-from interplay.server.delegations import ClientFunctions, Delegations
+from interplay.server.delegations import Delegations, FunctionDelegations
 from interplay.server.events import BackendEvent
 from interplay.server.responses import ResponseLog
 
@@ -79,7 +79,7 @@ class Backing:
     def configure(self, settings: BackendSettings) -> bool:
         """What the client wishes of the backend; False when it takes no wishes."""
         self.settings = settings
-        return isinstance(self._work, ClientFunctions) and self._work.configure(settings)
+        return isinstance(self._work, FunctionDelegations) and self._work.configure(settings)
 
     def add_output(self, call_id: str, output: str) -> None:
         """What came of a call. Raises RequestError for a call that nobody waits for."""
@@ -112,7 +112,7 @@ class Backing:
             _, events = self._log.begin(delegation_id)
             self._events += events
             outputs = {calls.ids[call_id]: text for call_id, text in calls.outputs.items()}
-            assert isinstance(self._work, ClientFunctions), "it has called functions"
+            assert isinstance(self._work, FunctionDelegations), "it has called functions"
             self._work.give(self._number(delegation_id), outputs, now_s)
         question, self._questions = "\n".join(self._questions), []
         if ready or question:

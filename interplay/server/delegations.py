@@ -58,7 +58,7 @@ class Delegations(Protocol):
 
 
 @runtime_checkable
-class ClientFunctions(Delegations, Protocol):
+class FunctionDelegations(Delegations, Protocol):
     """A `Delegations` that a client may instruct, and that may call functions of the client."""
 
     def configure(self, settings: BackendSettings) -> bool:

@@ -5,6 +5,7 @@ runs already. Order of events and traps: docs/protocol.md. Knows nothing of sock
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ KINDS = {  # of context -> how the model reads it, and the name in the answer
 }
 
 
-class LiveConnection:
+class LiveConnection(ABC):
     """What both adapters share: control of a session, and its words and delegations."""
 
     def __init__(self, hub: Hub) -> None:
@@ -187,9 +188,9 @@ class LiveConnection:
         fields = {"delegation_id": event.delegation_id, "event": event.event}
         return self._event("response.event", fields | stamp)
 
+    @abstractmethod
     def _audio(self, turn: Turn, stamp: dict[str, int]) -> list[str]:
         """The sound of a micro-turn, as this connection hears it."""
-        raise NotImplementedError
 
     def _ended(self, ended: Ended) -> list[str]:
         messages = []

@@ -12,11 +12,10 @@ import shutil
 import subprocess
 import tempfile
 import time
-import wave
 import weakref
 from pathlib import Path
 
-import numpy as np
+import soundfile
 
 from interplay.data.engines.raw import RawSpeech, Setting, parse_voice
 from interplay.data.phones import SILENCE, from_flite
@@ -93,9 +92,7 @@ class Festival:
             lines = self._ask(f'(interplay_speak "{text}" {numbers} "{path}")')
             if not path.exists():
                 raise SynthError(f"festival did not speak {text!r}: {' '.join(lines)}")
-            with wave.open(str(path)) as file:
-                rate = file.getframerate()
-                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            samples, rate = soundfile.read(path, dtype="int16")
         return RawSpeech(samples=samples, sample_rate_hz=rate, phones=_read_phones(lines))
 
     def _child(self) -> "_Child":
