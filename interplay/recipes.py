@@ -60,8 +60,15 @@ def xs() -> Recipe:
 
 
 def xs_long() -> Recipe:
-    """The same model with four hours."""
-    return Recipe(name="xs_long", size="xs", minutes=240, vocoder_share=0.08)
+    """The same model with more than twice the time and half as many utterances again."""
+    return Recipe(
+        name="xs-long",
+        size="xs",
+        minutes=130,
+        vocoder_share=0.08,
+        corpus=CorpusPlan(scale=1.5),
+        losses=LossConfig(flow_from=0.8),
+    )
 
 
 def smoke() -> Recipe:
@@ -78,7 +85,7 @@ def smoke() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"xs": xs, "xs_long": xs_long, "smoke": smoke}
+RECIPES: dict[str, Callable[[], Recipe]] = {"xs": xs, "xs-long": xs_long, "smoke": smoke}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -22,7 +22,8 @@ Impulse = Float32[np.ndarray, " K"]
 
 SPEED_RANGE = (0.85, 1.2)
 NOISE_COLORS = ("white", "pink", "brown", "hum")
-NOISE_DBFS = (-70.0, -35.0)
+NOISE_DBFS = (-70.0, -34.0)
+NOISE_FULL_AT = 0.2  # strength from which noise may be as loud as it ever is: few rooms are quiet
 T60_S = (0.1, 0.8)
 ECHO_DB = (-40.0, -20.0)
 ECHO_DELAY_S = (0.03, 0.15)
@@ -64,7 +65,8 @@ def augment_track(
         track = track + babble(others, len(track), rng) * _amplitude(
             level_db - rng.uniform(8.0, 25.0)
         )
-    loudest_db = NOISE_DBFS[0] + strength * (NOISE_DBFS[1] - NOISE_DBFS[0])
+    reach = min(1.0, strength / NOISE_FULL_AT)
+    loudest_db = NOISE_DBFS[0] + reach * (NOISE_DBFS[1] - NOISE_DBFS[0])
     noise_db = min(rng.uniform(NOISE_DBFS[0], loudest_db), level_db - _MIN_SNR_DB)
     color = str(rng.choice(NOISE_COLORS))
     track = track + noise(len(track), color, rng) * _amplitude(noise_db)

@@ -40,7 +40,7 @@ class ComposeConfig:
     batch_size: int = 8
     num_turns: int = 64
     listening_until: float = 0.3
-    long_from: float = 0.7
+    long_from: float = 0.5
 
 
 class Composer:

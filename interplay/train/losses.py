@@ -39,7 +39,7 @@ class LossConfig:
     """
 
     pad_weight: float = 0.2
-    heard_pad_weight: float = 0.7
+    heard_pad_weight: float = 0.4
     heard_pad_from: float = 0.5
     pad_share: float = 0.3
     text: float = 1.0
