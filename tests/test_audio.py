@@ -166,7 +166,20 @@ def test_resampling_in_pieces_has_no_seam():
     wave = np.random.default_rng(2).standard_normal(9_600).astype(np.float32)
     stream = StreamingResampler(48_000, 16_000)
     pieces = [stream.push(wave[i : i + 960], last=i + 960 == 9_600) for i in range(0, 9_600, 960)]
-    np.testing.assert_allclose(np.concatenate(pieces), resample(wave, 48_000, 16_000), atol=1e-4)
+    whole = StreamingResampler(48_000, 16_000).push(wave, last=True)
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-6)
+
+
+RATES = [(24_000, 16_000), (16_000, 24_000), (8_000, 16_000)]
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
+def test_a_resampled_stream_comes_within_a_quarter_of_a_millisecond(from_hz, to_hz):
+    got = StreamingResampler(from_hz, to_hz).push(tone(from_hz).astype(np.float32), last=True)
+    steepest = 0.4 * 2 * np.pi * 440
+    want = tone(to_hz)
+    assert abs(len(got) - len(want)) < 16
+    assert np.abs(got[1000:-1000] - want[1000 : len(got) - 1000]).max() < 0.00025 * steepest
 
 
 @pytest.mark.parametrize(("num_samples", "num_turns"), [(0, 0), (1, 1), (3200, 1), (6401, 3)])

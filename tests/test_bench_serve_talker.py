@@ -11,7 +11,7 @@ from bench_helpers import INTERRUPT, QUESTION, beep
 from interplay.bench.answering import answer_latency
 from interplay.bench.serve.playback import BLOCK_S
 from interplay.bench.serve.stopping import stop_time
-from interplay.bench.serve.talker import Played, converse
+from interplay.bench.serve.talker import GUARD_S, Played, converse
 from interplay.bench.stage import Stage
 from interplay.clock import TURN_S
 from interplay.data.item import Item
@@ -19,6 +19,7 @@ from interplay.errors import DeviceError
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT
 
 PHASE_S = 0.13  # of the beats, after the session began
+BEGIN_S = PHASE_S + TURN_S - GUARD_S  # the client's: so long before the second beat
 ANSWER_BEATS = 2  # after the beat that has heard the question end
 YIELD_BEATS = 2  # after the beat that has heard the user
 
@@ -91,6 +92,7 @@ class Model:
                 "said": [],
                 "voice_on": [is_on or yields] * 4,
                 "yields": yields and self.says_that_it_yields,
+                "compute_ms": 0.0,
             }
             text = msgspec.json.encode(about)
             if self.ends_early and turn == 3:
@@ -119,8 +121,8 @@ def test_first_sound_is_counted_from_the_end_of_the_question_to_the_loudspeaker(
     assert played.trace.cues[0] == pytest.approx((0.5, 1.5))
     [latency] = answer_latency(played.trace)
     # the question ends at 1.5; its message goes at 1.6, two silent ones at 1.8 and 2.0; the beat
-    # after them is at 0.13 + 2.0, and a block later it sounds
-    assert latency.value == pytest.approx(PHASE_S + 2.0 + BLOCK_S - 1.5, abs=0.011)
+    # after them comes when the client expects it, and a block later it sounds
+    assert latency.value == pytest.approx(GUARD_S + 2.0 + BLOCK_S - 1.5, abs=0.011)
     assert played.num_underruns == 0 and played.jitter_s == pytest.approx(0, abs=1e-6)
 
 
@@ -130,8 +132,8 @@ def test_the_sound_stops_when_the_yield_arrives():
     [stop] = stop_time(played.trace)
     cue = played.trace.cues[1]
     assert cue is not None and played.num_yields == 1
-    assert stop.value == pytest.approx(model.yielded_s - cue[0], abs=0.011)
-    assert 0 < model.yielded_s - cue[0] < 0.9
+    assert stop.value == pytest.approx(model.yielded_s - BEGIN_S - cue[0], abs=0.011)
+    assert 0 < model.yielded_s - BEGIN_S - cue[0] < 0.9
     [(played_ms, received_ms)] = model.flushes
     assert received_ms - played_ms == pytest.approx(200 + 1000 * BLOCK_S, abs=1)
 
@@ -142,7 +144,8 @@ def test_a_client_that_is_not_told_plays_what_it_has():
     [stop] = stop_time(played.trace)
     cue = played.trace.cues[1]
     assert cue is not None and not model.flushes
-    assert stop.value == pytest.approx(model.yielded_s - cue[0] + TURN_S + BLOCK_S, abs=0.011)
+    late_s = model.yielded_s - BEGIN_S + TURN_S + BLOCK_S
+    assert stop.value == pytest.approx(late_s - cue[0], abs=0.011)
 
 
 def test_a_session_that_ends_before_its_time_is_an_error():

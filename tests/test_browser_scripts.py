@@ -27,6 +27,20 @@ PACE = """async ([computeMs, delaysMs, nowMs]) => {
   delaysMs.forEach((delay, turn) => beat.arrived(turn, computeMs, 1000 + 200 * turn + delay));
   return { due: beat.dueMs(nowMs), margin: beat.marginMs, jitter: beat.jitterMs };
 }"""
+PACK = """async (beatsMs) => {
+  const { Beat, Packer } = await import("/web/pacing.js");
+  const beat = new Beat(), sent = [];
+  let nowMs = 0;
+  const send = (pcm) => sent.push([nowMs, pcm.length, pcm[0]]);
+  const packer = new Packer(beat, { soon: () => {}, send });
+  for (let block = 0; block < 60; block += 1) {
+    nowMs = 20 * (block + 1);
+    if (beatsMs[0] <= nowMs) beat.arrived(beat._arrivals.length, 10, beatsMs.shift());
+    packer.push(Int16Array.of(block), nowMs);
+    if (block === 40) packer.begin();
+  }
+  return sent;
+}"""
 ACT = """async (turns) => {
   const { Act } = await import("/web/act.js");
   const act = new Act();
@@ -61,9 +75,17 @@ def test_a_message_leaves_shortly_before_the_tick_that_wants_it(page):
     paced = page.evaluate(PACE, [30, [30, 30, 50, 31, 30, 90], 2100])
     assert paced == {"due": 2165, "margin": pytest.approx(40), "jitter": 20}
     assert page.evaluate(PACE, [30, [30, 30], 2110])["due"] == 2365, "not so soon after the last"
-    assert page.evaluate(PACE, [0, [], 500])["due"] == 700
+    assert page.evaluate(PACE, [0, [], 500])["due"] is None, "before the first tick nobody knows"
     late = page.evaluate(PACE, [0, [0] + [900] * 49, 500])
     assert late["margin"] == 400
+
+
+def test_the_first_message_waits_for_the_beat_and_holds_one_micro_turn(page):
+    """Results come at 310, 510, ..., 10 ms after a tick; a message is due 35 ms before one."""
+    sent = page.evaluate(PACK, [310 + 200 * turn for turn in range(6)])
+    assert sent[0] == [480, 10, 14], "the newest 200 ms, just before the tick at 500"
+    assert sent[1] == [680, 10, 24]
+    assert sent[2][0] == 880 and sent[2][1:] == [3, 41], "begun anew at 820: nothing from before"
 
 
 def test_timers_and_notes_are_read_off_act(page):

@@ -81,7 +81,7 @@ def test_sound_that_is_sent_in_time_is_one_signal(rate_hz):
         frames.append(pop(queue, FRAMES_PER_TURN))
     sent = np.concatenate(frames)[LEAD_FRAMES * FRAME_SAMPLES :] / 32768
     whole = resample(sound, rate_hz, 48_000)[: len(sent)]
-    assert np.abs(sent - whole).max() < 0.01
+    assert np.abs(sent - whole).max() < 0.02
     assert queue.sent_ms == 2000 - 20 * LEAD_FRAMES and queue.pushed_ms == 2000
 
 

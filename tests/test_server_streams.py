@@ -10,7 +10,7 @@ from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLES_PER_TURN
 from interplay.server.delegations import OpenDelegations
 from interplay.server.events import Notice
-from interplay.server.inbox import LEAD_SAMPLES, AudioInbox
+from interplay.server.inbox import JITTER_S, AudioInbox
 from interplay.server.limits import Bucket, Limits
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmConverter, PcmReader, PcmWriter, length_s, to_samples
@@ -29,6 +29,7 @@ from tests.server_helpers import (
 )
 
 TOKENIZER = loaded().tokenizer
+LEAD_SAMPLES = round(JITTER_S * 16_000)
 
 
 def loud(num_samples: int, level: float = 0.5) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interplay.errors import ConfigError
+from interplay.model.checkpoint import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from interplay.bench.serve.suite import ServeBench
@@ -27,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "print the page of a finished --json FILE as Markdown",
     )
     parser.add_argument(
-        "--model", default="xs", help="model name, checkpoint, or a baseline's name"
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"model name, checkpoint, or a baseline's name (default: {DEFAULT_MODEL})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     parser.add_argument("--list", action="store_true", help="list the rows and what they mean")

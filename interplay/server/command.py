@@ -9,7 +9,7 @@ from interplay.background.choose import ECHO, HELP, open_named
 from interplay.engine.engine import Engine
 from interplay.engine.record import file_sha256
 from interplay.errors import ConfigError
-from interplay.model.checkpoint import load_checkpoint
+from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
 from interplay.server.auth import read_keys, without_key
 from interplay.server.logs import start_logs
 from interplay.server.rtc import INSTALL
@@ -20,7 +20,9 @@ DEFAULT_SLOTS = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="xs", help="name or file (default: xs)")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"name or file (default: {DEFAULT_MODEL})"
+    )
     parser.add_argument(
         "--bind",
         default=DEFAULT_BIND,

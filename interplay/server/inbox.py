@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN
-from interplay.server.pcm import HELD_S
 
 FLOOR = np.float32(10 ** (-76 / 20))  # the floor of the training data
-LEAD_SAMPLES = round(HELD_S * SAMPLE_RATE_HZ)  # covers what a resampler holds back, and jitter
+JITTER_S = 0.010  # of a client's messages that is not yet a gap
 QUIET = 10 ** (-50 / 20)
 PATIENT_BEATS, LAST_BEATS = 25, 50
 
@@ -30,9 +29,11 @@ class Taken(NamedTuple):
 
 
 class AudioInbox:
-    """The sound of one user."""
+    """The sound of one user. held_s: what a resampler in front of it holds back; so much of the
+    floor, and JITTER_S, goes before the first sound."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, held_s: float = 0.0) -> None:
+        self._num_lead = round((held_s + JITTER_S) * SAMPLE_RATE_HZ)
         self._arrived: deque[np.ndarray] = deque()
         self._held = np.empty(0, np.float32)
         self._has_begun = False
@@ -73,7 +74,7 @@ class AudioInbox:
                 parts.append(self._arrived.popleft())
         if len(parts) > 1:
             if not self._has_begun:
-                parts[0] = self.floor(LEAD_SAMPLES)
+                parts[0] = self.floor(self._num_lead)
                 self._has_begun = True
             self._held = np.concatenate(parts)
 

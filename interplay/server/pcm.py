@@ -11,7 +11,7 @@ from interplay.media.audio import StreamingResampler
 
 RATES_HZ = (16_000, 24_000)
 SAMPLE_BYTES = 2
-HELD_S = 0.040  # at most so much of a signal waits in the resampler (measured: 36.6 ms)
+HELD_S = {8_000: 0.030, 16_000: 0.0, 24_000: 0.015}  # waits in the resampler, in or out (measured)
 
 
 def check_rate(rate_hz: int, param: str = "rate", allowed_hz: tuple[int, ...] = RATES_HZ) -> int:
@@ -60,13 +60,13 @@ class PcmWriter:
     """Sound of micro-turns to the client's bytes.
 
     Every micro-turn gives exactly 200 ms, so byte offsets are time. What the resampler holds
-    back is covered by a silence of `HELD_S` before the first one.
+    back is covered by a silence of `HELD_S[rate_hz]` before the first one.
     """
 
     def __init__(self, rate_hz: int, from_hz: int = SAMPLE_RATE_HZ) -> None:
         self.rate_hz = rate_hz
         self._resampler = None if rate_hz == from_hz else StreamingResampler(from_hz, rate_hz)
-        self._ready = np.zeros(round(HELD_S * rate_hz), np.float32)
+        self._ready = np.zeros(round(HELD_S[rate_hz] * rate_hz), np.float32)
 
     def push(self, samples: Float32[np.ndarray, " T"]) -> bytes:
         if self._resampler is None:

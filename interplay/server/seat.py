@@ -39,12 +39,19 @@ class _Flushed(NamedTuple):
 class Seat:
     """Input of one session, from the thread of its client to the engine's."""
 
-    def __init__(self, *, seed: int, prefix: str = "", record_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        prefix: str = "",
+        record_folder: Path | None = None,
+        held_s: float = 0.0,
+    ) -> None:
         self.seed, self.prefix = seed, prefix
         self.is_muted = False
         self.record_folder = record_folder
         self.session: Session | None = None
-        self._inbox = AudioInbox(seed)
+        self._inbox = AudioInbox(seed, held_s=held_s)
         self._tokens: deque[int] = deque()
         self._tiles: deque[np.ndarray] = deque(maxlen=1)
         self._flushed: deque[_Flushed] = deque(maxlen=1)

@@ -29,7 +29,7 @@ from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.limits import Bucket, Limits
 from interplay.server.metrics import Metrics
 from interplay.server.outbox import Outbox
-from interplay.server.pcm import PcmReader, PcmWriter, length_s
+from interplay.server.pcm import HELD_S, PcmReader, PcmWriter, length_s
 from interplay.server.places import placed
 from interplay.server.seat import Seat
 from interplay.server.transcript import Fragment, Transcriber
@@ -93,7 +93,10 @@ class ServedSession:
         now_s = clock.now()
         self.opening, self.begin_s, self.last_message_s = opening, now_s, now_s
         self.seat = Seat(
-            seed=opening.seed, prefix=opening.instructions, record_folder=record_folder
+            seed=opening.seed,
+            prefix=opening.instructions,
+            record_folder=record_folder,
+            held_s=HELD_S[opening.rate_hz],
         )
         self.num_turns = 0
         self.about: dict[str, Any] = {}  # its protocol's words for it; later connections read them

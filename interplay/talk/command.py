@@ -16,7 +16,7 @@ from interplay.clock import Clock, RealClock
 from interplay.engine.engine import Engine
 from interplay.errors import ConfigError, DeviceError
 from interplay.media.audio import read_audio
-from interplay.model.checkpoint import Loaded, load_checkpoint
+from interplay.model.checkpoint import DEFAULT_MODEL, Loaded, load_checkpoint
 from interplay.talk.conversation import Conversation, utterances
 from interplay.talk.live import (
     PAGE,
@@ -35,7 +35,6 @@ from interplay.talk.script import RecordedUser, ScriptedUser, example_script, lo
 from interplay.talk.terminal import view_for
 from interplay.turns.tokens import END, TEXT
 
-DEFAULT_MODEL = "xs"
 SEED = 0
 
 
@@ -56,7 +55,9 @@ def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, out: str, background: str) -> None:
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="name or file (default: xs)")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"name or file (default: {DEFAULT_MODEL})"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path(out), help=f"folder for the results (default: {out})"
     )

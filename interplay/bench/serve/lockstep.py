@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from interplay.engine.engine import Engine
-from interplay.model.checkpoint import load_checkpoint
+from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
 from interplay.server.command import parse_bind
 from interplay.server.limits import Limits
 from interplay.server.run import ServeConfig, Serving, warm_up
@@ -96,7 +96,7 @@ def lockstep_serving(engine: Engine, port: int = 0) -> Serving:
 
 def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="xs")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--bind", default="127.0.0.1:0")
     parser.add_argument("--slots", type=int, default=1)
     args = parser.parse_args(words)

@@ -7,6 +7,7 @@ model's when the loudspeaker played it. Knows nothing of scores or of how the se
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from interplay.data.item import Item
 from interplay.errors import DeviceError, RecordError
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT, VERSION
 
-MESSAGES_PER_TURN = 1  # as our own page does; more of them come sooner and cost more
+GUARD_S = 0.035  # as our own page does: so long before a beat a message leaves
 
 Advance = Callable[[int], None]
 
@@ -94,12 +95,13 @@ async def converse(connection: ClientConnection, stage: Stage) -> Played:
 
 
 class _Conversation:
-    """One item at one session."""
+    """One item at one session. begin_s: the item's time 0 on this client's clock."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage, self.playback = stage, Playback()
         self._num_yields = 0
         self._begin_s = 0.0
+        self._session: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._flushed: tuple[int, int] | None = None  # played, received, in ms
 
     async def run(self, connection: ClientConnection) -> Played:
@@ -123,19 +125,19 @@ class _Conversation:
         )
 
     async def _speak(self, connection: ClientConnection, listening: asyncio.Task) -> None:
-        """A message is sent when the microphone has all of it."""
+        """A message is sent when the microphone has all of it, in time for a beat."""
         loop, stage = asyncio.get_running_loop(), self.stage
-        self._begin_s = loop.time()
+        await asyncio.wait([self._session, listening], return_when=asyncio.FIRST_COMPLETED)
+        _check_open(listening)
+        due_s = self._session.result() - GUARD_S
+        self._begin_s = due_s + TURN_S * math.ceil((loop.time() - due_s) / TURN_S)
         while not stage.done:
             self._hear_back()
             stage.begin_turn(_nothing_typed)
-            sound = to_int16(stage.hear).astype("<i2").reshape(MESSAGES_PER_TURN, -1)
-            for number, part in enumerate(sound, 1):
-                end_s = self._begin_s + (stage.turn + number / MESSAGES_PER_TURN) * TURN_S
-                await asyncio.sleep(end_s - loop.time())
-                if listening.done():
-                    raise DeviceError("the server ended a session before its time; see its log")
-                await connection.send(self._message(part.tobytes(), loop.time()))
+            sound = to_int16(stage.hear).astype("<i2")
+            await asyncio.sleep(self._begin_s + (stage.turn + 1) * TURN_S - loop.time())
+            _check_open(listening)
+            await connection.send(self._message(sound.tobytes(), loop.time()))
             stage.turn += 1
 
     def _message(self, sound: bytes, now_s: float) -> bytes:
@@ -154,10 +156,14 @@ class _Conversation:
             *_, turn, size = OUTPUT.unpack_from(message)
             about = msgspec.json.decode(message[OUTPUT.size : OUTPUT.size + size])
             sound = np.frombuffer(message[OUTPUT.size + size :], "<i2").astype(np.int16)
+            if not self._session.done():  # the beat was as long ago as it computed
+                beat_s = now_s - about["compute_ms"] / 1000
+                self._session.set_result(beat_s - (turn + 1) * TURN_S)
             self.playback.receive(turn, sound, voiced=any(about["voice_on"]), now_s=now_s)
             for name, pieces in (("heard", about["heard"]), ("say", about["said"])):
                 for text, start_ms, _ in pieces:
-                    self.stage.pieces[name].append((text, start_ms / 1000))
+                    at_s = self._session.result() + start_ms / 1000 - self._begin_s
+                    self.stage.pieces[name].append((text, at_s))
             if about["yields"]:
                 self._num_yields += 1
                 self._flushed = (self.playback.played_ms(now_s), self.playback.received_ms)
@@ -166,6 +172,11 @@ class _Conversation:
     def _hear_back(self) -> None:
         """The item sees what the loudspeaker plays, as far as it is known."""
         self.stage.model[:] = self.playback.track(self._begin_s, len(self.stage.model))
+
+
+def _check_open(listening: asyncio.Task) -> None:
+    if listening.done():
+        raise DeviceError("the server ended a session before its time; see its log")
 
 
 def _nothing_typed(control: str, text: str) -> list:

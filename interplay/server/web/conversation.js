@@ -62,6 +62,7 @@ export class Conversation extends EventTarget {
     });
     on("resumed", (about) => {
       this.beat.forget();
+      this._packer.begin();
       if (this._isMuted) this._link.tell("mute", { on: true });
       this._emit("resumed", about);
     });

@@ -6,6 +6,7 @@ import { TURN_MS } from "./wire.js";
 const WINDOW = 50; // micro-turns that are remembered: 10 s
 const GUARD_MS = 35; // a message should arrive so long before the tick
 const LEAST_MS = 60; // between two messages
+const TURN_BLOCKS = 10;
 const MOST_BLOCKS = 50; // of one message, 1 s: what is older comes too late to be of use
 const MARGIN_MS = { least: 40, most: 400, spare: 20 };
 
@@ -21,9 +22,10 @@ export class Beat {
     push(this._ticks, nowMs - computeMs - turn * TURN_MS);
   }
 
-  /** When the next message is due so that it comes just in time; later than LEAST_MS from now. */
+  /** When the next message is due so that it comes just in time; later than LEAST_MS from now.
+   * null: no micro-turn has come yet. */
   dueMs(nowMs) {
-    if (!this._ticks.length) return nowMs + TURN_MS;
+    if (!this._ticks.length) return null;
     const base = Math.min(...this._ticks);
     const earliest = nowMs + GUARD_MS + LEAST_MS;
     return base + Math.ceil((earliest - base) / TURN_MS) * TURN_MS - GUARD_MS;
@@ -59,21 +61,31 @@ function push(list, value) {
   if (list.length > WINDOW) list.shift();
 }
 
-/** Blocks of sound to one message per micro-turn. send(pcm), soon(): called shortly before. */
+/** Blocks of sound to one message per micro-turn. send(pcm), soon(): called shortly before.
+ *
+ * The first message waits for the first beat and holds one micro-turn, so that every beat finds
+ * the newest sound: what is sent before would only wait at the server, for the whole session. */
 export class Packer {
   constructor(beat, { soon, send }) {
     this._beat = beat;
     this._soon = soon;
     this._send = send;
+    this.begin();
+  }
+
+  /** As at the start: also after a break, for the beats that went by had a gap for sound. */
+  begin() {
     this._blocks = [];
     this._dueMs = null;
     this._isSoon = false;
+    this._isFirst = true;
   }
 
   push(block, nowMs) {
-    this._dueMs ??= nowMs + TURN_MS;
     this._blocks.push(block);
-    if (this._blocks.length > MOST_BLOCKS) this._blocks.shift();
+    if (this._blocks.length > (this._isFirst ? TURN_BLOCKS : MOST_BLOCKS)) this._blocks.shift();
+    this._dueMs ??= this._beat.dueMs(nowMs);
+    if (this._dueMs === null) return;
     if (!this._isSoon && nowMs >= this._dueMs - 60) {
       this._isSoon = true;
       this._soon();
@@ -81,7 +93,7 @@ export class Packer {
     if (nowMs < this._dueMs) return;
     const pcm = joined(this._blocks);
     this._blocks = [];
-    this._isSoon = false;
+    this._isSoon = this._isFirst = false;
     this._dueMs = this._beat.dueMs(nowMs);
     this._send(pcm);
   }
