@@ -165,6 +165,10 @@ def test_sound_is_recognised_with_a_closed_grammar():
     words = [*voice.vocabulary([aloud]), "market", "glorpy"]
     recognizer = voice.Recognizer(words, synthesize, own)
     assert recognizer.words_of(played) == text.split() == voice.own_words(played)
+    elsewhere = voice.Recognizer([], synthesize, own)
+    elsewhere.listen_for(["market", "glorpy"], seed=0)
+    [sound] = voice.utterance_sounds(played)
+    assert set(elsewhere.words(sound)) <= {"market", "glorpy"}, "the grammar is closed"
     again = voice.item_for_itself(played)
     assert again and again.expect == (Heard(text=text),)
     silent = hand_made(aloud)

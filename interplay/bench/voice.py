@@ -1,7 +1,8 @@
 """Scores of the sound itself: words of the model's voice as recognisers take them.
 
-One recogniser is pocketsphinx with its own acoustic model and a closed grammar (any sequence of
-the words that occur in the items); the other is the measured model, which listens to itself.
+One recogniser is pocketsphinx with its own acoustic model and a closed grammar: any sequence of a
+hundred words, those of the item and others, however many items there are. The other is the
+measured model, which listens to itself.
 Knows nothing of when or why something was said.
 """
 
@@ -22,6 +23,7 @@ from interplay.data.phones import PHONES, SILENCE
 PAD_S = 0.25  # of near-silence around what is recognised
 PAUSE_S = 0.6  # utterances further apart are recognised one by one
 INSERTION_PENALTY = 1e-4  # set on flite's own speech: without it short words fill every breath
+GRAMMAR_WORDS = 100
 _FLOOR = 8  # peak of the noise around it; digital zero confuses recognisers
 _DICTIONARY_NAME = {"AX": "AH", "DX": "T", "OH": "AA"}
 
@@ -36,21 +38,31 @@ def vocabulary(items: Iterable[Item]) -> list[str]:
 
 
 class Recognizer:
-    """pocketsphinx with a grammar that lets any of `words` follow any other.
+    """pocketsphinx with grammars that let any word follow any other.
 
-    A word missing in its dictionary gets the phones that `synthesize` speaks it with.
+    words: what the grammars are filled up with. A word missing in its dictionary gets the phones
+    that `synthesize` speaks it with.
     """
 
     def __init__(self, words: Sequence[str], synthesize: Synthesizer, voice: str) -> None:
+        self._others, self._synthesize, self._voice = list(words), synthesize, voice
         self._decoder = pocketsphinx.Decoder(
             lm=None, loglevel="FATAL", samprate=SAMPLE_RATE_HZ, cmn="batch", wip=INSERTION_PENALTY
         )
-        for word in words:
+
+    def listen_for(self, words: Iterable[str], seed: int) -> None:
+        """From now on: these words, and others drawn by `seed` up to GRAMMAR_WORDS."""
+        grammar = dict.fromkeys(words)
+        for number in np.random.default_rng(seed).permutation(len(self._others)):
+            if len(grammar) >= GRAMMAR_WORDS:
+                break
+            grammar[self._others[number]] = None
+        for word in grammar:
             if self._decoder.lookup_word(word) is None:
-                phones = _dictionary_phones(synthesize(word, voice).phones)
+                phones = _dictionary_phones(self._synthesize(word, self._voice).phones)
                 self._decoder.add_word(word, phones, False)
-        grammar = f"#JSGF V1.0;\ngrammar loop;\npublic <loop> = ( {' | '.join(words)} )+ ;\n"
-        self._decoder.add_jsgf_string("loop", grammar)
+        loop = f"#JSGF V1.0;\ngrammar loop;\npublic <loop> = ( {' | '.join(sorted(grammar))} )+ ;\n"
+        self._decoder.add_jsgf_string("loop", loop)
         self._decoder.activate_search("loop")
 
     def words(self, samples: Int16[np.ndarray, " T"]) -> list[str]:
@@ -62,7 +74,8 @@ class Recognizer:
         return hypothesis.hypstr.split() if hypothesis else []
 
     def words_of(self, trace: Trace) -> list[str]:
-        """What the model's track says, utterance by utterance."""
+        """What the model's track says, utterance by utterance, if it is words like these."""
+        self.listen_for([*wanted_words(trace), *own_words(trace)], trace.item.seed)
         return [word for sound in utterance_sounds(trace) for word in self.words(sound)]
 
 
