@@ -87,9 +87,18 @@ def test_what_is_in_effect_is_told_and_what_changes_nothing_is_remarked_on():
     [
         ({"type": "transcription"}, "unsupported_value", "type"),
         ({"output_modalities": ["text"]}, "unsupported_value", "output_modalities"),
-        ({"audio": {"input": {"format": {"type": "audio/pcmu"}}}}, "unsupported_value", "type"),
-        ({"audio": {"output": {"format": {"type": "audio/pcma"}}}}, "unsupported_value", "type"),
-        ({"audio": {"input": {"format": {"rate": 16_000}}}}, "unsupported_value", "rate"),
+        ({"audio": {"input": {"format": {"type": "audio/opus"}}}}, "unsupported_value", "type"),
+        ({"audio": {"output": {"format": {"type": "pcm16"}}}}, "unsupported_value", "type"),
+        (
+            {"audio": {"input": {"format": {"rate": 16_000}}}},
+            "unsupported_value",
+            "input.format.rate",
+        ),
+        (
+            {"audio": {"output": {"format": {"type": "audio/pcma", "rate": 16_000}}}},
+            "unsupported_value",
+            "output.format.rate",
+        ),
         ({"prompt": {"id": "p"}}, "unsupported_value", "prompt"),
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "unsupported_value", "tools"),
         ({"tools": [ASK, ASK]}, "invalid_value", "tools"),

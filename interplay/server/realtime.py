@@ -111,6 +111,7 @@ class RealtimeConnection:
             client_delegations=self._settings.target is not None or self.hub.delegations is None,
         )
         self.session = self.hub.open(opening, self.outbox)
+        self._tune()
         self._visitor.opened(self.session.id)
 
     def _give_up(self, error: RequestError) -> None:
@@ -222,15 +223,24 @@ class RealtimeConnection:
 
     def _set(self, config: wire.SessionConfig) -> list[Remark]:
         """All of it or, when RequestError is raised, nothing."""
-        settings, remarks = updated(self._settings, config, self._model)
+        on_track = self.track is not None
+        settings, remarks = updated(self._settings, config, self._model, on_track=on_track)
         if settings.instructions != self._settings.instructions:
             self._instruct(settings.instructions)
         self._settings = settings
         self._user.transcribes = settings.transcribes
+        self._tune()
         if config.tools and self.session and not self.session.opening.client_delegations:
             text = "the server's background model does the work of this session; send tools first"
             remarks.append({"code": "tools_late", "message": text, "param": "session.tools"})
         return remarks
+
+    def _tune(self) -> None:
+        """Sound comes and goes as the settings say, from now on."""
+        sound_in, sound_out = self._settings.sound_in, self._settings.sound_out
+        self._replies.sound = sound_out
+        if self.session:
+            self.session.set_rates(sound_in.rate_hz, sound_out.rate_hz)
 
     def _instruct(self, text: str) -> None:
         """Before the session begins, instructions are its beginning; later, they are read."""
@@ -250,7 +260,7 @@ class RealtimeConnection:
         if self.track:
             text = "sound comes on the media track of this connection, not in events"
             raise RequestError("unsupported_event", text, param="type")
-        self.hear(event.audio)
+        self.hear(self._settings.sound_in.to_pcm(event.audio))
 
     def _commit(self, event: wire.Commit) -> None:
         self._running()
@@ -277,7 +287,7 @@ class RealtimeConnection:
 
     def _create_response(self, event: wire.CreateResponse) -> None:
         wanted = event.response or wire.ResponseConfig()
-        check_response(wanted)
+        check_response(wanted, self._settings.sound_out)
         if (wanted.instructions or "").strip():
             self._running().tell("context", wanted.instructions or "", "response.instructions")
         self._replies.ask(wanted.metadata)

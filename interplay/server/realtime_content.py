@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from interplay.errors import RequestError
-from interplay.server.realtime_settings import RATE_HZ, check_modalities, unsupported
+from interplay.server.formats import SoundFormat
+from interplay.server.realtime_settings import check_modalities, unsupported
 from interplay.server.realtime_wire import Message, Part, ResponseConfig
 
 PREFIXES = ("data:image/jpeg;base64,", "data:image/png;base64,")
@@ -62,8 +63,8 @@ def call_text(output: str) -> str:
     return value if isinstance(value, str) and value.strip() else output
 
 
-def check_response(config: ResponseConfig) -> None:
-    """Raises RequestError for what a single response cannot have."""
+def check_response(config: ResponseConfig, sound: SoundFormat) -> None:
+    """Raises RequestError for what a single response cannot have. sound: the session's."""
     check_modalities(config.output_modalities, "response.output_modalities")
     if config.conversation not in (None, "auto"):
         text = "there is one conversation; leave `conversation` out"
@@ -75,14 +76,14 @@ def check_response(config: ResponseConfig) -> None:
     if config.tool_choice not in (None, "auto"):
         text = "the model decides when it hands over work; set the session's tool_choice"
         raise unsupported(text, "response.tool_choice")
-    if not _is_our_format(config.audio):
-        text = f"the sound is audio/pcm at {RATE_HZ}"
+    if not _is_format(config.audio, sound):
+        text = f"one response has no format of its own; the session's is {sound.name}"
         raise unsupported(text, "response.audio.output.format")
 
 
-def _is_our_format(audio: dict[str, Any] | None) -> bool:
+def _is_format(audio: dict[str, Any] | None, sound: SoundFormat) -> bool:
     output = (audio or {}).get("output")
     wish = output.get("format") if isinstance(output, dict) else None
     if not isinstance(wish, dict):
         return wish is None
-    return wish.get("type") == "audio/pcm" and wish.get("rate") in (None, RATE_HZ)
+    return wish.get("type") == sound.name and wish.get("rate") in (None, sound.rate_hz)

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from interplay.clock import NUM_SLOTS, TURN_MS
 from interplay.server.events import Turn
+from interplay.server.formats import SoundFormat
 from interplay.server.realtime_items import Conversation, Item, new_id
-from interplay.server.realtime_settings import FORMAT, VOICE
+from interplay.server.realtime_settings import VOICE, written
 
 END_TURNS = 2  # of silence end a burst
 WAIT_TURNS = 25  # that a response which was asked for waits for the model's first word
@@ -34,6 +35,7 @@ class Replies:
     """The responses of one session, one at a time.
 
     emit(kind, fields): sends a server event. sends_sound: whether sound goes into events.
+    sound: how it is written there.
     """
 
     def __init__(self, conversation: Conversation, emit: Emit, *, sends_sound: bool) -> None:
@@ -41,6 +43,7 @@ class Replies:
         self.cut_ms: int | None = None  # the client threw the rest of this burst away, from here on
         self._conversation, self._emit = conversation, emit
         self.newest: Item | None = None  # of the items with sound
+        self.sound = SoundFormat()
         self._sends_sound = sends_sound
         self._num_quiet = 0
         self._newest_id = ""  # of the responses
@@ -140,7 +143,7 @@ class Replies:
             "output": [item.body() for item in response.output],
             "conversation_id": self._conversation.id,
             "output_modalities": ["audio"],
-            "audio": {"output": {"format": FORMAT, "voice": VOICE}},
+            "audio": {"output": {"format": written(self.sound), "voice": VOICE}},
             "max_output_tokens": "inf",
             "metadata": response.metadata,
             "usage": None,
@@ -182,7 +185,8 @@ class Replies:
             self._emit("response.output_audio_transcript.delta", place | delta)
         item.num_ms += TURN_MS
         if self._sends_sound:
-            self._emit("response.output_audio.delta", place | {"delta": turn.pcm})
+            delta = {"delta": self.sound.from_pcm(turn.pcm)}
+            self._emit("response.output_audio.delta", place | delta)
 
     def _finish_speech(self, response: Response, item: Item, status: Status) -> None:
         place, text = self._place(response, item) | {"content_index": 0}, item.text

@@ -5,12 +5,13 @@ settings and by remarks in `session.interplay`. Knows nothing of connections.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from interplay.errors import RequestError
+from interplay.server.formats import PCM, SoundFormat, check_format
 from interplay.server.realtime_tools import NAMED, target
 from interplay.server.realtime_wire import (
     Audio,
@@ -31,7 +32,6 @@ TURN_DETECTION = {  # the nearest that the protocol has: the model decides by it
     "create_response": True,
     "interrupt_response": True,
 }
-FORMAT = {"type": "audio/pcm", "rate": RATE_HZ}
 CHOICES = ("auto", "none", "required")
 Remark = Mapping[str, str]
 
@@ -39,12 +39,15 @@ Remark = Mapping[str, str]
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings. tool_choice: one of CHOICES, or NAMED and the name of a function.
-    transcribes: whether the client wants the user's words."""
+    transcribes: whether the client wants the user's words. sound_in, sound_out: how the client's
+    messages write the user's sound and the model's."""
 
     instructions: str = ""
     tools: tuple[FunctionTool, ...] = ()
     tool_choice: str = "auto"
     transcribes: bool = True
+    sound_in: SoundFormat = field(default_factory=SoundFormat)
+    sound_out: SoundFormat = field(default_factory=SoundFormat)
 
     @property
     def target(self) -> tuple[FunctionTool, str | None] | None:
@@ -52,10 +55,13 @@ class Settings:
         return target(self.tools, self.tool_choice)
 
 
-def updated(settings: Settings, change: SessionConfig, model: str) -> tuple[Settings, list[Remark]]:
+def updated(
+    settings: Settings, change: SessionConfig, model: str, *, on_track: bool = False
+) -> tuple[Settings, list[Remark]]:
     """The settings after a sparse change, and a remark for every wish that changes nothing.
 
-    model: the one that this server has. Raises RequestError, with the field that cannot be had.
+    model: the one that this server has. on_track: sound comes and goes on media tracks. Raises
+    RequestError, with the field that cannot be had.
     """
     if change.type not in (None, "realtime"):
         raise unsupported(f"sessions of type {change.type!r} are not served", "session.type")
@@ -64,18 +70,22 @@ def updated(settings: Settings, change: SessionConfig, model: str) -> tuple[Sett
     check_modalities(change.output_modalities, "session.output_modalities")
     audio = change.audio or Audio()
     sound_in, sound_out = audio.input or AudioInput(), audio.output or AudioOutput()
-    _check_format(sound_in.format, "session.audio.input.format")
-    _check_format(sound_out.format, "session.audio.output.format")
+    formats = {
+        "sound_in": _format(sound_in.format, settings.sound_in, "session.audio.input.format"),
+        "sound_out": _format(sound_out.format, settings.sound_out, "session.audio.output.format"),
+    }
     new = replace(
         settings,
         instructions=_kept(change.instructions, settings.instructions),
         tools=settings.tools if change.tools is None else _functions(change.tools),
+        **({} if on_track else formats),
     )
     new = replace(new, tool_choice=_choice(change.tool_choice, new))
     if not isinstance(sound_in.transcription, UnsetType):
         new = replace(new, transcribes=sound_in.transcription is not None)
     remarks = [
         *_sound_remarks(sound_in, sound_out, model),
+        *(_format_remarks(sound_in, sound_out) if on_track else ()),
         *_remarks(change, model),
         *_tool_remarks(change, new),
     ]
@@ -94,14 +104,15 @@ def check_modalities(modalities: Sequence[str] | None, param: str) -> None:
         )
 
 
-def _check_format(wish: Format | None, param: str) -> None:
+def _format(wish: Format | None, before: SoundFormat, param: str) -> SoundFormat:
     if wish is None:
-        return
-    if wish.type != "audio/pcm":
-        raise unsupported(f"{wish.type!r} is not spoken here; use audio/pcm", f"{param}.type")
-    if wish.rate not in (None, RATE_HZ):
-        text = f"{wish.rate} Hz is not spoken in this protocol; use {RATE_HZ}"
-        raise unsupported(text, f"{param}.rate")
+        return before
+    return check_format(wish.type, wish.rate, param, pcm_hz=(RATE_HZ,))
+
+
+def written(sound: SoundFormat) -> dict[str, Any]:
+    """A format as this protocol writes it: G.711 has no rate there."""
+    return sound.describe() if sound.name == PCM else {"type": sound.name}
 
 
 def _functions(tools: Sequence[Tool]) -> tuple[FunctionTool, ...]:
@@ -158,6 +169,15 @@ def _sound_remarks(sound_in: AudioInput, sound_out: AudioOutput, model: str) -> 
         text = "sound comes at the pace of the clock"
         found.append(_remark("speed_ignored", text, "audio.output.speed"))
     return found
+
+
+def _format_remarks(sound_in: AudioInput, sound_out: AudioOutput) -> list[Remark]:
+    text = "with WebRTC the SDP says how sound is sent"
+    return [
+        _remark("format_ignored", text, f"audio.{way}.format")
+        for way, wish in (("input", sound_in.format), ("output", sound_out.format))
+        if wish and wish.type != PCM
+    ]
 
 
 def _remarks(change: SessionConfig, model: str) -> list[Remark]:
@@ -230,12 +250,12 @@ def describe(
         "output_modalities": ["audio"],
         "audio": {
             "input": {
-                "format": FORMAT,
+                "format": written(settings.sound_in),
                 "noise_reduction": None,
                 "transcription": {"model": model} if settings.transcribes else None,
                 "turn_detection": TURN_DETECTION,
             },
-            "output": {"format": FORMAT, "voice": VOICE, "speed": 1.0},
+            "output": {"format": written(settings.sound_out), "voice": VOICE, "speed": 1.0},
         },
         "tools": [_tool(tool) for tool in settings.tools],
         "tool_choice": choice,

@@ -91,7 +91,7 @@ class RealtimeCall(RealtimeConnection):
     ) -> None:
         """Raises RequestError for settings that cannot be had."""
         if config:
-            settings, _ = updated(Settings(), config, hub.engine.facts["model"])
+            settings, _ = updated(Settings(), config, hub.engine.facts["model"], on_track=True)
             tokens = hub.limits.waiting_tokens
             encode_text(hub.tokenizer, settings.instructions, tokens, "session.instructions")
         super().__init__(hub, visitor, config, track)

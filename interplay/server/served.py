@@ -106,6 +106,7 @@ class ServedSession:
         self.observers: list[Outbox] = []
         self._tokenizer, self._limits, self._metrics = tokenizer, limits, metrics
         self._clock = clock
+        self._rate_hz = opening.rate_hz  # of the user's sound
         self._reader, self._writer = PcmReader(opening.rate_hz), PcmWriter(opening.rate_hz)
         self._media = Bucket(1.0, limits.max_ahead_s, now_s)
         self._heard, self._said = Transcriber(tokenizer), Transcriber(tokenizer)
@@ -126,7 +127,7 @@ class ServedSession:
 
     def hear(self, pcm: bytes) -> None:
         """Sound of the user. Raises RequestError when it is no sound or too much of it."""
-        seconds = length_s(pcm, self.opening.rate_hz)
+        seconds = length_s(pcm, self._rate_hz)
         if not self._media.take(seconds, self._clock.now()):
             raise RequestError(
                 "input_backpressure",
@@ -138,6 +139,14 @@ class ServedSession:
         self.seat.hear(self._reader.push(pcm))
         if self.observers:
             self._reflected += pcm
+
+    def set_rates(self, heard_hz: int, said_hz: int) -> None:
+        """Other rates of the user's sound and the model's, from now on, for a session without
+        observers and resume. What a resampler holds back is lost, 40 ms at most."""
+        if heard_hz != self._rate_hz:
+            self._rate_hz, self._reader = heard_hz, PcmReader(heard_hz)
+        if said_hz != self._writer.rate_hz:
+            self._writer = PcmWriter(said_hz)
 
     def tell(self, kind: str, text: str, param: str = "content") -> None:
         """Text for the model: `context` to know, `speech` to say, a `result` to work in.
