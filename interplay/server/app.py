@@ -167,7 +167,8 @@ class App:
         session = self.hub.find(websocket.path_params["session_id"])
         if not session.about:
             raise RequestError("unknown_session", "this session does not speak the Live protocol")
-        adapter = LiveSideband(self.hub, session)
+        wanted = websocket.query_params.get("extensions", "")
+        adapter = LiveSideband(self.hub, session, wanted.split(",") if wanted else ())
         await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
 
     async def page(self, websocket: WebSocket) -> None:

@@ -32,6 +32,7 @@ from interplay.server.served import ServedSession
 
 USAGE_TURNS = 15 * TURNS_PER_S
 SIDEBAND_HZ = 24_000
+SIDEBAND_EXTENSIONS = ("turns", "ui")  # the others are about a client's own input and sound
 REASONS = {  # ours -> the five that the protocol has
     "asked": "close_requested",
     "expired": "expired",
@@ -176,6 +177,8 @@ class LiveConnection(ABC):
             fields = {"offset_ms": work.offset_ms, "delegation": about} | stamp
             messages.append(self._event("session.delegation.created", fields))
         messages += [self._backend(event, stamp) for event in turn.backend]
+        if "ui" in self.extensions:
+            messages += [self._event("interplay.ui", about | stamp) for about in _shown(turn)]
         if "turns" in self.extensions:
             messages.append(self._event("interplay.turn", _numbers(turn)))
         if (turn.index + 1) % USAGE_TURNS == 0:
@@ -308,10 +311,20 @@ class LivePrimary(LiveConnection):
 
 
 class LiveSideband(LiveConnection):
-    """An observer of a running session, who may also control it. Sound is PCM at 24 kHz."""
+    """An observer of a running session, who may also control it. Sound is PCM at 24 kHz.
+    extensions: that it asks for itself, whatever the session's client has. Raises RequestError
+    for one that a sideband cannot have."""
 
-    def __init__(self, hub: Hub, session: ServedSession) -> None:
+    def __init__(self, hub: Hub, session: ServedSession, extensions: Sequence[str] = ()) -> None:
         super().__init__(hub)
+        for name in extensions:
+            if name not in SIDEBAND_EXTENSIONS:
+                text = (
+                    f"a sideband has no extension {name[:40]!r}; it may ask for "
+                    f"{' and '.join(SIDEBAND_EXTENSIONS)}"
+                )
+                raise RequestError("unsupported_value", text, param="extensions")
+        self.extensions = frozenset(extensions)
         self.session, self.about = session, session.about
         session.observers.append(self.outbox)
         rate_hz = session.opening.rate_hz
@@ -334,6 +347,21 @@ class LiveSideband(LiveConnection):
 
 def _usage(num_turns: int) -> dict[str, float]:
     return {"seconds": round(num_turns * TURN_S, 1)}
+
+
+def _shown(turn: Turn) -> list[dict[str, Any]]:
+    """What is to be shown from the time on at which the turn's sound plays."""
+    return [
+        {
+            "id": outcome.ui.id,
+            "kind": outcome.ui.kind,
+            "spec": outcome.ui.spec,
+            "delegation_id": outcome.delegation_id,
+            "start_ms": (turn.index + 1) * TURN_MS,
+        }
+        for outcome in turn.outcomes
+        if outcome.ui
+    ]
 
 
 def _numbers(turn: Turn) -> dict[str, Any]:

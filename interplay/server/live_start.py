@@ -111,4 +111,8 @@ def remarks(config: SessionConfig, model: str) -> list[tuple[str, str]]:
         found.append(("voice_substituted", "this model has one voice"))
     if config.safety_identifier:
         found.append(("safety_identifier_ignored", "nothing is kept about end users"))
+    extensions = config.interplay.extensions if config.interplay else ()
+    if "ui" in extensions and check_delegation(config.delegation) == "client":
+        text = "the client does the work of this session, so nothing comes to be shown"
+        found.append(("ui_unused", text))
     return found

@@ -15,7 +15,7 @@ Text = Annotated[str, Meta(max_length=100_000)]
 Output = Annotated[str, Meta(max_length=32_768)]
 Name = Annotated[str, Meta(max_length=256)]
 Count = Annotated[int, Meta(ge=-1, le=2**53)]
-Extension = Literal["text", "video", "playback", "resume", "turns"]
+Extension = Literal["text", "video", "playback", "resume", "turns", "ui"]
 
 
 class _Strict(Struct, forbid_unknown_fields=True):
@@ -99,7 +99,8 @@ class HistoryItem(_Strict, kw_only=True):
 
 class Extensions(_Strict, kw_only=True):
     """Ours. text: typed text. video: camera frames. playback: acknowledgements of what was
-    played. resume: a token for lost connections. turns: `interplay.turn` events."""
+    played. resume: a token for lost connections. turns: `interplay.turn` events. ui: `interplay.ui`
+    events."""
 
     extensions: Annotated[list[Extension], Meta(max_length=16)] = []
 
