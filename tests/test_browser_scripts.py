@@ -48,6 +48,31 @@ ACT = """async (turns) => {
   return { timers: act.timers, note: act.note, marks: act.marks };
 }"""
 
+UNSAID = """async ([cuts]) => {
+  const { Transcript } = await import("/web/transcript.js");
+  const [list, spoken] = [document.createElement("ol"), document.createElement("div")];
+  const transcript = new Transcript(list, spoken);
+  transcript.add("user", [[" ten", 100, 400]], 2);
+  const words = [[" a", 0], [" b", 1], ["c", 2], [" d", 3]];
+  for (const [text, turn] of words) {
+    const startMs = 200 * (turn + 1);
+    transcript.add("model", [[text, startMs, startMs + 300]], turn);
+  }
+  for (const [playedMs, receivedMs] of cuts) transcript.unsay({ playedMs, receivedMs });
+  transcript.add("model", [[" e", 1200, 1500]], 5);
+  await new Promise((resolve) => {
+    new MutationObserver(() => spoken.childElementCount === 2 && resolve())
+      .observe(spoken, { childList: true });
+  });
+  const line = list.querySelector(".model p");
+  return {
+    whole: line.textContent,
+    gone: [...line.querySelectorAll("del span:not(.unseen)")].map((span) => span.textContent),
+    read: spoken.lastElementChild.textContent,
+    user: list.querySelectorAll(".user del").length,
+  };
+}"""
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Iterator[Any]:
@@ -104,3 +129,20 @@ def test_timers_and_notes_are_read_off_act(page):
     marks = [(mark["kind"], mark["text"]) for mark in read["marks"]]
     assert marks == [("timer", "timer 3 s · tea"), ("due", "tea"), ("every", "every 9 s · stand")]
     assert page.evaluate(ACT, [*turns, ["<cancel>"]])["timers"] == []
+
+
+@pytest.mark.parametrize(
+    ("cuts", "whole", "gone", "read"),
+    [
+        ([[1000, 1000]], "a bc d e", [], "Model: a bc d e"),
+        ([[899, 1000]], "a bc (not said: d) e", [" d"], "Model: a bc e (not said: d)"),
+        ([[599, 1000]], "a b (not said: c d) e", ["c", " d"], "Model: a b e (not said: c d)"),
+        ([[0, 600]], "(not said: a bc) d e", ["a", " b", "c"], "Model: d e (not said: a bc)"),
+    ],
+)
+def test_words_whose_sound_was_thrown_away_are_struck_through(page, cuts, whole, gone, read):
+    """`d` sounds until 1100 of the session: when 900 ms of the output have been played."""
+    shown = page.evaluate(UNSAID, [cuts])
+    assert shown["gone"] == gone and shown["user"] == 0
+    assert " ".join(shown["whole"].split()) == whole
+    assert shown["read"] == read

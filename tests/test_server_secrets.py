@@ -154,7 +154,7 @@ def test_a_session_that_fails_does_not_log_what_was_said(caplog, monkeypatch):
     def fail(*_: object) -> None:
         raise ValueError("broken")
 
-    monkeypatch.setattr(session, "_remember", fail)
+    monkeypatch.setattr(session._lines, "add", fail)
     with caplog.at_level(logging.DEBUG):
         send(adapter, "interplay.input_text.append", text="mysteryword")
         hub.beats.beat()

@@ -5,15 +5,14 @@ comes back as `Turn`s. Knows nothing of protocols; all of it runs on the asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from interplay.background.charts import check_spec
-from interplay.background.contract import Line, Result, Ui
+from interplay.background.contract import Result, Ui
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError, ToolError
@@ -31,8 +30,9 @@ from interplay.server.metrics import Metrics
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import HELD_S, PcmReader, PcmWriter, length_s
 from interplay.server.places import placed
+from interplay.server.said import SaidLines
 from interplay.server.seat import Seat
-from interplay.server.transcript import Fragment, Transcriber
+from interplay.server.transcript import Transcriber
 from interplay.turns.tokens import END, RESULT, STOP, TEXT, Tokenizer
 
 log = logging.getLogger("interplay.server")
@@ -40,7 +40,6 @@ log = logging.getLogger("interplay.server")
 SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 JOURNAL_SLACK_S = 10.0  # what may be missing at the moment the connection is lost
 LETTERS_PER_TOKEN = 10  # more on average cannot be: such a text is refused unread
-MAX_LINES, MAX_LINE = 256, 2000  # of the conversation that a delegation carries
 SPOKEN_POWER = 10 ** (-42 / 10)  # louder than this, of full scale, somebody speaks
 OPENERS = {"context": [], "speech": [TEXT], "result": [RESULT]}  # how a text on `read` begins
 
@@ -114,7 +113,7 @@ class ServedSession:
         self.backing = Backing(delegations) if delegations else None
         self._begun: list[Delegation] = []  # announced with the next micro-turn
         self._open = OpenDelegations(limits.open_delegations)
-        self._lines: deque[Line] = deque(maxlen=MAX_LINES)
+        self._lines = SaidLines()
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
         self._journal: deque[Turn] = deque(maxlen=round(kept_s / TURN_S))
         self._has_spoken = False
@@ -193,6 +192,7 @@ class ServedSession:
             )
         self._metrics.playback_delay.observe((sent_ms - played_ms) / 1000)
         if flushed_ms is not None:
+            self._lines.unsay(played_ms, flushed_ms)
             self.seat.flush(
                 num_played=played_ms * SAMPLES_PER_MS, num_received=flushed_ms * SAMPLES_PER_MS
             )
@@ -211,8 +211,8 @@ class ServedSession:
         output, index = done.output, self.num_turns
         heard = self._heard.heard(index, output.heard)
         said = self._said.said(index, output.say)
-        self._remember("user", heard)
-        self._remember("assistant", said)
+        self._lines.add("user", heard, index)
+        self._lines.add("assistant", said, index)
         for question in self._questions.push(output.act):
             self._delegate(question)
         begun, self._begun = self._begun, []
@@ -246,15 +246,6 @@ class ServedSession:
             for observer in self.observers:
                 observer.put(UserSound(pcm=pcm))
 
-    def _remember(self, role: Literal["user", "assistant"], pieces: Sequence[Fragment]) -> None:
-        for piece in pieces:
-            last = self._lines[-1] if self._lines else None
-            if last and last.role == role:
-                self._lines[-1] = replace(last, text=(last.text + piece.text)[-MAX_LINE:])
-            else:
-                time_s = piece.start_ms / 1000
-                self._lines.append(Line(role=role, text=piece.text.strip(), time_s=time_s))
-
     def _delegate(self, question: str) -> None:
         if self.backing is None and self._open.is_full:
             self._metrics.delegation.labels("failed").observe(0)
@@ -269,7 +260,7 @@ class ServedSession:
         self._open.start(work.id, self._clock.now())
         self._metrics.delegations_inflight.inc()
         if self.backing:
-            response_id = self.backing.begin(work.id, question, self._now_s, [*self._lines])
+            response_id = self.backing.begin(work.id, question, self._now_s, self._lines.lines())
             work = replace(work, response_id=response_id)
         self._begun.append(work)
 

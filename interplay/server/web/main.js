@@ -119,18 +119,22 @@ function listen(conversation) {
     byId("mute").style.setProperty("--level", Math.min(1, level * 8).toFixed(2));
   });
   on("answered", ({ tookMs, medianMs }) => meters.answer(tookMs, medianMs));
+  on("flushed", (cut) => {
+    transcript.unsay(cut);
+    timeline.unsay(cut);
+  });
   on("playback", (report) => meters.playback(report));
   on("turn", showTurn);
 }
 
 function showTurn(turn) {
   for (const [ms, level] of turn.levels) timeline.level("model", ms, 20, level);
-  timeline.words("heard", turn.heard);
-  timeline.words("said", turn.said);
+  timeline.words("heard", turn.heard, turn.index);
+  timeline.words("said", turn.said, turn.index);
   timeline.marks = talk.act.marks;
   if (turn.is_gap || turn.compute_ms > 200) timeline.fault(turn.startMs - 200);
-  transcript.add("user", turn.heard);
-  transcript.add("model", turn.said);
+  transcript.add("user", turn.heard, turn.index);
+  transcript.add("model", turn.said, turn.index);
   transcript.follow();
   for (const delegation of turn.delegations) {
     timeline.begin(delegation);

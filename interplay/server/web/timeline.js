@@ -3,6 +3,7 @@
 // Knows nothing of where it comes from.
 
 import { minutes } from "./clock.js";
+import { isDropped } from "./wire.js";
 
 const KEPT_MS = 120000;
 const PX_PER_S = { wide: 64, narrow: 44 };
@@ -57,15 +58,20 @@ export class Timeline {
     while (list.length && list[0][0] < ms - KEPT_MS) list.shift();
   }
 
-  /** pieces: [text, start_ms, end_ms]. */
-  words(stream, pieces) {
+  /** pieces: [text, start_ms, end_ms] of a micro-turn. */
+  words(stream, pieces, turn) {
     const list = this._words[stream];
-    for (const [text, startMs] of pieces) {
+    for (const [text, startMs, endMs] of pieces) {
       const last = list.at(-1);
-      if (last && !text.startsWith(" ")) last.text += text;
-      else list.push({ text: text.trim(), ms: startMs });
+      if (last && !text.startsWith(" ")) Object.assign(last, { text: last.text + text, endMs });
+      else list.push({ text: text.trim(), ms: startMs, endMs, turn });
     }
     if (list.length > 400) list.shift();
+  }
+
+  /** Words of the model whose sound was thrown away are struck through. */
+  unsay(cut) {
+    for (const word of this._words.said) word.isDropped ||= isDropped(word, cut);
   }
 
   set marks(marks) {
@@ -221,8 +227,7 @@ export class Timeline {
     const pen = this._pen;
     const free = Array(WORD_LEVELS).fill(-Infinity);
     pen.font = `600 13px ${this._css.font}`;
-    pen.fillStyle = this._css[colour];
-    for (const { text, ms } of this._words[stream]) {
+    for (const { text, ms, isDropped: isGone } of this._words[stream]) {
       const x = this._x(ms);
       const right = x + pen.measureText(text).width + 7;
       if (right < 0) continue;
@@ -230,7 +235,9 @@ export class Timeline {
       if (level < 0) level = free.indexOf(Math.min(...free));
       const at = Math.max(x, free[level]);
       free[level] = at + right - x;
+      pen.fillStyle = this._css[isGone ? "muted" : colour];
       pen.fillText(text, at, top + WORD_PX * level + 14);
+      if (isGone) pen.fillRect(at, top + WORD_PX * level + 9, right - x - 7, 1);
     }
   }
 

@@ -33,6 +33,12 @@ export function unpackTurn(buffer) {
   return { index: head.getUint32(4, true), pcm, ...JSON.parse(text) };
 }
 
+/** Whether words were not said: {turn, endMs} of them, on the session; cut: of the first receivedMs
+ * of the model's sound only playedMs were played. It plays one micro-turn after it was made. */
+export function isDropped({ turn, endMs }, { playedMs, receivedMs }) {
+  return (turn + 1) * TURN_MS <= receivedMs && endMs > playedMs + TURN_MS;
+}
+
 export function control(type, fields = {}) {
   return JSON.stringify({ type, ...fields });
 }
