@@ -73,6 +73,36 @@ UNSAID = """async ([cuts]) => {
   };
 }"""
 
+AGAIN = """async (token) => {
+  const { Link } = await import("/web/link.js");
+  const addresses = [];
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends EventTarget {
+    constructor(address) {
+      super();
+      addresses.push(String(address));
+      if (addresses.length === 1) {
+        setTimeout(() => {
+          const started = { type: "started", resume_token: token, resume_s: 30 };
+          this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(started) }));
+          this.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+        });
+      } else {
+        window.WebSocket = Socket;
+        done();
+      }
+    }
+    close() {}
+    send() {}
+  };
+  let done;
+  const tried = new Promise((resolve) => (done = resolve));
+  const link = new Link({ secret: "", start: {} });
+  await tried;
+  link.close();
+  return addresses.map((address) => new URL(address).search);
+}"""
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Iterator[Any]:
@@ -146,3 +176,8 @@ def test_words_whose_sound_was_thrown_away_are_struck_through(page, cuts, whole,
     assert shown["gone"] == gone and shown["user"] == 0
     assert " ".join(shown["whole"].split()) == whole
     assert shown["read"] == read
+
+
+def test_a_lost_line_goes_back_to_the_server_that_gave_out_the_token(page):
+    assert page.evaluate(AGAIN, "rt_ab12.xyz") == ["", "?replica=ab12"]
+    assert page.evaluate(AGAIN, "rt_xyz-_ab12") == ["", ""], "a server that is alone"

@@ -19,9 +19,22 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import save_checkpoint
-from interplay.server.auth import Auth, without_key
-from interplay.server.places import place_of, placed
-from tests.server_helpers import KEY, b64, client, loaded, make_hub, pcm, received, start
+from interplay.server.auth import Auth, Visitor, without_key
+from interplay.server.live import LivePrimary
+from interplay.server.outbox import Outbox
+from interplay.server.places import place_in, place_of, placed
+from tests.server_helpers import (
+    KEY,
+    b64,
+    client,
+    loaded,
+    make_hub,
+    pcm,
+    received,
+    refused,
+    send,
+    start,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -46,6 +59,17 @@ def test_ids_tokens_and_secrets_name_their_place():
     offered = f"realtime, openai-insecure-api-key.{secret}"
     assert place_of("/", "", {"sec-websocket-protocol": offered}) == "abc123"
     assert auth.visit(f"Bearer {secret}", [], 1.0).secret
+
+
+def test_a_token_of_another_server_is_answered_with_where_to_go():
+    adapter = client(make_hub(place="abc123"), "resume")
+    token = received(adapter)[0]["session"]["interplay"]["resume_token"]
+    other = LivePrimary(make_hub(place="def456"), Visitor())
+    error = refused(send, other, "interplay.session.resume", token=token, last_turn=-1)
+    assert error.code == "unknown_token" and "?replica=abc123" in str(error)
+    for hub in (make_hub(), make_hub(place="abc123")):
+        error = refused(hub.resume, token, -1, Outbox(1))
+        assert error.code == "unknown_token" and "replica" not in str(error)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +163,15 @@ async def next_of(connection: ClientConnection, kind: str) -> dict[str, Any]:
                 return message
 
 
+async def next_text(connection: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next message of a kind on a page's line, sound aside."""
+    async with asyncio.timeout(120):
+        while True:
+            data = await connection.recv()
+            if isinstance(data, str) and (message := json.loads(data))["type"] == kind:
+                return message
+
+
 async def begin(connection: ClientConnection, *extensions: str) -> dict[str, Any]:
     extra = {"interplay": {"extensions": extensions}} if extensions else {}
     await connection.send(start(**extra))
@@ -205,6 +238,34 @@ class TestCluster:
                     assert sound["turn"] == 1
                     await again.send(json.dumps({"type": "session.close"}))
                     await next_of(again, "session.closed")
+
+        asyncio.run(run())
+
+    def test_the_page_finds_its_replica_again(self, cluster):
+        async def run() -> None:
+            pages = []
+            for _ in range(2):  # one on each
+                connection = await cluster.connect("/v1/page")
+                await connection.send(json.dumps({"type": "start"}))
+                pages.append((connection, await next_text(connection, "started")))
+            places = [place_in(about["resume_token"]) for _, about in pages]
+            assert len(set(places)) == 2 and "" not in places
+            for connection, _ in pages:
+                connection.transport.abort()
+            for mine, other, (_, about) in zip(places, reversed(places), pages, strict=True):
+                resume = {"type": "resume", "token": about["resume_token"], "last_turn": -1}
+                async with cluster.connect(f"/v1/page?replica={other}") as wrong:
+                    await wrong.send(json.dumps(resume))
+                    error = (await next_text(wrong, "error"))["error"]
+                    assert (
+                        error["code"] == "unknown_token" and f"?replica={mine}" in error["message"]
+                    )
+                async with cluster.connect(f"/v1/page?replica={mine}") as again:
+                    await again.send(json.dumps(resume))
+                    resumed = await next_text(again, "resumed")
+                    assert resumed["session_id"] == about["session_id"]
+                    await again.send(json.dumps({"type": "close"}))
+                    await next_text(again, "ended")
 
         asyncio.run(run())
 

@@ -21,7 +21,7 @@ from interplay.server.events import Ended, Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.metrics import Metrics
 from interplay.server.outbox import Outbox
-from interplay.server.places import placed
+from interplay.server.places import place_in, placed
 from interplay.server.seat import Seat
 from interplay.server.served import Opening, ServedSession
 
@@ -208,12 +208,16 @@ class Hub:
         """
         session = self._by_token.get(_digest(token))
         if session is None or only not in (None, session.id):
-            raise RequestError(
-                "unknown_token",
+            text = (
                 f"no session can be taken up with this token; it is kept for "
-                f"{self.limits.resume_s:g} s and works until the next one is used",
-                param="token",
+                f"{self.limits.resume_s:g} s and works until the next one is used"
             )
+            if self.place and (place := place_in(token)) not in ("", self.place):
+                text = (
+                    f"this token is of the replica {place}; connect with ?replica={place}. Where "
+                    "that leads here, it is gone, and its sessions with it"
+                )
+            raise RequestError("unknown_token", text, param="token")
         if not -1 <= last_turn < session.num_turns:
             raise RequestError(
                 "invalid_value",

@@ -24,7 +24,10 @@ def place_of(path: str, query: str, headers: dict[str, str]) -> str:
     if PLACE.fullmatch(named):
         return named
     secrets = (headers.get("authorization", ""), headers.get("sec-websocket-protocol", ""))
-    for text in (path, *secrets):
-        if found := PLACED.search(text):
-            return found.group(1)
-    return ""
+    return next(filter(None, map(place_in, (path, *secrets))), "")
+
+
+def place_in(text: str) -> str:
+    """The place that an id, a token or a secret in the text names, "" for none."""
+    found = PLACED.search(text)
+    return found.group(1) if found else ""

@@ -8,6 +8,7 @@ const SUBPROTOCOL = "interplay";
 const SECRET_PREFIX = "openai-insecure-api-key.";
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
+const PLACED = /^rt_([a-z0-9]{1,32})\./; // a token of one server among several
 const SILENT_MS = 6000; // of a line that is broken without saying so
 const FINAL_CODES = new Set([1000, 1008, 1011, 1012, 4001]);
 
@@ -45,6 +46,8 @@ export class Link extends EventTarget {
   _connect() {
     const protocols = this._secret ? [SUBPROTOCOL, SECRET_PREFIX + this._secret] : [SUBPROTOCOL];
     const address = new URL("/v1/page", location.href);
+    const place = PLACED.exec(this._token ?? "")?.[1];
+    if (place) address.searchParams.set("replica", place); // only it can take the session up
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(address, protocols);
     socket.binaryType = "arraybuffer";
