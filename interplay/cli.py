@@ -56,6 +56,10 @@ COMMANDS = {
         module="interplay.engine.replay_command",
         summary="re-run a recorded session as one training pass and compare it bit for bit",
     ),
+    "transcript": Command(
+        module="interplay.server.export",
+        summary="write down what both said in a recorded session",
+    ),
     "bench": Command(
         module="interplay.bench.command",
         summary="measure a system in timed scenarios, beside the trivial baselines",

@@ -254,7 +254,7 @@ def read_record(folder: str | Path) -> Record:
     folder = Path(folder)
     if not folder.is_dir():
         raise RecordError(f"{folder} is not a folder; give the folder of a recorded session")
-    about = _read_about(folder)
+    about = read_about(folder)
     files = sorted(folder.glob("streams-*.safetensors"))
     if not files:
         raise RecordError(f"{folder} ended before its first {TURNS_PER_FILE} micro-turns were kept")
@@ -273,7 +273,8 @@ def read_record(folder: str | Path) -> Record:
     return Record(folder=folder, about=about, parts=done)
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def read_about(folder: Path) -> dict[str, Any]:
+    """What ran, as `record.json` has it. Raises RecordError when it is missing or foreign."""
     try:
         about = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

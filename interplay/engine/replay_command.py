@@ -4,9 +4,10 @@ how numbers are compared.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from interplay.engine.precision import pin_rows
-from interplay.engine.record import Record, file_sha256, read_record
+from interplay.engine.record import file_sha256, read_record
 from interplay.engine.replay import replay
 from interplay.errors import RecordError
 from interplay.model.checkpoint import Loaded, load_checkpoint
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 when no bit differs, 1 when any does."""
     record = read_record(args.record)
-    loaded = _model_of(record, args.model)
+    loaded = model_of(record.folder, record.about, args.model)
     pin_rows(loaded.model, loaded.vocoder, record.dtype)
     report = replay(record, loaded)
     how = f"{len(record):,} micro-turns, {record.about['dtype']}, {report.passes}"
@@ -30,15 +31,17 @@ def run(args: argparse.Namespace) -> int:
     return 1 if report.num_differing_bits else 0
 
 
-def _model_of(record: Record, name: str | None) -> Loaded:
-    name = name or record.about["model"]
+def model_of(folder: Path, about: dict[str, Any], name: str | None) -> Loaded:
+    """The model that made the record in `folder`. about: its record.json. name: of the model, or
+    its file; None: the one that the record names. Raises RecordError for another one."""
+    name = name or about["model"]
     if name is None:
-        raise RecordError(f"{record.folder} names no model file; give one with --model")
+        raise RecordError(f"{folder} names no model file; give one with --model")
     loaded = load_checkpoint(name)
     assert loaded.path is not None, "it was just read"
-    if file_sha256(loaded.path) != record.about["model_sha256"]:
+    if file_sha256(loaded.path) != about["model_sha256"]:
         raise RecordError(
-            f"{loaded.path} is not the model that made {record.folder} (their sha256 differ); "
+            f"{loaded.path} is not the model that made {folder} (their sha256 differ); "
             "give the right one with --model"
         )
     return loaded

@@ -4,6 +4,7 @@ were not said.
 Knows nothing of sound, tokens or who reads the lines.
 """
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +28,6 @@ class _Growing:
     start_ms: int
     text: str = ""
 
-    def settle(self, text: str) -> None:
-        self.text = (self.text + text)[-MAX_LINE:]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Recent:
@@ -41,10 +39,12 @@ class _Recent:
 
 
 class SaidLines:
-    """The newest lines of one session, one for each change of who speaks."""
+    """The newest lines of one session, one for each change of who speaks; all of them when it is
+    not `bounded`."""
 
-    def __init__(self) -> None:
-        self._lines: deque[_Growing] = deque(maxlen=MAX_LINES)
+    def __init__(self, *, bounded: bool = True) -> None:
+        self._max_line = MAX_LINE if bounded else sys.maxsize
+        self._lines: deque[_Growing] = deque(maxlen=MAX_LINES if bounded else None)
         self._recent: deque[_Recent] = deque()
 
     def add(self, role: Role, pieces: Sequence[Fragment], turn: int) -> None:
@@ -54,12 +54,15 @@ class SaidLines:
                 self._lines.append(_Growing(role=role, start_ms=piece.start_ms))
             line = self._lines[-1]
             if role == "user":
-                line.settle(piece.text)
+                self._settle(line, piece.text)
             else:
                 self._recent.append(_Recent(turn=turn, piece=piece, line=line))
         while len(self._recent) > MAX_RECENT:
             oldest = self._recent.popleft()
-            oldest.line.settle(oldest.piece.text)
+            self._settle(oldest.line, oldest.piece.text)
+
+    def _settle(self, line: _Growing, text: str) -> None:
+        line.text = (line.text + text)[-self._max_line :]
 
     def unsay(self, played_ms: int, flushed_ms: int) -> None:
         """Of the first `flushed_ms` of the model's sound only `played_ms` were played. It plays
@@ -80,4 +83,4 @@ class SaidLines:
 
     def _text(self, line: _Growing) -> str:
         recent = (one.piece.text for one in self._recent if one.line is line)
-        return "".join([line.text, *recent])[-MAX_LINE:].strip()
+        return "".join([line.text, *recent])[-self._max_line :].strip()
