@@ -108,6 +108,7 @@ class RealtimeConnection:
         self._visitor.check_may_open()
         opening = Opening(
             instructions=self._settings.instructions.strip(),
+            rate_hz=self._settings.sound_in.rate_hz,
             client_delegations=self._settings.target is not None or self.hub.delegations is None,
         )
         self.session = self.hub.open(opening, self.outbox)
