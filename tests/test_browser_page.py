@@ -92,6 +92,7 @@ def test_a_person_talks_is_understood_hears_the_model_and_interrupts_it(tmp_path
         wait_for(
             page, lambda: page.evaluate(STOPPED, [LOUD, QUIET]), "the sound to stop at a yield"
         )
+        page.wait_for_selector("#transcript li.model del", state="attached")
         flushed = [(s.played_ms, s.flushed_ms) for s in wire.sent if s.flushed_ms is not None]
         assert flushed and all(played <= received for played, received in flushed)
         acknowledged = [one.played_ms for one in wire.sent]
