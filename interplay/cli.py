@@ -56,7 +56,7 @@ COMMANDS = {
         module="interplay.engine.replay_command",
         summary="re-run a recorded session as one training pass and compare it bit for bit",
     ),
-    "transcript": Command(
+    "words": Command(
         module="interplay.server.export",
         summary="write down what both said in a recorded session",
     ),

@@ -1,4 +1,4 @@
-"""`interplay transcript RECORD`: what both said in a recorded session, a line for each change of
+"""`interplay words RECORD`: what both said in a recorded session, a line for each change of
 who speaks. Knows nothing of sound.
 
 Words are dated, and dropped when their sound was thrown away, as in a live session; a record knows
