@@ -142,7 +142,7 @@ class ServedSession:
     def set_rates(self, heard_hz: int, said_hz: int) -> None:
         """Other rates of the user's sound and the model's, from now on, for a session without
         observers and resume. What a resampler holds back is lost, and the next one holds back
-        some: a gap of some 40 ms."""
+        some: a gap of 15 to 30 ms."""
         if heard_hz != self._rate_hz:
             self._rate_hz, self._reader = heard_hz, PcmReader(heard_hz)
         if said_hz != self._writer.rate_hz:
