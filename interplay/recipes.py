@@ -21,7 +21,7 @@ from interplay.data.example import Example
 from interplay.engine.precision import choose_dtype
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, save_checkpoint
-from interplay.model.interaction import InteractionModel
+from interplay.model.interaction import InteractionModel, PadBias
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
 from interplay.train.loop import TrainConfig, train
@@ -38,6 +38,7 @@ EXPORT_MINUTES = 0.5
 class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
+    pad_bias: of the model that is written, chosen on training voices; training ignores it.
     vocoder_share: part of the minutes that the vocoder is trained for. The model gets what corpus,
     vocoder and export leave.
     """
@@ -52,6 +53,7 @@ class Recipe:
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    pad_bias: PadBias = field(default_factory=PadBias)
 
 
 def xs() -> Recipe:
@@ -149,7 +151,8 @@ def train_model(
     dtype, reason = choose_dtype(None)
     print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
     torch.manual_seed(recipe.seed)
-    model = InteractionModel(model_config(recipe.size, vocab_size=data.tokenizer.vocab_size))
+    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
+    model = InteractionModel(replace(sizes, pad_bias=recipe.pad_bias))
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))
     model.voice.mel_std.copy_(torch.from_numpy(std))

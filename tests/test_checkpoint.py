@@ -17,6 +17,7 @@ from interplay.model.griffin_lim import GriffinLim
 from interplay.model.named import SIZES, model_config
 from interplay.model.untrained import untrained
 from interplay.model.vocoder import Vocoder
+from interplay.turns.types import PAD
 
 
 @functools.cache
@@ -53,6 +54,18 @@ def test_everything_comes_back(saved):
         state = mine.state_dict()
         assert state.keys() == theirs.state_dict().keys()
         assert all(torch.equal(value, state[key]) for key, value in theirs.state_dict().items())
+
+
+def test_the_bias_of_the_empty_token_is_part_of_the_config(saved):
+    def bias(config):
+        config["pad_bias"] = {"heard": 1.5, "act": -0.5}
+
+    edit(saved, _set_config(bias))
+    loaded, hidden = load_checkpoint(saved), torch.randn(2, tiny().config.backbone.dim)
+    change = loaded.model.text_logits(hidden) - tiny().model.text_logits(hidden)
+    expected = torch.zeros_like(change)
+    expected[..., PAD] = torch.tensor([1.5, 0.0, -0.5])  # of heard, say, act
+    torch.testing.assert_close(change, expected, atol=1e-5, rtol=0)
 
 
 def test_loading_does_not_touch_the_random_numbers(saved):

@@ -6,7 +6,7 @@ every op computes a row from that row alone, so the doors agree bit for bit. Kno
 wall clocks, sampling policy or losses.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +21,20 @@ from interplay.model.voice import VoiceConfig, VoiceHead
 from interplay.ops.linear import linear
 from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, hear_positions, interleave, out_positions
+from interplay.turns.types import PAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class PadBias:
+    """Added to the logit of the empty token, by stream, whenever the model writes.
+
+    Training counts empty tokens by less than one (`train.losses.LossConfig.pad_weight`), so that
+    words are learnt at all; who writes has to count them back: w in training is -log(w) here.
+    """
+
+    heard: float = 0.0
+    say: float = 0.0
+    act: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +47,7 @@ class ModelConfig:
     vocab_size: int = 1024
     subframes: int = 4
     see: SeeConfig | None = None
+    pad_bias: PadBias = field(default_factory=PadBias)
 
 
 @dataclass(kw_only=True)
@@ -76,6 +91,9 @@ class InteractionModel(nn.Module):
         self.word_streams = nn.Parameter(torch.randint(0, 2, (len(TEXT_OUT), dim)) * 2.0 - 1.0)
         written = [TEXT_OUT.index(name) for name, _ in PAIRS]
         self.embed.follow_roles.data.copy_(self.word_streams.detach()[written])
+        self.pad_bias: Tensor  # in the order of TEXT_OUT; of the config, so not among the weights
+        bias = torch.tensor([getattr(config.pad_bias, name) for name in TEXT_OUT])
+        self.register_buffer("pad_bias", bias, persistent=False)
         self.gate = nn.Parameter(torch.zeros(dim))
         self.gate_bias = nn.Parameter(torch.full((1,), -2.0))
         self.voice = VoiceHead(config.voice)
@@ -127,9 +145,12 @@ class InteractionModel(nn.Module):
         return self.embed.see(see, dtype)
 
     def text_logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... 3 V"]:
-        """Logits of heard, say and act: one shared table, one sign vector per stream."""
+        """Logits of heard, say and act: one shared table, one sign vector per stream; and the
+        bias of the empty token, of which training knows nothing."""
         per_stream = hidden.unsqueeze(-2) * self.word_streams.to(hidden.dtype)
-        return linear(per_stream, self.words)
+        logits = linear(per_stream, self.words)
+        logits[..., PAD] += self.pad_bias.to(hidden.dtype)
+        return logits
 
     def gate_logit(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "..."]:
         """Above zero: the voice is on for these 50 ms."""
