@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' constraints.txt)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INSTALLED_BY := pyproject.toml constraints.txt
+JS := tests/clients/js
 
 .DELETE_ON_ERROR:
 .PHONY: help install demo serve test test-browser test-clients check train-xs
@@ -28,8 +29,8 @@ test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to dow
 test-browser: $(VENV)/.dev  ## talk to the page in a headless Chromium (Debian: apt install chromium)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
 
-test-clients: $(VENV)/.clients  ## talk to the server with real-time clients of other people
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/clients
+test-clients: $(VENV)/.clients $(JS)/node_modules/.installed  ## talk to the server with real-time clients of other people
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients -rs tests/clients
 
 check: $(VENV)/.dev  ## lint, format, types and import layers
 	$(BIN)/ruff check
@@ -73,3 +74,11 @@ $(VENV)/.clients: $(VENV)/.dev
 	@echo "installing into $(VENV): clients"
 	@$(INSTALL) -e '.[clients]'
 	@touch $@
+
+$(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
+	@if command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null; then \
+	  echo "installing into $(JS)/node_modules: @openai/agents"; \
+	  npm ci --prefix $(JS) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	else \
+	  echo "make: no node 20 or newer with npm, so tests with @openai/agents are skipped; on Debian 13: apt install nodejs npm"; \
+	fi

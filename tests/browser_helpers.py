@@ -104,7 +104,9 @@ def browser(microphone: Path, camera: Path | None = None) -> Iterator[Any]:
     if camera:
         flags.append(f"--use-file-for-fake-video-capture={camera}")
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium(), args=flags)
+        running = driver.chromium.launch(
+            executable_path=chromium(), args=flags, timeout=PATIENCE_MS
+        )
         try:
             yield running
         finally:

@@ -83,6 +83,10 @@ class Handler(BaseHTTPRequestHandler):
     def play_chart(self, body: dict, rounds: list, num_asked: int) -> None:
         self._stream(text("There.") if rounds else call(0, "chart", CHART))
 
+    def play_shop(self, body: dict, rounds: list, num_asked: int) -> None:
+        asks = call(0, "shop__opening_hours", '{"day": "Monday"}')
+        self._stream(text(rounds[-1]["content"]) if rounds else asks)
+
     def play_asks_client(self, body: dict, rounds: list, num_asked: int) -> None:
         calls = mixed(
             call(0, "weather", '{"city": "oslo"}', "same"),

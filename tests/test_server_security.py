@@ -63,6 +63,15 @@ def test_own_pages_and_allowed_names_pass(open_server, locked_server):
     assert httpx2.get(url(locked_server, "/healthz", "http"), headers=named).status_code == 200
 
 
+def test_pages_of_this_machine_on_other_ports_are_foreign_until_named():
+    pages = {name: {"Origin": f"http://{name}:3000"} for name in ("localhost", "127.0.0.1")}
+    for named in ("localhost", "127.0.0.1"):
+        with server(1, names=(named,)) as serving:
+            for name, page in pages.items():
+                answer = httpx2.get(url(serving, "/healthz", "http"), headers=page)
+                assert answer.status_code == (200 if name == named else 403)
+
+
 def test_without_a_key_there_is_no_session(locked_server):
     async def status(**headers: str) -> int:
         try:

@@ -320,7 +320,7 @@ def test_pages_under_an_allowed_name_may_ask_from_elsewhere():
     origin = {"Origin": "https://talk.example.org"}
     asks = {
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "content-type",
+        "Access-Control-Request-Headers": "authorization,content-type,x-openai-agents-sdk",
     }
     with server(1, names=("talk.example.org",)) as serving:
         address = url(serving, "/v1/live/sessions", "http")
@@ -329,6 +329,7 @@ def test_pages_under_an_allowed_name_may_ask_from_elsewhere():
         other = httpx2.options(address, headers=asks | {"Origin": "https://evil.example"})
     allowed = "access-control-allow-origin"
     assert may.status_code == 200 and may.headers[allowed] == origin["Origin"]
+    assert "x-openai-agents-sdk" in may.headers["access-control-allow-headers"]
     assert answer.status_code == 400 and answer.headers[allowed] == origin["Origin"]
     assert other.status_code == 403 and allowed not in other.headers
 

@@ -39,11 +39,11 @@ def is_address(host: str) -> bool:
 
 class Guard:
     """ASGI middleware. names: by which this server may be called, beside localhost and bare
-    addresses (which no name can be rebound to)."""
+    addresses (which no name can be rebound to), and whose pages may use it."""
 
     def __init__(self, app: ASGIApp, *, names: Iterable[str], metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
-        self.names = {"localhost", *(name.lower() for name in names)}
+        self.names = {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -62,7 +62,7 @@ class Guard:
         may have it, too."""
         host = headers.get("host", "")
         name, _ = _place(f"//{host}")
-        if not (is_address(name) or name in self.names):
+        if not (is_address(name) or name in {"localhost", *self.names}):
             raise RequestError(
                 "foreign_host",
                 f"this server is not known as {host[:80]!r}; name it with --allow",
@@ -71,7 +71,7 @@ class Guard:
         if origin is None or (is_public and origin == "null"):
             return
         page, place = _place(origin)
-        if place == host.lower() or page in self.names - {"localhost"}:
+        if place == host.lower() or page in self.names:
             return
         raise RequestError(
             "foreign_origin",
