@@ -163,6 +163,24 @@ def test_what_was_not_played_is_cut_from_the_models_past_and_from_the_transcript
     assert (unknown["code"], unknown["event_id"]) == ("unknown_item", "e")
 
 
+def test_speech_of_which_nothing_was_played_can_be_deleted(monkeypatch):
+    client = talker(make_hub())
+    (added,) = only(client.turn(True, say=TEN), "conversation.item.added")
+    about = {"item_id": added["item"]["id"]}
+    flushes = watch_flushes(client, monkeypatch)
+    assert client.refused("conversation.item.delete", **about)["code"] == "unsupported_value"
+    assert only(client.turn(say=(STOP,)), "response.done") and flushes == []
+    (answer,) = client.send("conversation.item.delete", **about)
+    assert (answer["type"], answer["item_id"]) == ("conversation.item.deleted", about["item_id"])
+    assert flushes == [(0, 400)]
+    for kind in ("retrieve", "delete"):
+        assert "no item" in client.refused(f"conversation.item.{kind}", **about)["message"]
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "ten"}]}
+    added, _ = client.send("conversation.item.create", item=item)
+    error = client.refused("conversation.item.delete", item_id=added["item"]["id"])
+    assert "cannot be taken back" in error["message"]
+
+
 def test_a_response_that_was_asked_for_waits_for_the_model():
     client = talker(make_hub())
     metadata = {"client_event_id": "r1"}

@@ -75,6 +75,7 @@ class RealtimeConnection:
             wire.CreateItem: items.create,
             wire.RetrieveItem: items.retrieve,
             wire.TruncateItem: items.truncate,
+            wire.DeleteItem: items.delete,
             wire.CreateResponse: self._create_response,
             wire.CancelResponse: self._cancel_response,
         }
@@ -109,11 +110,18 @@ class RealtimeConnection:
         opening = Opening(
             instructions=self._settings.instructions.strip(),
             rate_hz=self._settings.sound_in.rate_hz,
-            client_delegations=self._settings.target is not None or self.hub.delegations is None,
+            client_delegations=self.hub.delegations is None,
         )
         self.session = self.hub.open(opening, self.outbox)
         self._tune()
         self._visitor.opened(self.session.id)
+        self._choose_worker()
+
+    def _choose_worker(self) -> None:
+        """A function of the client goes before the server's background model, whenever it comes."""
+        if self.session:
+            has_function = self._settings.target is not None
+            self.session.client_works = has_function or self.session.backing is None
 
     def _give_up(self, error: RequestError) -> None:
         self.hub.metrics.rejects.labels(error.code).inc()
@@ -182,8 +190,8 @@ class RealtimeConnection:
                 self.track.flush()
             is_silent = yields or cut_ms is not None
             self.track.play(bytes(len(turn.pcm)) if is_silent else turn.pcm)
-        if self._running().opening.client_delegations:
-            for work in turn.delegations:
+        for work in turn.delegations:
+            if work.response_id is None:
                 self._delegate(work.id, work.question)
 
     def _delegate(self, delegation_id: str, question: str) -> None:
@@ -231,9 +239,7 @@ class RealtimeConnection:
         self._settings = settings
         self._user.transcribes = settings.transcribes
         self._tune()
-        if config.tools and self.session and not self.session.opening.client_delegations:
-            text = "the server's background model does the work of this session; send tools first"
-            remarks.append({"code": "tools_late", "message": text, "param": "session.tools"})
+        self._choose_worker()
         return remarks
 
     def _tune(self) -> None:
@@ -261,7 +267,14 @@ class RealtimeConnection:
         if self.track:
             text = "sound comes on the media track of this connection, not in events"
             raise RequestError("unsupported_event", text, param="type")
-        self.hear(self._settings.sound_in.to_pcm(event.audio))
+        pcm = self._settings.sound_in.to_pcm(event.audio)
+        try:
+            self.hear(pcm)
+        except RequestError as error:
+            if error.code != "input_backpressure":
+                raise
+            # a burst after a stall is dropped and counted: Pipecat hangs up at any error
+            self.hub.metrics.rejects.labels(error.code).inc()
 
     def _commit(self, event: wire.Commit) -> None:
         self._running()

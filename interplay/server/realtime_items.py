@@ -81,6 +81,10 @@ class Conversation:
             raise RequestError(code, text, param=param)
         return self._items[item_id]
 
+    def remove(self, item: Item) -> None:
+        """Forget an item that is there."""
+        del self._items[item.id]
+
     @property
     def last_id(self) -> str | None:
         return next(reversed(self._items), None)

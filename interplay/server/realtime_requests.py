@@ -1,5 +1,5 @@
-"""What Realtime clients do with items of the conversation: create, retrieve, truncate. Knows
-nothing of connections or of settings.
+"""What Realtime clients do with items of the conversation: create, retrieve, truncate, delete.
+Knows nothing of connections or of settings.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,8 @@ class ItemRequests:
 
     def truncate(self, event: wire.TruncateItem) -> None:
         """The client has played so much of an item, and thrown the rest away."""
-        session, item = self._running(), self._conversation.find(event.item_id)
+        self._running()
+        item = self._conversation.find(event.item_id)
         if item.begin_ms is None or event.content_index != 0:
             text = "only content 0 of an assistant's item with sound can be truncated"
             raise RequestError("invalid_value", text, param="item_id")
@@ -97,7 +98,27 @@ class ItemRequests:
             text = f"audio_end_ms is {event.audio_end_ms}; the item has {item.num_ms} ms of sound"
             raise RequestError("invalid_value", text, param="audio_end_ms")
         truncate(item, event.audio_end_ms)
-        if item is self._replies.newest:  # what came after it was never sent
-            session.played(item.begin_ms + event.audio_end_ms, session.now_ms)
+        self._flush(item, event.audio_end_ms)
         about = {"item_id": item.id, "content_index": 0, "audio_end_ms": event.audio_end_ms}
         self._emit("conversation.item.truncated", about)
+
+    def delete(self, event: wire.DeleteItem) -> None:
+        """Of the model's newest speech the client has played nothing: LiveKit says it this way."""
+        self._running()
+        item = self._conversation.find(event.item_id)
+        if item is not self._replies.newest or item.status == "in_progress":
+            text = (
+                "what the model has heard, read or said cannot be taken back; only its newest "
+                "speech can be deleted, once its response is done, and counts as not played"
+            )
+            raise RequestError("unsupported_value", text, param="item_id")
+        self._flush(item, 0)
+        self._conversation.remove(item)
+        self._emit("conversation.item.deleted", {"item_id": item.id})
+
+    def _flush(self, item: Item, played_ms: int) -> None:
+        """Of an item's sound only so much was played."""
+        if item is self._replies.newest:  # what came after it was never sent
+            assert item.begin_ms is not None, "it has sound"
+            session = self._running()
+            session.played(item.begin_ms + played_ms, session.now_ms)

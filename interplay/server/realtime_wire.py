@@ -197,6 +197,10 @@ class TruncateItem(_Event, tag="conversation.item.truncate", kw_only=True):
     audio_end_ms: Milliseconds
 
 
+class DeleteItem(_Event, tag="conversation.item.delete", kw_only=True):
+    item_id: Name
+
+
 class CreateResponse(_Event, tag="response.create", kw_only=True):
     response: ResponseConfig | None = None
 
@@ -214,10 +218,8 @@ ClientEvent = (
     | CreateItem
     | RetrieveItem
     | TruncateItem
+    | DeleteItem
     | CreateResponse
     | CancelResponse
 )
-READER = EventReader(
-    ClientEvent,
-    {"conversation.item.delete": "what the model has heard or read cannot be taken back"},
-)
+READER = EventReader(ClientEvent, {})

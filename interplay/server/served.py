@@ -50,7 +50,8 @@ class Opening:
 
     instructions: read before anything else. rate_hz: of its sound, both ways. resumable: may be
     taken up again after a lost connection. record: keep it on the server's disk.
-    client_delegations: the client does the work that the model hands over.
+    client_delegations: the client does all the work that the model hands over; otherwise the
+    server's background model does, while `ServedSession.client_works` is false.
     """
 
     instructions: str = ""
@@ -74,7 +75,11 @@ def encode_text(tokenizer: Tokenizer, text: str, max_tokens: int, param: str) ->
 
 
 class ServedSession:
-    """A live session. delegations: who does its work; None: the client. place: of the server."""
+    """A live session. delegations: who does its work; None: the client. place: of the server.
+
+    client_works: whether the client does what the model hands over next; what is under way stays
+    where it is.
+    """
 
     def __init__(
         self,
@@ -111,6 +116,7 @@ class ServedSession:
         self._heard, self._said = Transcriber(tokenizer), Transcriber(tokenizer)
         self._questions = DelegationReader(tokenizer)
         self.backing = Backing(delegations) if delegations else None
+        self.client_works = self.backing is None
         self._begun: list[Delegation] = []  # announced with the next micro-turn
         self._open = OpenDelegations(limits.open_delegations)
         self._lines = SaidLines()
@@ -248,7 +254,8 @@ class ServedSession:
                 observer.put(UserSound(pcm=pcm))
 
     def _delegate(self, question: str) -> None:
-        if self.backing is None and self._open.is_full:
+        backing = None if self.client_works else self.backing
+        if backing is None and self._open.is_full:
             self._metrics.delegation.labels("failed").observe(0)
             message = f"{len(self._open)} delegations are open already; one was dropped"
             self.tell_all(Notice(code="delegation_dropped", message=message))
@@ -260,8 +267,8 @@ class ServedSession:
         )
         self._open.start(work.id, self._clock.now())
         self._metrics.delegations_inflight.inc()
-        if self.backing:
-            response_id = self.backing.begin(work.id, question, self._now_s, self._lines.lines())
+        if backing:
+            response_id = backing.begin(work.id, question, self._now_s, self._lines.lines())
             work = replace(work, response_id=response_id)
         self._begun.append(work)
 
