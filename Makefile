@@ -29,7 +29,7 @@ test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to dow
 test-browser: $(VENV)/.dev  ## talk to the page in a headless Chromium (Debian: apt install chromium)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
 
-test-clients: $(VENV)/.clients $(JS)/node_modules/.installed  ## talk to the server with real-time clients of other people
+test-clients: $(VENV)/.clients $(VENV)-pipecat/.done $(VENV)-livekit/.done $(JS)/node_modules/.installed  ## talk to the server with real-time clients of other people
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients -rs tests/clients
 
 check: $(VENV)/.dev  ## lint, format, types and import layers
@@ -68,6 +68,13 @@ $(VENV)/.serve: $(VENV)/.core
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing into $(VENV): dev"
 	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+# frameworks that want other versions than ours: each in an environment of its own
+$(VENV)-%/.done: tests/clients/requirements-%.txt | $(BIN)/python
+	@echo "installing into $(VENV)-$*: $< (0.5 GB)"
+	@$(BIN)/python -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/.clients: $(VENV)/.dev

@@ -23,6 +23,7 @@ from interplay.model.checkpoint import Loaded
 from interplay.model.untrained import untrained
 from interplay.server.auth import Visitor
 from interplay.server.beats import Advanced
+from interplay.server.delegations import NewDelegations
 from interplay.server.events import Ended, Notice, Turn
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
@@ -147,11 +148,18 @@ def refused(call, *args, **kwargs) -> RequestError:
 
 @contextmanager
 def server(
-    num_slots: int = 2, limits: Limits | None = None, engine: Engine | None = None, **config
+    num_slots: int = 2,
+    limits: Limits | None = None,
+    engine: Engine | None = None,
+    delegations: NewDelegations | None = None,
+    **config,
 ) -> Iterator[Serving]:
     limits = replace(limits or Limits(), max_lag_s=60.0)  # tests run on busy machines
     serving = Serving(
-        engine or make_engine(num_slots), ServeConfig(port=0, **config), limits=limits
+        engine or make_engine(num_slots),
+        ServeConfig(port=0, **config),
+        limits=limits,
+        delegations=delegations,
     )
     with running(serving):
         yield serving
