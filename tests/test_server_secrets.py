@@ -68,12 +68,17 @@ def test_the_mask_cuts_away_what_looks_like_a_secret(text):
     assert KEY not in mask(text.format(KEY)) and "***" in mask(text.format(KEY))
 
 
-def test_uvicorn_does_not_log_headers():
+def test_uvicorn_logs_neither_headers_nor_refusals(capsys):
     names = ("interplay", "uvicorn", "interplay.server.ticks")
     before = [(logging.getLogger(n), vars(logging.getLogger(n)).copy()) for n in names]
     try:
         start_logs(ticks=True)
-        assert not logging.getLogger("uvicorn.error").isEnabledFor(logging.INFO)
+        log = logging.getLogger("uvicorn.error")
+        assert not log.isEnabledFor(logging.INFO)
+        log.error("ASGI callable returned without completing handshake.")
+        assert not capsys.readouterr().err, "a client that was refused is no fault"
+        log.error("another")
+        assert "another" in capsys.readouterr().err
     finally:
         for logger, values in before:
             vars(logger).update(values)

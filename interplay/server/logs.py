@@ -13,6 +13,9 @@ import msgspec
 SECRET = re.compile(
     r"(?i)(\bbearer\s+|openai-insecure-api-key\.|\b(?:ek|rt|sk)[_-])[A-Za-z0-9._~+/=-]+"
 )
+REFUSED = (
+    "ASGI callable returned without completing handshake."  # uvicorn, after every HTTP refusal
+)
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -41,6 +44,7 @@ def start_logs(*, ticks: bool) -> None:
     """Send our log and uvicorn's to stderr. ticks: a line per tick and session, too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(lambda record: record.msg != REFUSED)
     for name, level in (("interplay", logging.INFO), ("uvicorn", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
