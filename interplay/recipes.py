@@ -70,6 +70,7 @@ def xs_long() -> Recipe:
         vocoder_share=0.08,
         corpus=CorpusPlan(scale=1.5),
         losses=LossConfig(flow_from=0.8),
+        pad_bias=PadBias(heard=1.0, act=0.8),
     )
 
 
