@@ -56,6 +56,9 @@ def warm_up(engine: Engine) -> None:
     session.close()
 
 
+LAST_WORDS_TICKS = 20  # of uvicorn, 2 s: after the last session, for what is still on its way
+
+
 class Server(uvicorn.Server):
     """uvicorn, but a first SIGTERM or SIGINT drains, and only the next one stops at once."""
 
@@ -63,6 +66,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._num_drained_ticks = 0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.hub.is_draining or self._loop is None:
@@ -73,7 +77,9 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn ten times a second; true ends it."""
         self._loop = asyncio.get_running_loop()
-        drained = self.hub.is_draining and not self.hub.sessions
+        self._num_drained_ticks += self.hub.is_draining and not self.hub.sessions
+        is_told = not self.server_state.connections or self._num_drained_ticks > LAST_WORDS_TICKS
+        drained = self._num_drained_ticks > 0 and is_told
         return await super().on_tick(counter) or drained or not self.hub.is_alive
 
 
