@@ -54,7 +54,7 @@ def test_missing_sound_is_a_counted_floor_and_never_digital_zero():
     assert late.num_missing == SAMPLES_PER_TURN - LEAD_SAMPLES - 1000
     gap = inbox.take()
     assert gap.num_missing == SAMPLES_PER_TURN
-    assert 0 < np.abs(gap.samples).max() < 0.001
+    assert 0 < np.abs(gap.samples).max() < 0.01
     assert (gap.samples != 0).mean() > 0.99
 
 

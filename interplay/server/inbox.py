@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN
 
-FLOOR = np.float32(10 ** (-76 / 20))  # the floor of the training data
+FLOOR = np.float32(10 ** (-60 / 20))  # a quiet room: when a microphone opens, noise must not jump
 JITTER_S = 0.010  # of a client's messages that is not yet a gap
 QUIET = 10 ** (-50 / 20)
 PATIENT_BEATS, LAST_BEATS = 25, 50
