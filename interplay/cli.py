@@ -57,7 +57,7 @@ COMMANDS = {
         summary="re-run a recorded session as one training pass and compare it bit for bit",
     ),
     "words": Command(
-        module="interplay.server.export",
+        module="interplay.server.words_command",
         summary="write down what both said in a recorded session",
     ),
     "bench": Command(

@@ -18,7 +18,7 @@ from bench_helpers import INTERRUPT, QUESTION, beep
 from websockets.asyncio.server import ServerConnection, serve
 
 from interplay.bench.rows import SERVE
-from interplay.bench.serve import long, resuming
+from interplay.bench.serve import long, resuming, talker
 from interplay.bench.serve.load import drive
 from interplay.bench.serve.lockstep import GrantedClock, lockstep_serving
 from interplay.bench.serve.long import drift_outcomes, long_session, memory_outcomes
@@ -141,16 +141,20 @@ def test_a_session_that_is_gone_is_lost(monkeypatch):
 
 
 class ScriptedPage:
-    """A page server without a model: it speaks for five micro-turns and yields in the sixth."""
+    """A page server without a model: it speaks for five micro-turns and yields in the sixth. The
+    first comes by itself, the others when it is spoken to. beats: whether any comes at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, beats: bool = True) -> None:
+        self.beats = beats
         self.flushes: list[tuple[int, int]] = []
         self.port = 0
 
     async def __call__(self, connection: ServerConnection) -> None:
         await connection.recv()
         await connection.send('{"type": "started"}')
-        turn = 0
+        if self.beats:
+            await connection.send(self._turn(0))
+        turn = 1
         async for message in connection:
             if isinstance(message, str):
                 return
@@ -164,6 +168,7 @@ class ScriptedPage:
     def _turn(self, turn: int) -> bytes:
         is_on = turn < 6
         about = {"heard": [], "said": [[" a", 0, 1]], "voice_on": [is_on] * 4, "yields": turn == 5}
+        about["compute_ms"] = 0.0
         text = msgspec.json.encode(about)
         sound = np.full(3200, 5000 if is_on else 0, "<i2").tobytes()
         return OUTPUT.pack(VERSION, 0, 0, turn, len(text)) + text + sound
@@ -201,6 +206,13 @@ def test_a_client_throws_away_what_it_has_left_when_the_model_yields():
     assert received_ms == 1200 and 0 < played_ms < 1200
     sounding = np.flatnonzero(played.trace.model)
     assert 0 < len(sounding) < 6 * 3200, "not all that was received was played"
+
+
+def test_a_server_without_a_beat_ends_the_run_with_one_line(monkeypatch):
+    monkeypatch.setattr(talker, "PATIENCE_S", 0.1)
+    with ScriptedPage(beats=False).running() as port:
+        with pytest.raises(DeviceError, match=r"the server sent nothing for 0\.1 s"):
+            talk(port, [replace(QUESTION, length_s=2.2)], beep, num_sessions=1)
 
 
 def test_items_are_played_side_by_side_in_real_time():

@@ -25,7 +25,7 @@ from interplay.errors import DeviceError, RecordError
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT, VERSION
 
 GUARD_S = 0.025  # before a beat a message leaves: our page aims at 35 ms and has blocks of 20
-PATIENCE_S = 1.0  # for the first beat
+PATIENCE_S = 5.0  # for the first beat
 
 Advance = Callable[[int], None]
 
@@ -131,8 +131,8 @@ class _Conversation:
         first = [self._session, listening]
         await asyncio.wait(first, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         _check_open(listening)
-        if not self._session.done():  # a server that waits for the user
-            self._session.set_result(loop.time())
+        if not self._session.done():
+            raise DeviceError(f"the server sent nothing for {PATIENCE_S:g} s; see its log")
         due_s = self._session.result() - GUARD_S
         self._begin_s = due_s + TURN_S * math.ceil((loop.time() - due_s) / TURN_S)
         while not stage.done:

@@ -12,7 +12,7 @@ from interplay.engine.engine import Engine
 from interplay.engine.record import Recorder
 from interplay.errors import RecordError
 from interplay.model.checkpoint import load_checkpoint, save_checkpoint
-from interplay.server.export import add_arguments, run, said_lines
+from interplay.server.words_command import add_arguments, run, said_lines
 from interplay.turns.tokens import STOP
 from interplay.turns.types import InputHalf
 from tests.realtime_helpers import ONE, SIX, TEN, TOKENIZER
