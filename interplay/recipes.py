@@ -20,7 +20,7 @@ from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
 from interplay.data.example import Example
 from interplay.engine.precision import choose_dtype
 from interplay.errors import ConfigError
-from interplay.model.checkpoint import SUFFIX, save_checkpoint
+from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
 from interplay.model.interaction import InteractionModel, PadBias
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
@@ -28,6 +28,7 @@ from interplay.train.loop import TrainConfig, train
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
 from interplay.train.snapshots import prepare_folder, snapshots
+from interplay.train.start import start_from
 from interplay.train.vocoder import VocoderTraining, train_vocoder
 
 OUT = Path("out")
@@ -38,6 +39,7 @@ EXPORT_MINUTES = 0.5
 class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
+    start: name or path of a model to go on from; None begins with nothing.
     pad_bias: of the model that is written, chosen on training voices; training ignores it.
     vocoder_share: part of the minutes that the vocoder is trained for. The model gets what corpus,
     vocoder and export leave.
@@ -49,6 +51,7 @@ class Recipe:
     vocoder_share: float = 0.12
     num_threads: int = 2
     seed: int = 0
+    start: str | None = None
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
@@ -74,6 +77,22 @@ def xs_long() -> Recipe:
     )
 
 
+def xs_longer() -> Recipe:
+    """Goes on from `xs-long`: more voices and rooms, long sessions, a wider mean head."""
+    return Recipe(
+        name="xs-longer",
+        size="xs",
+        minutes=90,
+        vocoder_share=0.08,
+        start="xs-long",
+        corpus=CorpusPlan(scale=1.5),
+        compose=ComposeConfig(listening_until=0.0, long_from=0.2),
+        losses=LossConfig(flow_from=0.9, heard_pad_from=0.2),
+        optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=0.7),
+        pad_bias=PadBias(heard=1.0, act=0.8),
+    )
+
+
 def smoke() -> Recipe:
     """Three minutes with a tiny model and a small corpus: does everything fit together?"""
     return Recipe(
@@ -88,7 +107,12 @@ def smoke() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"xs": xs, "xs-long": xs_long, "smoke": smoke}
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "xs": xs,
+    "xs-long": xs_long,
+    "xs-longer": xs_longer,
+    "smoke": smoke,
+}
 
 
 def find_recipe(name: str) -> Recipe:
@@ -123,21 +147,29 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
     """
     began = time.monotonic()
     prepare_folder(out)
+    start = load_checkpoint(recipe.start) if recipe.start else None
     folder = corpus or out / "corpus"
     if not (folder / "corpus.json").exists():
         print(f"{folder}: synthesising the corpus", flush=True)
         build_corpus(folder, replace(recipe.corpus, seed=recipe.seed))
     data = Corpus(folder)
+    if start and start.tokenizer.to_json() != data.tokenizer.to_json():
+        raise ConfigError(
+            f"{recipe.start} writes with another tokenizer than the corpus in {folder}; "
+            "start from a model that was trained on the same words"
+        )
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
-    model = train_model(recipe, data, folder, out / "model", recipe.minutes - spent, resume=resume)
-    vocoder = _train_vocoder(recipe, data, out / "vocoder", vocoder_minutes)
+    minutes = recipe.minutes - spent
+    model = train_model(recipe, data, folder, out / "model", minutes, start=start, resume=resume)
+    vocoder = _train_vocoder(recipe, data, out / "vocoder", vocoder_minutes, start=start)
     checkpoint = out / f"{recipe.name}{SUFFIX}"
     facts = {
         "name": recipe.name,
         "version": __version__,
         "seed": recipe.seed,
         "minutes": recipe.minutes,
+        "start": start.facts if start else None,
         "num_threads": recipe.num_threads,
         "snapshot": snapshots(out / "model")[-1].stem,
     }
@@ -146,7 +178,14 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
 
 
 def train_model(
-    recipe: Recipe, data: Corpus, folder: Path, out: Path, minutes: float, *, resume: bool
+    recipe: Recipe,
+    data: Corpus,
+    folder: Path,
+    out: Path,
+    minutes: float,
+    *,
+    start: Loaded | None = None,
+    resume: bool,
 ) -> InteractionModel:
     """The stage that takes long: the interaction model, for `minutes` of wall clock."""
     dtype, reason = choose_dtype(None)
@@ -157,6 +196,10 @@ def train_model(
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))
     model.voice.mel_std.copy_(torch.from_numpy(std))
+    if start:
+        grown = start_from(model, start.model)
+        wider = f", wider: {', '.join(grown)}" if grown else ""
+        print(f"{out}: goes on from {recipe.start}{wider}", flush=True)
     config = TrainConfig(
         minutes=max(minutes, 0.2),
         seed=recipe.seed,
@@ -169,16 +212,20 @@ def train_model(
     return train(config, batches, model, out, resume=resume)
 
 
-def _train_vocoder(recipe: Recipe, data: Corpus, out: Path, minutes: float) -> Vocoder:
+def _train_vocoder(
+    recipe: Recipe, data: Corpus, out: Path, minutes: float, *, start: Loaded | None
+) -> Vocoder:
     print(f"{out}: training the vocoder", flush=True)
     sounds = [np.asarray(clip.samples, np.float32) / 32768 for clip in data.own_clips()]
     config = VocoderTraining(budget_s=60 * minutes, seed=recipe.seed)
-    return train_vocoder(sounds, model_config(recipe.size).vocoder, config, out)
+    old = start.vocoder if start and isinstance(start.vocoder, Vocoder) else None
+    return train_vocoder(sounds, model_config(recipe.size).vocoder, config, out, start=old)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help=f"the recipe: {', '.join(RECIPES)}")
     parser.add_argument("--out", type=Path, help="folder of the run (default: out/NAME)")
+    parser.add_argument("--from", dest="start", help="go on from this model, a name or a file")
     parser.add_argument("--minutes", type=float, help="wall clock for everything")
     parser.add_argument("--seed", type=int, default=0, help="of data, weights and noise")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with (default: 2)")
@@ -196,7 +243,8 @@ def command(args: argparse.Namespace) -> int:
             f"--minutes is {minutes:g} and --threads {num_threads}; minutes must be above 0 and "
             "threads at least 1"
         )
-    recipe = replace(recipe, minutes=minutes, num_threads=num_threads, seed=args.seed)
+    start = recipe.start if args.start is None else args.start
+    recipe = replace(recipe, minutes=minutes, num_threads=num_threads, seed=args.seed, start=start)
     out = args.out or OUT / recipe.name
     try:
         checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus)

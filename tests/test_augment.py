@@ -40,6 +40,21 @@ def test_a_track_has_a_floor_everywhere_and_keeps_its_onset(strength):
         np.testing.assert_array_equal(track, same)
 
 
+def test_some_microphones_open_late_or_close_for_a_while():
+    silence = np.zeros(32_000, np.float32)
+    closed = {"at first": 0, "in between": 0, "never": 0}
+    for seed in range(200):
+        track = augment.augment_track(silence, silence, np.random.default_rng(seed), 1.0)
+        quiet = [rms_db(track[at : at + 1600]) < -74 for at in range(0, 32_000, 1_600)]
+        if any(quiet):
+            closed["at first" if quiet[0] and not quiet[-1] else "in between"] += 1
+        else:
+            closed["never"] += 1
+    assert 20 < closed["at first"] < 80
+    assert 4 < closed["in between"] < 50
+    assert closed["never"] > 80
+
+
 def test_no_strength_changes_next_to_nothing():
     user = burst(20_000, 5_000, 9_000)
     track = augment.augment_track(user, np.zeros_like(user), np.random.default_rng(0), 0.0)

@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from interplay.train.feed import WorkerFeed
 from interplay.train.loop import TrainConfig, train
 from interplay.train.losses import LossConfig, PhoneHeads, compute_losses, phone_loss, word_loss
 from interplay.train.optim import OptimConfig
+from interplay.train.start import start_from
 from interplay.turns.types import PAD, Streams
 
 VOCAB = 96
@@ -192,6 +194,22 @@ def test_words_written_at_another_time_are_context_only():
     assert losses_of(a_model(), batch, config).parts["heard"] != before.parts["heard"]
 
 
+def test_words_of_say_that_nothing_hands_over_weigh_more():
+    batch, follows = a_batch([an_example(1)]), slice(6, 9)
+    say = batch.tokens[..., 1]
+    batch.inputs.tokens[..., follows] = PAD
+    alone = [
+        losses_of(a_model(), batch, LossConfig(own_word_weight=weight, pad_share=1.0)).parts
+        for weight in (1, 3)
+    ]
+    batch.inputs.tokens[..., 7] = say
+    copied = losses_of(a_model(), batch, LossConfig(own_word_weight=3, pad_share=1.0)).parts
+    light = losses_of(a_model(), batch, LossConfig(own_word_weight=1, pad_share=1.0)).parts
+    assert copied["say"] == light["say"]
+    assert 2.0 * light["say"] < alone[1]["say"] <= 3.0 * light["say"]
+    assert alone[0]["heard"] == alone[1]["heard"]
+
+
 def test_the_empty_token_of_heard_weighs_more_as_training_ends():
     config = LossConfig(pad_weight=0.2, heard_pad_weight=0.6, heard_pad_from=0.5)
     assert config.pad_weights(0.0) == config.pad_weights(0.5) == (0.2, 0.2, 0.2)
@@ -292,7 +310,7 @@ def test_a_gradient_that_is_no_number_ends_the_run(tmp_path: Path, capsys):
 
 def test_losses_fall_on_what_is_seen_again(tmp_path: Path, capsys):
     examples = [an_example(1), an_example(2)]
-    config = a_run(24, optim=OptimConfig(warmup_steps=3), dtype=torch.bfloat16)
+    config = a_run(30, optim=OptimConfig(warmup_steps=3), dtype=torch.bfloat16)
     train(config, lambda step, progress: examples, a_model(), tmp_path)
     first, *_, last = log_of(tmp_path)
     for name in ("heard", "say", "act", "gate", "phones_user", "phones_own"):
@@ -348,13 +366,35 @@ def test_curves_need_no_particular_line(tmp_path: Path):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+# Going on from a trained model
+
+
+def test_a_wider_model_begins_as_the_old_one_was():
+    old = a_model()
+    wide = replace(old.config, voice=replace(old.config.voice, mean_dim=96))
+    torch.manual_seed(1)
+    model = InteractionModel(wide)
+    assert start_from(model, old) == ["voice.mean_in", "voice.mean_out"]
+    hidden, say = torch.randn(2, 5, old.config.backbone.dim)
+    torch.testing.assert_close(model.voice.mean(hidden, say), old.voice.mean(hidden, say))
+    assert model.voice.mean_in[64:].any(), "new units must be able to learn"
+    torch.testing.assert_close(model.words, old.words)
+
+
+def test_starting_from_another_size_names_what_differs():
+    old = a_model()
+    small = replace(old.config, voice=replace(old.config.voice, mean_dim=32))
+    with pytest.raises(ConfigError, match=r"voice\.mean_in has shape \[64, 128\] and has shape"):
+        start_from(InteractionModel(small), old)
+
+
 # Recipes
 
 
 def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
     for name in recipes.RECIPES:
         assert recipes.find_recipe(name).name == name
-    with pytest.raises(ConfigError, match="xs, xs-long, smoke"):
+    with pytest.raises(ConfigError, match="xs, xs-long, xs-longer, smoke"):
         recipes.find_recipe("xxl")
 
 

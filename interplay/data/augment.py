@@ -69,11 +69,25 @@ def augment_track(
     loudest_db = NOISE_DBFS[0] + reach * (NOISE_DBFS[1] - NOISE_DBFS[0])
     noise_db = min(rng.uniform(NOISE_DBFS[0], loudest_db), level_db - _MIN_SNR_DB)
     color = str(rng.choice(NOISE_COLORS))
-    track = track + noise(len(track), color, rng) * _amplitude(noise_db)
-    if rng.random() < 0.5 * strength:
+    around = noise(len(track), color, rng) * _amplitude(noise_db)
+    track = track + around * _opening(len(track), rng)
+    if rng.random() < 0.5 * reach:
         track = channel(track, rng)
     track = track + noise(len(track), "white", rng) * _amplitude(FLOOR_DBFS)
     return np.clip(track, -1.0, 1.0, dtype=np.float32)
+
+
+def _opening(num_samples: int, rng: np.random.Generator) -> Sound:
+    """0 or 1 at every sample: most microphones are open all the time, some open late (a quarter)
+    or close for a while (a tenth), and then there is nothing but the floor. float32 [T]."""
+    is_open = np.ones(num_samples, np.float32)
+    kind = rng.random()
+    if kind < 0.25:
+        is_open[: int(rng.uniform(0.0, 0.5) * num_samples)] = 0.0
+    elif kind < 0.35:
+        first, length = int(rng.uniform(0, num_samples)), int(rng.uniform(0.2, 2) * SAMPLE_RATE_HZ)
+        is_open[first : first + length] = 0.0
+    return is_open
 
 
 def active_dbfs(track: Sound) -> float:

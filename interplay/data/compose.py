@@ -19,9 +19,9 @@ from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quan
 
 LISTENING = {"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08}
 BEHAVIOURS = {
-    **{"listen": 0.12, "people": 0.14, "question": 0.24, "say_after_me": 0.05, "repeat": 0.03},
-    **{"recite": 0.09, "read_aloud": 0.04, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
-    **{"delegate": 0.07, "duet": 0.11},
+    **{"listen": 0.1, "people": 0.17, "question": 0.28, "say_after_me": 0.05, "repeat": 0.03},
+    **{"recite": 0.09, "read_aloud": 0.06, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
+    **{"delegate": 0.07, "duet": 0.09},
 }
 NUM_WARPS = 24
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
@@ -50,7 +50,7 @@ class Composer:
         self.corpus = corpus
         self.config = config
         self.mel = DmelConfig(subframes=4)
-        warps = np.linspace(0.88, 1.15, NUM_WARPS)
+        warps = np.linspace(0.84, 1.2, NUM_WARPS)
         self._filters = [filterbank(self.mel, warp=float(w)) for w in warps]
         self._plain = filterbank(self.mel)
 
@@ -110,7 +110,7 @@ class Composer:
     def _hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """uint8 [N, 4, S, 80]: the microphone's track as dMel bins."""
         filters = self._plain
-        if rng.random() < 0.5:
+        if rng.random() < 0.7:
             filters = self._filters[rng.integers(NUM_WARPS)]
         mel = log_mel(track, self.mel, filters=filters)
         return quantize(mel).reshape(-1, NUM_SLOTS, self.mel.subframes, NUM_MELS)

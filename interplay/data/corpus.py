@@ -50,7 +50,7 @@ class CorpusPlan:
     statement: int = 2000
     word: int = 2000
     say: int = 4400
-    fact: int = 8000
+    fact: int = 11000
     greeting: int = 700
     recital: int = 900
     repeat: int = 500
@@ -130,7 +130,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
     by_kind: dict[str, list[Question]] = {}
     for question in facts:
         by_kind.setdefault(question.kind, []).append(question)
-    shares = {"arithmetic": 0.4, "opposite": 0.26, "colour": 0.12, "day": 0.11, "spelling": 0.11}
+    shares = {"arithmetic": 0.48, "opposite": 0.24, "colour": 0.1, "day": 0.09, "spelling": 0.09}
     kinds = list(shares)
 
     def fact() -> str:

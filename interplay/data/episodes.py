@@ -366,7 +366,12 @@ def stopwatch(talk: Talk) -> bool:
 
 
 def delegate(talk: Talk) -> bool:
-    """An open question goes to the background model on `act`; its result is spoken on arrival."""
+    """An open question goes to the background model on `act`; its result is spoken on arrival.
+
+    Now and then a text was read aloud just before: the bridge is not that text.
+    """
+    if talk.rng.random() < 0.25 and read_aloud(talk):
+        talk.rest(0.3, 1.2)
     clip = talk.source.user("delegate", talk.rng)
     text = talk.source.phrase(talk.rng, 4)
     wait_s = talk.uniform(1.2, 4.0)

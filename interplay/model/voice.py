@@ -28,7 +28,7 @@ class VoiceConfig:
 
     dim: int
     subframes: int = 4
-    mean_dim: int = 512
+    mean_dim: int = 1024
     flow_dim: int = 256
     num_flow_layers: int = 3
     sampler: str = "mean"

@@ -18,10 +18,13 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.voice import PRIOR_STD
 from interplay.ops.linear import linear
 from interplay.train.batch import Batch
+from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, token_weights
 from interplay.turns.types import PAD
 
-HEARD = TEXT_OUT.index("heard")
+HEARD, SAY = TEXT_OUT.index("heard"), TEXT_OUT.index("say")
+_FOLLOWS = 2 * len(TEXT_OUT)  # of Inputs.tokens, the column where `follow` begins
+SAY_FOLLOWS = [_FOLLOWS + k for k, (written, _) in enumerate(PAIRS) if written == "say"]
 ROWS_PER_CHUNK = 2048
 SILENCE_WEIGHT = 0.1  # of the phone losses
 
@@ -32,8 +35,10 @@ class LossConfig:
 
     pad_weight: of the empty token, against 1 for any other; heard_pad_weight: the same for `heard`
     at the end of training, to which it rises from `heard_pad_from` on (a share of the training):
-    small weights teach words early and write too many of them. pad_share: of the empty tokens
-    that are looked at in one step. num_flow_draws: (time, noise) pairs per slot of voice.
+    small weights teach words early and write too many of them. own_word_weight: of words of `say`
+    that no followed stream hands over (turns.follow): answers, against copies, which are many
+    and easy. pad_share: of the empty tokens that are looked at in one step. num_flow_draws: (time,
+    noise) pairs per slot of voice.
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
     between the end of a phone and its target.
     """
@@ -41,6 +46,7 @@ class LossConfig:
     pad_weight: float = 0.2
     heard_pad_weight: float = 0.4
     heard_pad_from: float = 0.5
+    own_word_weight: float = 3.0
     pad_share: float = 0.3
     text: float = 1.0
     gate: float = 1.0
@@ -173,6 +179,10 @@ def text_losses(
     known = batch.heard_known[batch.scored].repeat_interleave(NUM_SLOTS)
     weights[:, HEARD] *= known
     weights = weights / weights.sum(0).clamp(min=1e-6)
+    handed_over = batch.inputs.tokens[batch.scored].flatten(0, 1)[:, SAY_FOLLOWS]
+    say = targets[:, SAY]
+    is_own = (say != PAD) & (handed_over != say[:, None]).all(1)
+    weights[is_own, SAY] *= config.own_word_weight
     out = Losses(total=hidden.new_zeros((), dtype=torch.float32))
     for index, stream in enumerate(TEXT_OUT):
         is_pad = targets[:, index] == PAD
@@ -224,7 +234,7 @@ def voice_losses(
     (Lipman et al. 2022, arXiv 2210.02747).
     """
     head = model.voice
-    say = model.say_vectors(batch.tokens[..., TEXT_OUT.index("say")][on], hidden.dtype)
+    say = model.say_vectors(batch.tokens[..., SAY][on], hidden.dtype)
     mel = head.normalize(batch.voice[on]).flatten(1)
     mean = head.mean(hidden, say)
     l1 = (mean - mel).abs().mean()

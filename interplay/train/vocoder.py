@@ -172,12 +172,18 @@ class VocoderTrainer:
     """One run: the vocoder, its slow average, the optimiser and how far it has come."""
 
     def __init__(
-        self, sounds: Sequence[np.ndarray], model: VocoderConfig, config: VocoderTraining
+        self,
+        sounds: Sequence[np.ndarray],
+        model: VocoderConfig,
+        config: VocoderTraining,
+        start: Vocoder | None = None,
     ) -> None:
         start_s = time.monotonic()
         torch.manual_seed(config.seed)
         self.config, self.model_config = config, model
         self.vocoder, self.average = Vocoder(model), Vocoder(model)
+        if start is not None:
+            self.vocoder.load_state_dict(start.state_dict())
         self.average.load_state_dict(self.vocoder.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.vocoder.parameters(), lr=config.peak_lr, betas=(0.8, 0.95), weight_decay=0.01
@@ -250,13 +256,15 @@ def train_vocoder(
     model: VocoderConfig,
     config: VocoderTraining,
     out: Path | None = None,
+    *,
+    start: Vocoder | None = None,
 ) -> Vocoder:
     """A vocoder for the voices in `sounds` (16 kHz, full scale 1): its slow average, in eval mode.
 
     out: a folder for log.jsonl and checkpoint.pt; a checkpoint found there is continued.
-    Raises AudioError when no recording is as long as a crop.
+    start: a trained one to begin with. Raises AudioError when no recording is as long as a crop.
     """
-    trainer = VocoderTrainer(sounds, model, config)
+    trainer = VocoderTrainer(sounds, model, config, start)
     checkpoint = None if out is None else out / "checkpoint.pt"
     if checkpoint is not None:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
