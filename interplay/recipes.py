@@ -27,6 +27,7 @@ from interplay.model.vocoder import Vocoder
 from interplay.train.loop import TrainConfig, train
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
+from interplay.train.said import say_all
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import start_from
 from interplay.train.vocoder import VocoderTraining, train_vocoder
@@ -41,14 +42,15 @@ class Recipe:
 
     start: name or path of a model to go on from; None begins with nothing.
     pad_bias: of the model that is written, chosen on training voices; training ignores it.
-    vocoder_share: part of the minutes that the vocoder is trained for. The model gets what corpus,
-    vocoder and export leave.
+    vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
+    voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     """
 
     name: str
     size: str
     minutes: float
     vocoder_share: float = 0.12
+    num_said: int = 200
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
@@ -100,6 +102,7 @@ def smoke() -> Recipe:
         size="tiny",
         minutes=3,
         vocoder_share=0.2,
+        num_said=8,
         corpus=CorpusPlan(scale=0.03),
         compose=ComposeConfig(batch_size=8),
         losses=LossConfig(num_flow_draws=1),
@@ -162,7 +165,9 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
     minutes = recipe.minutes - spent
     model = train_model(recipe, data, folder, out / "model", minutes, start=start, resume=resume)
-    vocoder = _train_vocoder(recipe, data, out / "vocoder", vocoder_minutes, start=start)
+    vocoder = _train_vocoder(
+        recipe, data, out / "vocoder", vocoder_minutes, model=model, start=start
+    )
     checkpoint = out / f"{recipe.name}{SUFFIX}"
     facts = {
         "name": recipe.name,
@@ -213,13 +218,24 @@ def train_model(
 
 
 def _train_vocoder(
-    recipe: Recipe, data: Corpus, out: Path, minutes: float, *, start: Loaded | None
+    recipe: Recipe,
+    data: Corpus,
+    out: Path,
+    minutes: float,
+    *,
+    model: InteractionModel,
+    start: Loaded | None,
 ) -> Vocoder:
     print(f"{out}: training the vocoder", flush=True)
+    began = time.monotonic()
+    composer = Composer(data, replace(recipe.compose, seed=recipe.seed))
+    said = say_all(model, composer, recipe.num_said, seed=recipe.seed, dtype=choose_dtype(None)[0])
     sounds = [np.asarray(clip.samples, np.float32) / 32768 for clip in data.own_clips()]
-    config = VocoderTraining(budget_s=60 * minutes, seed=recipe.seed)
+    budget_s = max(60 * minutes - (time.monotonic() - began), 1.0)
+    config = VocoderTraining(budget_s=budget_s, seed=recipe.seed)
     old = start.vocoder if start and isinstance(start.vocoder, Vocoder) else None
-    return train_vocoder(sounds, model_config(recipe.size).vocoder, config, out, start=old)
+    sizes = model_config(recipe.size).vocoder
+    return train_vocoder(sounds, sizes, config, out, start=old, said=said)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from interplay.data import bank as bank_module
 from interplay.data.command import session_table
@@ -14,8 +15,16 @@ from interplay.data.questions import split_of
 from interplay.data.speech import synthesize
 from interplay.data.timeline import MEL_FLOOR
 from interplay.errors import RecordError
+from interplay.media.dmel import log_mel
+from interplay.model.interaction import Inputs, InteractionModel
+from interplay.model.named import model_config
+from interplay.model.vocoder import HOP
+from interplay.model.voice import VoiceHead
+from interplay.train.batch import HistoryNoise
+from interplay.train.said import say_all
 from interplay.turns import tokens
 
+QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0, smear=0.0)
 OWN = "espeak:en-us+f3"
 PLAN = CorpusPlan(scale=0.002, own_voice=OWN, user_engines=("espeak",))
 CONFIG = ComposeConfig(batch_size=4, num_turns=30, long_from=0.5)
@@ -176,3 +185,23 @@ def test_a_session_can_be_heard_and_read(composer):
     first = int(np.flatnonzero(timeline.streams.heard.any(axis=1))[0])
     word = timeline.tokenizer.decode(timeline.streams.heard[first].tolist())
     assert word and word in lines[first]
+
+
+def test_what_a_model_says_lies_beside_the_sound_it_stands_for(composer, monkeypatch):
+    """A model whose mean head says every slot as it was recorded."""
+
+    def forward(self, inputs: Inputs, dtype: torch.dtype):
+        voice = inputs.voice.flatten(1, 2)  # every slot reads the one before it
+        late = torch.cat([voice[:, 1:], torch.zeros_like(voice[:, :1])], dim=1)
+        return late.flatten(2).unflatten(1, inputs.voice.shape[1:3]), None
+
+    monkeypatch.setattr(InteractionModel, "forward", forward)
+    monkeypatch.setattr(VoiceHead, "mean", lambda self, hidden, say: hidden)
+    monkeypatch.setattr(VoiceHead, "denormalize", lambda self, x: x)
+    monkeypatch.setattr("interplay.train.said.HistoryNoise", lambda: QUIET)
+    found = say_all(InteractionModel(model_config("tiny")), composer, 5)
+    assert len(found) > 5
+    for said in found:
+        assert len(said.samples) == HOP * len(said.mel)
+        heard = np.maximum(log_mel(said.samples, composer.mel), MEL_FLOOR)
+        assert np.abs(heard - said.mel)[2:-2].mean() < 0.02

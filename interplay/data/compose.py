@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interplay.clock import NUM_SLOTS
+from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import augment, episodes
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
@@ -71,12 +71,20 @@ class Composer:
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
     ) -> Example:
         """One session; `late` ones may begin in the middle, right at a note."""
+        return self.session_and_own(rng, num_turns, mix, late=late)[0]
+
+    def session_and_own(
+        self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
+    ) -> tuple[Example, np.ndarray]:
+        """The same, and float32 [T], the model's own voice as it is played from its start on."""
         middle = late and rng.random() < 0.3
         extra = num_turns // 2 if middle else 0
         timeline = self.timeline(rng, num_turns + extra, mix)
         bins = self._hear(self.microphone(timeline, rng), rng)
         start = _note_turn(timeline, extra) if middle else 0
-        return timeline.example(bins, start=start, stop=start + num_turns)
+        example = timeline.example(bins, start=start, stop=start + num_turns)
+        own = timeline.own[SAMPLES_PER_TURN * start : SAMPLES_PER_TURN * (start + num_turns)]
+        return example, own
 
     def timeline(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
         """One session as it is written: everything but what the microphone makes of it."""

@@ -3,6 +3,8 @@
 Spectra at four resolutions and the mel spectrum are compared, never samples: two sounds that
 differ in phase alone are the same. The pitch is learned from recordings (`train/pitch.py`) and,
 while training, also taken from there, so that the filter learns beside the right harmonics.
+Some of the mels are those that the language model says beside a recording (`train/said.py`): it
+blurs, and the vocoder is what has to make speech of that.
 """
 
 import json
@@ -35,6 +37,9 @@ PITCH_BLUR_BINS = 1.0
 class VocoderTraining:
     """How to train; give `num_steps`, or `budget_s` seconds of wall clock, preparation included.
 
+    noise, coarse_share: how mels of recordings are spoilt. said_share: of the crops, those with a
+    mel that a model said, where there are any.
+
     Only `num_steps` gives the same weights for the same seed: a clock never ticks twice alike.
     """
 
@@ -47,6 +52,7 @@ class VocoderTraining:
     ema: float = 0.995
     noise: float = 0.1
     coarse_share: float = 0.25
+    said_share: float = 0.6
     gain_db: tuple[float, float] = (-18.0, 3.0)
     pitch_weight: float = 0.2
     mel_weight: float = 1.0
@@ -65,25 +71,39 @@ class VocoderTraining:
 
 
 @dataclass(frozen=True)
+class Said:
+    """float32 [F * 200] samples at 16 kHz and the log10 mel [F, 80] that a model says for them."""
+
+    samples: Float32[np.ndarray, " T"]
+    mel: Float32[np.ndarray, "F 80"]
+
+
+@dataclass(frozen=True)
 class _Recording:
+    is_said: bool
     samples: Tensor  # [F * HOP], delayed by DELAY_FRAMES as the vocoder is
     mel: Tensor  # [F, 80]
     pitch_hz: Tensor  # [F]
     voicing: Tensor  # [F]
 
 
-def _prepare(samples: Float32[np.ndarray, " T"]) -> _Recording:
+def _prepare(
+    samples: Float32[np.ndarray, " T"], said: Float32[np.ndarray, "F 80"] | None = None
+) -> _Recording:
     samples = samples[: len(samples) // HOP * HOP].astype(np.float32)
     pitch_hz, voicing = track_pitch(samples, pitch_bins_hz().numpy())
     late = np.pad(samples, (DELAY_FRAMES * HOP, 0))[: len(samples)]
-    mel = log_mel(samples, MEL)
-    return _Recording(*(torch.from_numpy(x) for x in (late, mel, pitch_hz, voicing)))
+    mel = log_mel(samples, MEL) if said is None else said
+    tensors = [torch.from_numpy(x) for x in (late, mel, pitch_hz, voicing)]
+    return _Recording(said is not None, *tensors)
 
 
 class _Crops:
     """Batches that depend on the seed and the step only, so that a resumed run sees the same."""
 
-    def __init__(self, sounds: Sequence[np.ndarray], config: VocoderTraining) -> None:
+    def __init__(
+        self, sounds: Sequence[np.ndarray], config: VocoderTraining, said: Sequence[Said] = ()
+    ) -> None:
         shortest = config.crop_frames * HOP
         usable = [s for s in sounds if len(s) > shortest]
         if not usable:
@@ -94,7 +114,12 @@ class _Crops:
             )
         self.config = config
         self.recordings = [_prepare(s) for s in usable]
+        self.recordings += [_prepare(s.samples, s.mel) for s in said if len(s.samples) > shortest]
         lengths = np.array([len(r.mel) for r in self.recordings], np.float64)
+        is_said = np.array([r.is_said for r in self.recordings])
+        if is_said.any():
+            for chosen, share in ((is_said, config.said_share), (~is_said, 1 - config.said_share)):
+                lengths[chosen] *= share / lengths[chosen].sum()
         self.shares = lengths / lengths.sum()
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -108,7 +133,8 @@ class _Crops:
             part = slice(start, start + num)
             gain_db = rng.uniform(*self.config.gain_db)
             samples = r.samples[start * HOP : (start + num) * HOP] * 10 ** (gain_db / 20)
-            mel = self._spoil((r.mel[part] + gain_db / 20).numpy(), rng)
+            mel = (r.mel[part] + gain_db / 20).numpy()
+            mel = mel if r.is_said else self._spoil(mel, rng)
             rows.append((samples, torch.from_numpy(mel), r.pitch_hz[part], r.voicing[part]))
         samples, mel, pitch_hz, voicing = (torch.stack(x) for x in zip(*rows, strict=True))
         return samples, mel, pitch_hz, voicing
@@ -177,6 +203,7 @@ class VocoderTrainer:
         model: VocoderConfig,
         config: VocoderTraining,
         start: Vocoder | None = None,
+        said: Sequence[Said] = (),
     ) -> None:
         start_s = time.monotonic()
         torch.manual_seed(config.seed)
@@ -189,7 +216,7 @@ class VocoderTrainer:
             self.vocoder.parameters(), lr=config.peak_lr, betas=(0.8, 0.95), weight_decay=0.01
         )
         self.loss = SpectralLoss(config.mel_weight)
-        self.crops = _Crops(sounds, config)
+        self.crops = _Crops(sounds, config, said)
         self.step, self.elapsed_s = 0, time.monotonic() - start_s
 
     @property
@@ -258,13 +285,15 @@ def train_vocoder(
     out: Path | None = None,
     *,
     start: Vocoder | None = None,
+    said: Sequence[Said] = (),
 ) -> Vocoder:
     """A vocoder for the voices in `sounds` (16 kHz, full scale 1): its slow average, in eval mode.
 
     out: a folder for log.jsonl and checkpoint.pt; a checkpoint found there is continued.
-    start: a trained one to begin with. Raises AudioError when no recording is as long as a crop.
+    start: a trained one to begin with. said: mels of the model that will speak through it.
+    Raises AudioError when no recording is as long as a crop.
     """
-    trainer = VocoderTrainer(sounds, model, config, start)
+    trainer = VocoderTrainer(sounds, model, config, start, said)
     checkpoint = None if out is None else out / "checkpoint.pt"
     if checkpoint is not None:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)

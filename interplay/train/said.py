@@ -1,0 +1,77 @@
+"""What a model says of a recording of its own voice: mels for the vocoder to learn from.
+
+The model hears whole sessions, its past given, and the mean head's mels are cut out beside the
+sound that they stand for (as in Tacotron 2's training of its vocoder on ground-truth-aligned
+predictions, Shen et al. 2018, arXiv 1712.05884). Knows nothing of how either of them is trained.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from interplay.clock import SAMPLES_PER_SLOT
+from interplay.data.compose import LISTENING, Composer
+from interplay.data.timeline import PLAYBACK_SLOTS, VOCODER_DELAY
+from interplay.model.interaction import InteractionModel
+from interplay.train.batch import HistoryNoise, assemble
+from interplay.train.vocoder import Said
+from interplay.turns.layout import TEXT_OUT
+
+SAY = TEXT_OUT.index("say")
+BATCH = 4  # sessions at a time
+
+
+def say_all(
+    model: InteractionModel,
+    composer: Composer,
+    num_sessions: int,
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> list[Said]:
+    """Every stretch of own voice in `num_sessions` training sessions, as `model` says it."""
+    found: list[Said] = []
+    for first in range(0, num_sessions, BATCH):
+        size = min(BATCH, num_sessions - first)
+        found += _batch(model, composer, size, (seed, 0x5A1D, first), dtype)
+    return found
+
+
+@torch.inference_mode()
+def _batch(
+    model: InteractionModel,
+    composer: Composer,
+    size: int,
+    seed: tuple[int, ...],
+    dtype: torch.dtype,
+) -> Iterator[Said]:
+    voice, num_turns = model.voice, composer.config.num_turns
+    rngs = [np.random.default_rng([*seed, row]) for row in range(size)]
+    made = [composer.session_and_own(rng, num_turns, LISTENING, late=False) for rng in rngs]
+    batch = assemble(
+        [example for example, _ in made],
+        mel_mean=voice.mel_mean.numpy(),
+        mel_std=voice.mel_std.numpy(),
+        noise=HistoryNoise(),
+        seed=seed,
+    )
+    hidden, _ = model(batch.inputs, dtype)
+    on = batch.voice_on
+    say = model.say_vectors(batch.tokens[..., SAY][on], dtype)
+    mean = voice.mean(hidden[on], say).unflatten(-1, batch.voice.shape[-2:])
+    mels = torch.zeros_like(batch.voice)
+    mels[on] = voice.denormalize(mean)
+    for row, (_, own) in enumerate(made):
+        yield from _stretches(mels[row].flatten(0, 1).numpy(), on[row].flatten().numpy(), own)
+
+
+def _stretches(mels: np.ndarray, on: np.ndarray, own: np.ndarray) -> Iterator[Said]:
+    """Runs of slots with voice, mels [slots, S, 80], and what is played for them."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], on.astype(np.int8), [0]])))
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        start = (int(first) + PLAYBACK_SLOTS) * SAMPLES_PER_SLOT + VOCODER_DELAY
+        stop = start + (int(last) - int(first)) * SAMPLES_PER_SLOT
+        if stop <= len(own):
+            mel = mels[first:last].reshape(-1, mels.shape[-1])
+            yield Said(samples=own[start:stop].copy(), mel=mel.copy())
