@@ -174,3 +174,15 @@ def test_reports_are_written_whole_and_read_back(tmp_path):
     (tmp_path / "bad.json").write_text("[]")
     with pytest.raises(RecordError, match="lacks suite"):
         report.read_json(tmp_path / "bad.json")
+
+
+def test_macro_averages_groups_not_items():
+    outcomes = [Outcome(value=1, group="a")] * 9 + [Outcome(value=0, group="b")]
+    assert summarize(outcomes, "ratio", 0).value == pytest.approx(0.9)
+    score = summarize(outcomes, "macro", 0)
+    assert score.value == pytest.approx(0.5) and score.ci95 == pytest.approx((0.5, 0.5))
+    assert summarize(outcomes, "macro", 0, weights={"a": 3, "b": 1}).value == pytest.approx(0.75)
+    assert summarize([], "macro", 0).value is None
+    mixed = [Outcome(value=k % 2, group="a") for k in range(40)]
+    low, high = summarize(mixed, "macro", 0).ci95 or (0, 0)
+    assert low < 0.45 and high > 0.55

@@ -87,8 +87,10 @@ def _number(value: float | None, unit: str) -> str:
         return "–"
     if unit == "fraction":
         return f"{100 * value:.3g} %"
-    if unit == "ticks":
+    if unit in ("ticks", "number"):
         return f"{value:.2f}"
+    if unit == "points":
+        return f"{value:.1f}"
     return f"{value:.0f}" if unit == "count" else f"{value:.2f} {unit}"
 
 

@@ -3,7 +3,7 @@
 Knows nothing of how a row is measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,14 +11,15 @@ from interplay.bench.score import Statistic
 from interplay.errors import ConfigError
 
 BASELINES = ("silent", "always", "half_duplex", "perfect")
-Unit = Literal["fraction", "s", "ms", "ticks", "count"]
+Unit = Literal["fraction", "points", "s", "ms", "ticks", "count", "number"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """kind: of the items played for it (data.heldout), or the name of a probe of the machine.
 
-    reach: the value that passes, None where the value is only reported.
+    reach: the value that passes, None where the value is only reported. unit: `points` are hundreds
+    (75 of 100), `number` has none. weights: of the groups of the statistic `macro`, if not equal.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Row:
     lower_is_better: bool = False
     unit: Unit = "fraction"
     statistic: Statistic = "ratio"
+    weights: Mapping[str, float] | None = None
 
     def passes(self, value: float | None) -> bool | None:
         """Whether a value reaches the goal; None if there is no goal."""

@@ -4,14 +4,14 @@ Knows nothing of traces or of what was judged.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 NUM_RESAMPLES = 2000
-Statistic = Literal["ratio", "median", "p95", "p99", "sum"]
+Statistic = Literal["ratio", "macro", "median", "p95", "p99", "sum"]
 PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
 
 
@@ -21,12 +21,14 @@ class Outcome:
 
     value: 1 or 0 for a success or a failure, an error count, or a time; None where there is
         none to give (no response). of: what `value` is a part of (words; 1 for one try).
-    notes: why; counted and reported beside the value.
+    notes: why; counted and reported beside the value. group: the family or subset it belongs to;
+        the statistic `macro` averages groups.
     """
 
     value: float | None
     of: float = 1.0
     notes: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +44,49 @@ class Score:
     extra: dict[str, float]
 
 
-def summarize(outcomes: Sequence[Outcome], statistic: Statistic, seed: int) -> Score:
+def summarize(
+    outcomes: Sequence[Outcome],
+    statistic: Statistic,
+    seed: int,
+    *,
+    weights: Mapping[str, float] | None = None,
+) -> Score:
     """One number with a 95 % interval: percentiles of a bootstrap over outcomes, seeded.
 
-    ratio: sum of values over sum of `of`, missing values counting as 0. median, p95, p99: over
+    ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
+    group, then their mean, by `weights` of groups if given (a group without outcomes has no part
+    in it); resampled within groups. median, p95, p99: over
     the values there are. sum: of all values, without an interval.
     """
     notes = Counter(note for outcome in outcomes for note in outcome.notes)
     extra = {name: count / len(outcomes) for name, count in sorted(notes.items())}
+    if statistic == "macro":
+        return _macro(outcomes, weights, seed, extra)
     pairs = _pairs(outcomes, statistic)
     if not len(pairs) or not pairs[:, 1].sum():
         return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
     value = float(_statistic(pairs[None], statistic)[0])
     interval = None if statistic == "sum" else _bootstrap(pairs, statistic, seed)
     return Score(value=value, n=len(outcomes), ci95=interval, extra=extra)
+
+
+def _macro(
+    outcomes: Sequence[Outcome],
+    weights: Mapping[str, float] | None,
+    seed: int,
+    extra: dict[str, float],
+) -> Score:
+    names = list(dict.fromkeys(outcome.group for outcome in outcomes))
+    shares = np.array([1.0 if weights is None else weights[name] for name in names])
+    if not names or not shares.sum():
+        return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
+    groups = [_pairs([o for o in outcomes if o.group == name], "ratio") for name in names]
+    shares = shares / shares.sum()
+    value = float(shares @ [_statistic(pairs[None], "ratio")[0] for pairs in groups])
+    rng = np.random.default_rng(seed)
+    drawn = [_resampled(pairs, "ratio", rng) for pairs in groups]
+    low, high = np.percentile(shares @ np.stack(drawn), [2.5, 97.5])
+    return Score(value=value, n=len(outcomes), ci95=(float(low), float(high)), extra=extra)
 
 
 def _pairs(outcomes: Sequence[Outcome], statistic: Statistic) -> np.ndarray:
@@ -77,13 +108,18 @@ def _statistic(pairs: np.ndarray, statistic: Statistic) -> np.ndarray:
 
 
 def _bootstrap(pairs: np.ndarray, statistic: Statistic, seed: int) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
+    low, high = np.percentile(
+        _resampled(pairs, statistic, np.random.default_rng(seed)), [2.5, 97.5]
+    )
+    return float(low), float(high)
+
+
+def _resampled(pairs: np.ndarray, statistic: Statistic, rng: np.random.Generator) -> np.ndarray:
+    """[R]: the statistic of outcomes drawn with replacement; fewer times where there are many."""
     num_resamples = min(NUM_RESAMPLES, max(100, 4_000_000 // len(pairs)))
-    values = np.concatenate(
+    return np.concatenate(
         [
             _statistic(pairs[rng.integers(len(pairs), size=(100, len(pairs)))], statistic)
             for _ in range(num_resamples // 100)
         ]
     )
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)

@@ -127,7 +127,10 @@ class Bench:
         for trace in self._play(again, system):
             heard = [word.text for word in trace.heard]
             outcomes[BY_ITSELF].append(voice.accuracy(hearing.reference(trace), heard))
-        return {row.name: summarize(outcomes[row.name], row.statistic, self.seed) for row in rows}
+        return {
+            row.name: summarize(outcomes[row.name], row.statistic, self.seed, weights=row.weights)
+            for row in rows
+        }
 
     def _play(self, items: list[Item], system: System) -> Iterator[Trace]:
         for done, trace in enumerate(play(items, system, self.synthesize), 1):
@@ -155,7 +158,9 @@ class Bench:
         else:
             results = PROBES[kind](self)
         for row in rows:
-            score = summarize(results.get(row.name, []), row.statistic, self.seed)
+            score = summarize(
+                results.get(row.name, []), row.statistic, self.seed, weights=row.weights
+            )
             yield row, entry(row, score, {})
 
     def _user_halves(self, num_items: int) -> list[Any]:

@@ -4,8 +4,9 @@ Knows nothing about how items are invented, played or scored. Cues are named by 
 `Item.cues`. Words are lower-case, without punctuation; numbers are written out.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -147,7 +148,8 @@ Expect = Heard | Say | Silence | NoTakeover | StopBy | KeepTalking | At | Delega
 class Item:
     """`length_s` seconds of one session. kind: which behaviour; seed: of everything random in it.
 
-    first_turn: where the phase clock of the session stands when the item begins.
+    first_turn: where the phase clock of the session stands when the item begins. subset: the part
+    of a suite it belongs to. about: what else its suite needs to score it; JSON can hold it.
     """
 
     kind: str
@@ -156,3 +158,5 @@ class Item:
     cues: tuple[Cue, ...]
     expect: tuple[Expect, ...]
     first_turn: int = 0
+    subset: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The suites that can be measured, by name."""

@@ -1,0 +1,47 @@
+"""What a suite is: items to play, rows to report, and scores of what was played.
+
+A suite never plays anything itself: it gives items (its synthetic twin, or an official folder) and
+reads traces, so that every system, clock and transport is measured alike. Knows nothing of systems.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interplay.bench.rows import Row
+from interplay.bench.score import Outcome
+from interplay.bench.trace import Trace
+from interplay.data.item import Item
+
+Outcomes = Mapping[str, Sequence[Outcome]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A number that somebody else reported. source: where; date: of the copy, YYYY-MM or -DD."""
+
+    row: str
+    system: str
+    value: float
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """twin: (number of items per subset or family, seed) -> items of our own generators, offline.
+    load: (official folder, at most so many items or None for all) -> items; None where the
+    benchmark has no data of its own. score: row name -> outcomes, from traces in any order; pure.
+    how_to_get: what to download, from where, and under which licence. baselines: those that are
+    played beside every system (bench.baselines).
+    """
+
+    name: str
+    what: str
+    rows: tuple[Row, ...]
+    twin: Callable[[int, int], list[Item]]
+    score: Callable[[Sequence[Trace]], Outcomes]
+    load: Callable[[Path, int | None], list[Item]] | None = None
+    published: tuple[Published, ...] = ()
+    how_to_get: str = ""
+    baselines: tuple[str, ...] = ("silent", "always", "half_duplex", "perfect")
