@@ -111,7 +111,9 @@ def recorded_pairs(file: Path) -> frozenset[tuple[str, str]]:
     count = _NUM_ENTRIES.search(head)
     if not found or count is None:
         raise SynthError(f"{file} is not a grouped diphone database; reinstall its package")
-    names = [line.split(maxsplit=1)[0] for line in rest.split(b"\n", int(count[1]))[: int(count[1])]]
+    names = [
+        line.split(maxsplit=1)[0] for line in rest.split(b"\n", int(count[1]))[: int(count[1])]
+    ]
     cuts = [name.decode("latin-1").partition("-") for name in names]
     return frozenset((left, right) for left, _, right in cuts)
 
@@ -134,6 +136,9 @@ def foreign_segments(segments: Sequence[Segment], name: str, file: Path) -> list
     for (_, end_s), way in zip(segments, ways, strict=True):
         cut_s = start_s + _FIRST_SHARE * (end_s - start_s)
         ends = (end_s,) if len(way) == 1 else (cut_s, end_s)
-        foreign += zip(way, ends, strict=True)
+        for phone, phone_end_s in zip(way, ends, strict=True):
+            if foreign and foreign[-1][0] == phone:  # one long phone instead of two alike
+                foreign.pop()
+            foreign.append((phone, phone_end_s))
         start_s = end_s
     return foreign

@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable
 from pathlib import Path
 
 import soundfile
@@ -96,14 +95,9 @@ _LOAD = """
 """
 
 
-def installed_voices() -> tuple[str, ...]:
-    """The voices whose diphones are on this machine; festival itself may still be missing."""
-    return ("ked", *(name for name, speaker in SPEAKERS.items() if speaker.file()))
-
-
-def _install(names: Iterable[str]) -> str:
-    packages = " ".join(SPEAKERS[name].package for name in names)
-    return f"run `apt install {packages}`, or use another voice, such as festival:ked"
+def missing_voices() -> dict[str, str]:
+    """Debian packages, by speaker, of the foreign speakers whose diphones are not installed."""
+    return {name: s.package for name, s in SPEAKERS.items() if s.file() is None}
 
 
 class Festival:
@@ -128,13 +122,18 @@ class Festival:
         name, values = parse_voice(voice, SETTINGS)
         if name not in VOICES:
             raise SynthError(f"festival voice {name!r} is not one of {', '.join(VOICES)}")
-        if name not in installed_voices():
-            raise SynthError(f"festival has no voice {name}; {_install([name])}")
+        if package := missing_voices().get(name):
+            raise SynthError(
+                f"festival's voice {name} is not installed; run `apt install {package}`, "
+                f"or use another voice such as {self.example}"
+            )
         text = " ".join(words)
         if not _TEXT.fullmatch(text):
             raise SynthError(f"festival cannot speak {text!r}; use letters and apostrophes only")
         speaker = SPEAKERS.get(name)
-        natural = (speaker.pitch_hz, speaker.spread_hz) if speaker else (_PITCH_HZ, _PITCH_SPREAD_HZ)
+        natural = (
+            (speaker.pitch_hz, speaker.spread_hz) if speaker else (_PITCH_HZ, _PITCH_SPREAD_HZ)
+        )
         pitch, spread = (values["p"] * value for value in natural)
         spoken = f'"{text}" {values["d"] * _NATURAL_STRETCH:.4f} {pitch:.2f} {spread:.2f}'
         with tempfile.TemporaryDirectory(prefix="interplay-") as folder:
@@ -165,7 +164,7 @@ class Festival:
             pitches = " ".join(f"({at_s:.4f} {f0})" for at_s, f0 in inside)
             written += f"({phone} {end_s - start_s:.4f} {pitches})"
             start_s = end_s
-        return self._ask(f"(interplay_join \"{name}\" '({written}) \"{path}\")")
+        return self._ask(f'(interplay_join "{name}" \'({written}) "{path}")')
 
     def _child(self) -> "_Child":
         """This process's child; a new one after a failure."""
