@@ -1,7 +1,8 @@
 """Festival in a child process of its own, spoken to in Scheme (Debian: festival, festvox-kdlpc16k).
 
-Voice specs: `festival:ked:dSTRETCH:pPITCH` (duration stretch and pitch factor); ked is a man, LPC
-diphones at 16 kHz. Knows nothing about trimming, resampling or banks. Commands, relations and
+Voice specs: `festival:VOICE:dSTRETCH:pPITCH` (duration stretch and pitch factor), all LPC diphones.
+ked is an American man; the others speak another language, and English with an accent: the English
+front end plans phones, durations and pitch, their diphones say it. Knows nothing about trimming, resampling or banks. Commands, relations and
 features: the Festival manual, "Utterances" and "UniSyn synthesizer".
 """
 
