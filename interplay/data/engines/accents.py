@@ -20,7 +20,7 @@ def _table(text: str) -> dict[str, tuple[tuple[str, ...], ...]]:
 
 
 _CZECH = _table(
-    "aa a: a; ae e a; ah a; ao o: o; aw a+u; ax e a; axr a+r e+r; ay a+j a+i; eh e; er o:+r a+r e+r;"
+    "aa a: a; ae e a; ah a; ao o: o; aw a+u; ax e a; axr a+r e+r; ay a+j a+i; eh e; er o:+r a+r;"
     "ey e+j e+i; ih i _+i; iy i: i i+j _+i:; ow o+u o; oy o+j o+i; uh u; uw u: u u+v;"
     "b b p; ch c~ dz~; d d t; dh d z t; dx d; f f v; g g k; hh ch h; hv h ch; jh dz~ c~;"
     "k k g; l l; el l; m m; em m; n n n~ n* m; en n; nx n; ng n* n+g n; p p b; r r; s s z;"

@@ -50,7 +50,7 @@ SPEAKERS = {
         language="czech",
         path="czech/czech_ph/group/ph.group",
         package="festvox-czech-ph",
-        pitch_hz=130,
+        pitch_hz=140,
         spread_hz=18,
     ),
     "dita": Speaker(

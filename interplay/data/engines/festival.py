@@ -2,8 +2,9 @@
 
 Voice specs: `festival:VOICE:dSTRETCH:pPITCH` (duration stretch and pitch factor), all LPC diphones.
 ked is an American man; the others speak another language, and English with an accent: the English
-front end plans phones, durations and pitch, their diphones say it. Knows nothing about trimming, resampling or banks. Commands, relations and
-features: the Festival manual, "Utterances" and "UniSyn synthesizer".
+front end plans phones, durations and pitch, their diphones say it. Knows nothing
+about trimming, resampling or banks. Commands, relations and features: the Festival manual,
+"Utterances" and "UniSyn synthesizer".
 """
 
 import os
@@ -16,6 +17,7 @@ import time
 import weakref
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from interplay.data.engines.diphones import SPEAKERS, foreign_segments, phone_names
@@ -147,6 +149,8 @@ class Festival:
             if not path.exists():
                 raise SynthError(f"festival did not speak {text!r}: {' '.join(remarks)}")
             samples, rate = soundfile.read(path, dtype="int16")
+        if speaker:  # mv's recordings lie beside zero
+            samples = np.clip(samples - samples.mean().round(), -32768, 32767).astype(np.int16)
         return RawSpeech(samples=samples, sample_rate_hz=rate, phones=_read_phones(lines))
 
     def _join(self, name: str, plan: list[str], path: Path) -> list[str]:
