@@ -11,6 +11,7 @@ from interplay.data import bank as bank_module
 from interplay.data.command import session_table
 from interplay.data.compose import BEHAVIOURS, ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
+from interplay.data.engines.diphones import SPEAKERS
 from interplay.data.questions import split_of
 from interplay.data.speech import synthesize
 from interplay.data.timeline import MEL_FLOOR
@@ -111,6 +112,18 @@ def test_shares_of_engines_left_out_go_to_the_others():
     voices = [r.voice.split(":")[0] for r in plan_requests(plan) if r.role == "user"]
     assert 0.5 < voices.count("espeak") / len(voices) < 0.66
     assert set(voices) == {"espeak", "flite"}
+
+
+def test_the_part_of_a_missing_voice_goes_to_its_engines_others():
+    missing = tuple(f"festival:{name}:" for name in SPEAKERS if name != "mv")
+    whole, less = (
+        [r.voice for r in plan_requests(CorpusPlan(scale=0.05, missing_voices=m)) if r.tag]
+        for m in ((), missing)
+    )
+    people, few = ([v.split(":")[1] for v in all_ if "festival" in v] for all_ in (whole, less))
+    assert abs(len(people) / len(whole) - len(few) / len(less)) < 0.05
+    assert set(few) == {"ked", "mv"}
+    assert set(people) == {"ked", *SPEAKERS}
 
 
 def test_a_batch_is_a_function_of_seed_and_step(built, composer):

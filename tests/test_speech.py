@@ -12,7 +12,14 @@ from interplay.data import speech
 from interplay.data.engines import festival, flite
 from interplay.data.engines.espeak import ACCENTS, share_phones
 from interplay.data.phones import PHONE_ID, PHONES, from_flite, from_ipa
-from interplay.data.speech import EDGE_S, LEVEL_DBFS, Utterance, installed_engines, synthesize
+from interplay.data.speech import (
+    EDGE_S,
+    LEVEL_DBFS,
+    Utterance,
+    installed_engines,
+    synthesize,
+    voices_not_installed,
+)
 from interplay.errors import SynthError
 
 SIBILANTS = {PHONE_ID[name] for name in ("S", "SH", "Z", "CH")}
@@ -26,7 +33,7 @@ def speak(text: str, voice: str) -> Utterance | None:
     try:
         return synthesize(text, voice)
     except SynthError as error:
-        if "apt install festival" in str(error):
+        if "apt install fest" in str(error):
             pytest.skip(str(error))
         if not voice.startswith("flite"):
             raise
@@ -41,7 +48,10 @@ def spelled(utterance: Utterance) -> str:
 
 @pytest.mark.parametrize(
     "voice",
-    ["espeak:en-us+f3:r150", "flite:slt", "flite:kal16:d0.9:p1.2", "festival:ked:d0.9:p1.2"],
+    [
+        *("espeak:en-us+f3:r150", "flite:slt", "flite:kal16:d0.9:p1.2", "festival:ked:d0.9:p1.2"),
+        *("festival:mv:d0.9:p1.2", "festival:lj", "festival:pc:d1.2"),
+    ],
 )
 def test_words_are_exact_and_in_order_and_edges_are_sound(voice):
     text = "what's in the middle of the s e a"
@@ -153,7 +163,7 @@ def test_sharing_follows_the_least_edits_and_leaves_nobody_out():
         share_phones([1], [[1], [2]])
 
 
-@pytest.mark.parametrize("voice", ["flite:slt", "festival:ked"])
+@pytest.mark.parametrize("voice", ["flite:slt", "festival:ked", "festival:mv"])
 def test_statistical_and_diphone_voices_repeat_themselves_exactly(voice):
     first, second = (speak("four birds", voice) for _ in range(2))
     if first is None or second is None:
@@ -255,6 +265,16 @@ def test_without_festival_the_other_engines_speak_and_a_line_says_so(monkeypatch
     assert line.count("\n") == 1
     assert "apt install festival festvox-kdlpc16k" in line
     assert installed_engines(("espeak",)) == ("espeak",)
+    assert not capsys.readouterr().out
+
+
+def test_without_a_foreign_speaker_a_line_names_its_package(monkeypatch, capsys):
+    monkeypatch.setattr(speech, "missing_voices", lambda: {"lj": "festvox-suopuhe-lj"})
+    assert voices_not_installed(("espeak", "festival")) == ("festival:lj:",)
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    assert "speaks as lj" in line and "`apt install festvox-suopuhe-lj`" in line
+    assert voices_not_installed(("espeak",)) == ()
     assert not capsys.readouterr().out
 
 

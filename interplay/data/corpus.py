@@ -16,7 +16,7 @@ from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
 from interplay.data.questions import Question
-from interplay.data.speech import ENGINES, installed_engines
+from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
 from interplay.data.voices import OWN_VOICE, random_voice
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
@@ -36,12 +36,14 @@ class CorpusPlan:
 
     user_engines: users speak with voices of these engines only; what is left out, the others
         speak in proportion.
+    missing_voices: beginnings of voice specs; other voices of the same engine speak their part.
     """
 
     seed: int = 0
     scale: float = 1.0
     own_voice: str = OWN_VOICE
     user_engines: tuple[str, ...] = tuple(ENGINES)
+    missing_voices: tuple[str, ...] = ()
     vocab_size: int = 800
     num_phrases: int = 4000
     num_short_phrases: int = 300
@@ -99,16 +101,20 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
     requests = [Request(text=t, voice=plan.own_voice, role="own") for t in dict.fromkeys(own)]
     for tag, draw in _speakers(pools, rng).items():
         for _ in range(plan.count(tag)):
-            voice = _user_voice(rng, plan.user_engines)
+            voice = _user_voice(rng, plan)
             requests.append(Request(text=draw(), voice=voice, tag=tag))
     order = rng.permutation(len(requests))
     return [requests[i] for i in order]
 
 
-def _user_voice(rng: np.random.Generator, engines: tuple[str, ...]) -> str:
-    """A training voice of one of the engines."""
-    while not (voice := random_voice(rng, "train")).startswith(engines):
-        pass
+def _user_voice(rng: np.random.Generator, plan: CorpusPlan) -> str:
+    """A training voice of one of the plan's engines that is not missing."""
+    engines = plan.user_engines
+    while not (voice := random_voice(rng, "train")).startswith(engines) or voice.startswith(
+        plan.missing_voices
+    ):
+        if voice.startswith(engines):
+            engines = (voice.split(":")[0],)
     return voice
 
 
@@ -181,11 +187,13 @@ def _at_most(one, pool: list[str], num_words: int) -> str:
 def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> None:
     """Synthesise the bank and train the tokenizer; what is already there is kept.
 
-    Where festival is not installed the other engines speak its part, and a line says so.
+    Where festival is not installed the other engines speak its part, where one of its voices is
+    not, festival's others do; a line says so.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    plan = replace(plan, user_engines=installed_engines(plan.user_engines))
+    engines = installed_engines(plan.user_engines)
+    plan = replace(plan, user_engines=engines, missing_voices=voices_not_installed(engines))
     requests = plan_requests(plan)
     build_bank(folder / "bank", requests, workers=num_workers)
     tokenizer = Tokenizer.train(_spellings(), plan.vocab_size)
@@ -194,6 +202,7 @@ def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> Non
         "seed": plan.seed,
         "scale": plan.scale,
         "user_engines": plan.user_engines,
+        "missing_voices": plan.missing_voices,
         "num_utterances": len(requests),
     }
     (folder / "corpus.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -16,7 +16,7 @@ from jaxtyping import Int16
 
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.engines.espeak import Espeak
-from interplay.data.engines.festival import Festival
+from interplay.data.engines.festival import Festival, missing_voices
 from interplay.data.engines.flite import Flite
 from interplay.data.engines.raw import RawSpeech
 from interplay.errors import SynthError
@@ -97,6 +97,22 @@ def installed_engines(names: Iterable[str]) -> tuple[str, ...]:
         else:
             kept.append(name)
     return tuple(kept)
+
+
+def voices_not_installed(engines: Iterable[str]) -> tuple[str, ...]:
+    """Beginnings of the voice specs of these engines (installed ones) that cannot be spoken here.
+
+    Only festival's speakers of other languages come in packages of their own. Says in one line
+    which are missing and what to install.
+    """
+    missing = missing_voices() if Festival.name in engines else {}
+    if missing:
+        print(
+            f"no user speaks as {', '.join(missing)}: festival's other voices take their part; "
+            f"for them run `apt install {' '.join(missing.values())}`",
+            flush=True,
+        )
+    return tuple(f"{Festival.name}:{name}:" for name in missing)
 
 
 @cache

@@ -27,12 +27,17 @@ _TRAIN_ACCENTS = {
 }
 _TEST_ACCENTS = {"en-us": 0.5, "en-us-nyc": 0.25, "en-gb-x-rp": 0.25}
 
+# Speakers of Czech, Finnish and Italian who read English.
+_ACCENTED: tuple[str, ...] = ("machac", "ph", "dita", "lj", "mv", "pc")
+_ACCENTED_SHARE = 0.14
+
 # Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak variant, two of
-# the three test accents are never trained on, flite's settings differ, and festival's voice is
+# the three test accents are never trained on, flite's settings differ, and festival's voices are
 # for training only.
 TRAIN_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
     *("flite:rms", "flite:awb", "flite:slt", "festival:ked"),
+    *(f"festival:{speaker}" for speaker in _ACCENTED),
 )
 TEST_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
@@ -42,11 +47,16 @@ UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
-    "train": {"espeak": 0.56, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.12},
+    "train": {
+        **{"espeak": 0.46, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.08},
+        **dict.fromkeys(_ACCENTED, _ACCENTED_SHARE / len(_ACCENTED)),
+    },
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
-_ENGINE = {"ked": "festival"}  # of the speakers with a name; the others are flite's
+_ENGINE = dict.fromkeys(
+    ("ked", *_ACCENTED), "festival"
+)  # of the speakers with a name; the others are flite's
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FACTOR = (0.8, 1.25)

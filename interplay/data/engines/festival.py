@@ -1,8 +1,10 @@
 """Festival in a child process of its own, spoken to in Scheme (Debian: festival, festvox-kdlpc16k).
 
-Voice specs: `festival:ked:dSTRETCH:pPITCH` (duration stretch and pitch factor); ked is a man, LPC
-diphones at 16 kHz. Knows nothing about trimming, resampling or banks. Commands, relations and
-features: the Festival manual, "Utterances" and "UniSyn synthesizer".
+Voice specs: `festival:VOICE:dSTRETCH:pPITCH` (duration stretch and pitch factor), all LPC diphones.
+ked is an American man; the others speak another language, and English with an accent: the English
+front end plans phones, durations and pitch, their diphones say it. Knows nothing
+about trimming, resampling or banks. Commands, relations and features: the Festival manual,
+"Utterances" and "UniSyn synthesizer".
 """
 
 import os
@@ -15,13 +17,15 @@ import time
 import weakref
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
+from interplay.data.engines.diphones import SPEAKERS, foreign_segments, phone_names
 from interplay.data.engines.raw import RawSpeech, Setting, parse_voice
 from interplay.data.phones import SILENCE, from_flite
 from interplay.errors import SynthError
 
-VOICES = ("ked",)
+VOICES = ("ked", *SPEAKERS)
 SETTINGS = {
     "d": Setting(meaning="duration stretch", default=1.0, low=0.5, high=2.0),
     "p": Setting(meaning="pitch factor", default=1.0, low=0.5, high=2.0),
@@ -34,16 +38,29 @@ _NATURAL_STRETCH = 1.25  # the pace of flite's voices; the voice's own, 1.1, is 
 _PITCH_HZ, _PITCH_SPREAD_HZ = 105, 15  # the voice's own
 _TEXT = re.compile(r"[A-Za-z' ]+")
 _SEGMENT = re.compile(r"segment (\d+) (\S+) (\S+)")
+_TARGET = re.compile(r"target (\S+) (\S+)")
 _DONE = "interplay-done"
+_PHONES = " ".join(f"({name} -)" for name in phone_names())
 # Every segment is printed with the number of its token, counted from 1; 0 where there is none.
 _PREPARE = """
 (voice_ked_diphone)
-(define (interplay_speak text stretch pitch spread path)
+(set! interplay_hooks UniSyn_module_hooks)
+(defPhoneSet interplay ((vc + -)) (%s))
+(PhoneSet.silences '(#))
+(define (interplay_begin phones database hooks)
+  (Parameter.set 'PhoneSet phones)
+  (PhoneSet.select phones)
+  (set! UniSyn_module_hooks hooks)
+  (us_db_select database))
+(define (interplay_text text stretch pitch spread)
+  (interplay_begin 'radio ked_db_name interplay_hooks)
   (Parameter.set 'Duration_Stretch stretch)
   (set! int_lr_params
     (list (list 'target_f0_mean pitch) (list 'target_f0_std spread)
           (list 'model_f0_mean 170) (list 'model_f0_std 34)))
-  (let ((utterance (utt.synth (eval (list 'Utterance 'Text text)))) (number 0) token)
+  (eval (list 'Utterance 'Text text)))
+(define (interplay_list utterance)
+  (let ((number 0) token)
     (set! token (utt.relation.first utterance 'Token))
     (while token
       (set! number (+ number 1))
@@ -51,13 +68,39 @@ _PREPARE = """
       (set! token (item.next token)))
     (mapcar
       (lambda (segment)
-        (format t "\\nsegment %d %s %f\\n"
+        (format t "\\nsegment %%d %%s %%f\\n"
           (item.feat segment "R:SylStructure.parent.parent.R:Token.parent.interplay_word")
           (item.name segment)
           (item.feat segment "end")))
-      (utt.relation.items utterance 'Segment))
+      (utt.relation.items utterance 'Segment))))
+(define (interplay_speak text stretch pitch spread path)
+  (let ((utterance (utt.synth (interplay_text text stretch pitch spread))))
+    (interplay_list utterance)
     (utt.save.wave utterance path 'riff)))
+(define (interplay_plan text stretch pitch spread)
+  (let ((utterance (interplay_text text stretch pitch spread)))
+    (mapcar
+      (lambda (module) (module utterance))
+      (list Initialize Text Token_POS Token POS Phrasify Word Pauses Intonation PostLex Duration
+            Int_Targets))
+    (interplay_list utterance)
+    (mapcar
+      (lambda (target)
+        (format t "\\ntarget %%f %%f\\n" (item.feat target "pos") (item.feat target "f0")))
+      (utt.relation.leafs utterance 'Target))))
+(define (interplay_join database segments path)
+  (interplay_begin 'interplay database nil)
+  (utt.save.wave (utt.synth (eval (list 'Utterance 'Segments segments))) path 'riff))
 """
+_LOAD = """
+(us_diphone_init
+  (list '(name "%(name)s") '(index_file "%(file)s") '(grouped "true") '(default_diphone "#-#")))
+"""
+
+
+def missing_voices() -> dict[str, str]:
+    """Debian packages, by speaker, of the foreign speakers whose diphones are not installed."""
+    return {name: s.package for name, s in SPEAKERS.items() if s.file() is None}
 
 
 class Festival:
@@ -82,25 +125,58 @@ class Festival:
         name, values = parse_voice(voice, SETTINGS)
         if name not in VOICES:
             raise SynthError(f"festival voice {name!r} is not one of {', '.join(VOICES)}")
+        if package := missing_voices().get(name):
+            raise SynthError(
+                f"festival's voice {name} is not installed; run `apt install {package}`, "
+                f"or use another voice such as {self.example}"
+            )
         text = " ".join(words)
         if not _TEXT.fullmatch(text):
             raise SynthError(f"festival cannot speak {text!r}; use letters and apostrophes only")
-        stretch, pitch = values["d"] * _NATURAL_STRETCH, values["p"]
-        numbers = f"{stretch:.4f} {pitch * _PITCH_HZ:.2f} {pitch * _PITCH_SPREAD_HZ:.2f}"
+        speaker = SPEAKERS.get(name)
+        natural = (
+            (speaker.pitch_hz, speaker.spread_hz) if speaker else (_PITCH_HZ, _PITCH_SPREAD_HZ)
+        )
+        pitch, spread = (values["p"] * value for value in natural)
+        spoken = f'"{text}" {values["d"] * _NATURAL_STRETCH:.4f} {pitch:.2f} {spread:.2f}'
         with tempfile.TemporaryDirectory(prefix="interplay-") as folder:
             path = Path(folder, "speech.wav")
-            lines = self._ask(f'(interplay_speak "{text}" {numbers} "{path}")')
+            if speaker:
+                lines = self._ask(f"(interplay_plan {spoken})")
+                remarks = self._join(name, lines, path)
+            else:
+                lines = remarks = self._ask(f'(interplay_speak {spoken} "{path}")')
             if not path.exists():
-                raise SynthError(f"festival did not speak {text!r}: {' '.join(lines)}")
+                raise SynthError(f"festival did not speak {text!r}: {' '.join(remarks)}")
             samples, rate = soundfile.read(path, dtype="int16")
+        if speaker:  # mv's recordings lie beside zero
+            samples = np.clip(samples - samples.mean().round(), -32768, 32767).astype(np.int16)
         return RawSpeech(samples=samples, sample_rate_hz=rate, phones=_read_phones(lines))
+
+    def _join(self, name: str, plan: list[str], path: Path) -> list[str]:
+        """Speak a planned English utterance with a foreign speaker's diphones into a file."""
+        file = SPEAKERS[name].file()
+        assert file is not None
+        child = self._child()
+        if name not in child.databases:
+            self._ask(_LOAD % {"name": name, "file": file})
+            child.databases.add(name)
+        segments = [(s[2], float(s[3])) for line in plan if (s := _SEGMENT.fullmatch(line))]
+        targets = [(float(t[1]), t[2]) for line in plan if (t := _TARGET.fullmatch(line))]
+        written, start_s = "", 0.0
+        for phone, end_s in foreign_segments(segments, name, file):
+            inside = [(at_s - start_s, f0) for at_s, f0 in targets if start_s <= at_s < end_s]
+            pitches = " ".join(f"({at_s:.4f} {f0})" for at_s, f0 in inside)
+            written += f"({phone} {end_s - start_s:.4f} {pitches})"
+            start_s = end_s
+        return self._ask(f'(interplay_join "{name}" \'({written}) "{path}")')
 
     def _child(self) -> "_Child":
         """This process's child; a new one after a failure."""
         owner = os.getpid()
         if owner not in self._children:
             self._children[owner] = _Child(self._program)
-            errors = [line for line in self._ask(_PREPARE) if "ERROR" in line]
+            errors = [line for line in self._ask(_PREPARE % _PHONES) if "ERROR" in line]
             if errors:
                 self._children.pop(owner).stop()
                 raise SynthError(f"festival has no voice ked ({errors[0]}); {INSTALL}")
@@ -130,6 +206,7 @@ class _Child:
             stderr=subprocess.STDOUT,
             bufsize=0,
         )
+        self.databases: set[str] = set()  # of foreign speakers, loaded so far
         self.stop = weakref.finalize(self, _stop, self._process, os.getpid())
 
     def ask(self, command: str) -> list[str]:
