@@ -28,11 +28,12 @@ _TRAIN_ACCENTS = {
 _TEST_ACCENTS = {"en-us": 0.5, "en-us-nyc": 0.25, "en-gb-x-rp": 0.25}
 
 # Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak variant, two of
-# the three test accents are never trained on, flite's settings differ, and festival's voice is
-# for training only.
+# the three test accents are never trained on, flite's settings differ, and the voices of
+# festival and pico are for training only.
 TRAIN_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
     *("flite:rms", "flite:awb", "flite:slt", "festival:ked"),
+    *("pico:en-US", "pico:en-GB"),
 )
 TEST_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
@@ -42,11 +43,14 @@ UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
-    "train": {"espeak": 0.56, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.12},
+    "train": {
+        **{"espeak": 0.48, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.12},
+        **{"en-US": 0.045, "en-GB": 0.035},
+    },
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
-_ENGINE = {"ked": "festival"}  # of the speakers with a name; the others are flite's
+_ENGINE = {"ked": "festival", "en-US": "pico", "en-GB": "pico"}  # of the speakers with a name; the others are flite's
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FACTOR = (0.8, 1.25)
