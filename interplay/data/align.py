@@ -36,7 +36,8 @@ class Aligner:
             raise SynthError(f"phone times need pocketsphinx; {INSTALL}") from None
         self._decoder = pocketsphinx.Decoder(
             **{"lm": None, "dict": None, "loglevel": "FATAL", "samprate": SAMPLE_RATE_HZ},
-            **{"cmn": "batch", "beam": 1e-100, "wbeam": 1e-100, "pbeam": 1e-100},
+            # the best path through the lattice may hold words too short for their phones
+            **{"cmn": "batch", "bestpath": False, "beam": 1e-100, "wbeam": 1e-100, "pbeam": 1e-100},
         )
         self._names: dict[tuple[Pronunciation, ...], str] = {}
         self._spelled: dict[str, Pronunciation] = {}
