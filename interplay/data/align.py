@@ -19,7 +19,7 @@ _LAG_S = 0.005  # a boundary belongs inside its frame's window, not at the windo
 _PAD = SAMPLE_RATE_HZ // 10  # near-silence at either edge, where the model expects some
 _FLOOR = 4
 _MODEL_NAME = {"AX": "AH", "DX": "T", "OH": "AA", "Q": "T"}  # sounds that the model has not
-_LOUD_DB = -35.0  # relative to the loudest block: where sound counts as begun
+_LOUD_DB = -45.0  # relative to the loudest block: where sound counts as begun
 _BLOCK = SAMPLE_RATE_HZ // 100
 
 Pronunciation = tuple[int, ...]
@@ -50,7 +50,10 @@ class Aligner:
         samples: one utterance, 16 kHz mono. words: for every word said the ways it may sound,
         each a tuple of phone ids without silence; the one that fits best is timed.
         None where the words do not fit into the sound: a phone takes 30 ms at least.
+        Raises SynthError on silence.
         """
+        first, last = _sounding(samples)
+        samples = samples[first:last]  # in long silence short words would get lost
         pad = np.random.default_rng(0).integers(-_FLOOR, _FLOOR + 1, _PAD).astype(np.int16)
         sound = np.concatenate([pad, samples, pad]).tobytes()
         decoder = self._decoder
@@ -62,7 +65,7 @@ class Aligner:
                 return None
             decoder.set_alignment()
             self._pass(sound)
-            found = self._times(decoder.get_alignment())
+            found = self._times(decoder.get_alignment(), (first - _PAD) / SAMPLE_RATE_HZ)
         except RuntimeError:
             return None
         return found if {word for word, *_ in found} == set(range(len(words))) else None
@@ -72,7 +75,7 @@ class Aligner:
         self._decoder.process_raw(sound, no_search=False, full_utt=True)
         self._decoder.end_utt()
 
-    def _times(self, alignment) -> Times:
+    def _times(self, alignment, zero_s: float) -> Times:
         times: Times = []
         word = -1
         for entry in alignment:
@@ -81,7 +84,7 @@ class Aligner:
                 continue  # silence
             word += 1
             for phone, part in zip(pronunciation, entry, strict=True):
-                start_s = part.start * _FRAME_S + _LAG_S - _PAD / SAMPLE_RATE_HZ
+                start_s = part.start * _FRAME_S + _LAG_S + zero_s
                 times.append((word, phone, start_s, start_s + part.duration * _FRAME_S))
         return times
 
@@ -106,14 +109,20 @@ def share_evenly(
     Arguments and result are those of `Aligner.align`; the first way of every word is taken.
     Raises SynthError on silence.
     """
+    first, last = _sounding(samples)
+    phones = [(number, phone) for number, word in enumerate(words) for phone in word[0]]
+    edges = np.linspace(first, last, len(phones) + 1) / SAMPLE_RATE_HZ
+    return [
+        (word, phone, float(start_s), float(end_s))
+        for (word, phone), start_s, end_s in zip(phones, edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def _sounding(samples: Int16[np.ndarray, " T"]) -> tuple[int, int]:
+    """The first sample that sounds and the one behind the last, to 10 ms."""
     blocks = np.abs(samples[: len(samples) // _BLOCK * _BLOCK].astype(np.int32))
     peaks = blocks.reshape(-1, _BLOCK).max(1, initial=0)
     loud = np.flatnonzero(peaks > peaks.max(initial=0) * 10 ** (_LOUD_DB / 20))
     if not len(loud):
         raise SynthError("the engine returned silence; try another voice")
-    phones = [(number, phone) for number, word in enumerate(words) for phone in word[0]]
-    edges = np.linspace(loud[0], loud[-1] + 1, len(phones) + 1) * _BLOCK / SAMPLE_RATE_HZ
-    return [
-        (word, phone, float(start_s), float(end_s))
-        for (word, phone), start_s, end_s in zip(phones, edges[:-1], edges[1:], strict=True)
-    ]
+    return int(loud[0]) * _BLOCK, int(loud[-1] + 1) * _BLOCK

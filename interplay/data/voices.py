@@ -50,7 +50,11 @@ _SHARES = {
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
-_ENGINE = {"ked": "festival", "en-US": "pico", "en-GB": "pico"}  # of the speakers with a name; the others are flite's
+_ENGINE = {
+    "ked": "festival",
+    "en-US": "pico",
+    "en-GB": "pico",
+}  # of the speakers with a name; the others are flite's
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FACTOR = (0.8, 1.25)
