@@ -81,6 +81,7 @@ EXTRA_OF_MODULE = {
     "matplotlib": "train",
     "pocketsphinx": "bench",
     "jiwer": "bench",
+    "ttspico": "voices",
     "sounddevice": "mic",
     "openai": "background",
     "mcp": "mcp",

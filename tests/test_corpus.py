@@ -96,7 +96,9 @@ def test_words_of_sentences_are_one_token_and_others_are_spelled(composer):
     assert all(1 < len(encode(word)) <= 5 for word in ("umbrella", "elephant", "pocket"))
 
 
-@pytest.mark.parametrize("engine, is_varied", [("espeak", 0), ("flite", 1), ("festival", 1)])
+@pytest.mark.parametrize(
+    "engine, is_varied", [("espeak", 0), ("flite", 1), ("festival", 1), ("pico", 1)]
+)
 def test_engines_of_few_speakers_are_played_at_other_speeds(built, monkeypatch, engine, is_varied):
     corpus = opened(built[0])
     clip = replace(corpus.bank.clip(0), engine=engine)

@@ -1,6 +1,7 @@
 """Speech engines: exact words, times that match the sound, letters, refusals. No bank here."""
 
 import ctypes
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data import speech
 from interplay.data.engines import festival, flite
 from interplay.data.engines.espeak import ACCENTS, share_phones
+from interplay.data.engines.pico import british
 from interplay.data.phones import PHONE_ID, PHONES, from_flite, from_ipa
 from interplay.data.speech import (
     EDGE_S,
@@ -28,12 +30,12 @@ SIBILANTS = {PHONE_ID[name] for name in ("S", "SH", "Z", "CH")}
 def speak(text: str, voice: str) -> Utterance | None:
     """None when it is flite that is missing, and the error says what to do about it.
 
-    Skips where festival is not installed.
+    Skips where festival or pico is not installed.
     """
     try:
         return synthesize(text, voice)
     except SynthError as error:
-        if "apt install fest" in str(error):
+        if "apt install fest" in str(error) or "interplay[voices]" in str(error):
             pytest.skip(str(error))
         if not voice.startswith("flite"):
             raise
@@ -51,6 +53,7 @@ def spelled(utterance: Utterance) -> str:
     [
         *("espeak:en-us+f3:r150", "flite:slt", "flite:kal16:d0.9:p1.2", "festival:ked:d0.9:p1.2"),
         *("festival:mv:d0.9:p1.2", "festival:lj", "festival:pc:d1.2"),
+        *("pico:en-US:d0.9:p1.2", "pico:en-GB:d1.2"),
     ],
 )
 def test_words_are_exact_and_in_order_and_edges_are_sound(voice):
@@ -75,7 +78,15 @@ def test_words_are_exact_and_in_order_and_edges_are_sound(voice):
 
 
 @pytest.mark.parametrize(
-    "voice", ["espeak:en-us+klatt2", "espeak:en-gb-x-rp+f2:r190", "flite:rms", "flite:kal16"]
+    "voice",
+    [
+        "espeak:en-us+klatt2",
+        "espeak:en-gb-x-rp+f2:r190",
+        "flite:rms",
+        "flite:kal16",
+        "pico:en-US",
+        "pico:en-GB",
+    ],
 )
 def test_sibilants_hiss_where_the_phone_times_say(voice):
     utterance = speak("seven pushed a bus into a mud house", voice)
@@ -125,7 +136,9 @@ def test_level_is_the_same_for_quiet_and_loud_voices():
         assert np.abs(samples).max() < 32767
 
 
-@pytest.mark.parametrize("voice", [*(f"espeak:{a}" for a in ACCENTS), "flite:slt", "festival:ked"])
+@pytest.mark.parametrize(
+    "voice", [*(f"espeak:{a}" for a in ACCENTS), "flite:slt", "festival:ked", "pico:en-US"]
+)
 def test_a_is_an_article_alone_and_a_letter_among_letters(voice):
     article, letters, forced = (speak(text, voice) for text in ("a bed", "a b", "the letter A"))
     if article is None or letters is None or forced is None:
@@ -137,7 +150,7 @@ def test_a_is_an_article_alone_and_a_letter_among_letters(voice):
     assert forced.words[-1][0] == "a"
 
 
-@pytest.mark.parametrize("voice", ["espeak:en-us", "flite:slt", "festival:ked"])
+@pytest.mark.parametrize("voice", ["espeak:en-us", "flite:slt", "festival:ked", "pico:en-US"])
 def test_letters_have_their_names_and_hums_are_hummed(voice):
     spelling = speak("s e v e n", voice)
     hum = speak("mm hmm", voice)
@@ -163,7 +176,7 @@ def test_sharing_follows_the_least_edits_and_leaves_nobody_out():
         share_phones([1], [[1], [2]])
 
 
-@pytest.mark.parametrize("voice", ["flite:slt", "festival:ked", "festival:mv"])
+@pytest.mark.parametrize("voice", ["flite:slt", "festival:ked", "festival:mv", "pico:en-GB:d0.9"])
 def test_statistical_and_diphone_voices_repeat_themselves_exactly(voice):
     first, second = (speak("four birds", voice) for _ in range(2))
     if first is None or second is None:
@@ -178,7 +191,7 @@ def test_statistical_and_diphone_voices_repeat_themselves_exactly(voice):
         ("Hello there", "espeak:en-us", "lower-case"),
         ("stop!", "espeak:en-us", "stop!"),
         ("  ", "espeak:en-us", "cannot speak"),
-        ("go", "pico:anna", "espeak, flite, festival"),
+        ("go", "svox:anna", "espeak, flite, festival, pico"),
         ("go", "espeak:en-xx", "en-us, en-us-nyc"),
         ("go", "espeak:en-us+nobody", "f1, f2"),
         ("go", "espeak:en-us:r900", "r80..320 .words per minute"),
@@ -276,6 +289,38 @@ def test_without_a_foreign_speaker_a_line_names_its_package(monkeypatch, capsys)
     assert "speaks as lj" in line and "`apt install festvox-suopuhe-lj`" in line
     assert voices_not_installed(("espeak",)) == ()
     assert not capsys.readouterr().out
+
+
+def test_without_pico_the_other_engines_speak_and_a_line_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ttspico", None)  # as if it were not installed
+    monkeypatch.setattr(speech, "_engine", lambda name: speech.ENGINES[name]())
+    assert installed_engines(("espeak", "flite", "pico")) == ("espeak", "flite")
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    assert "pip install 'interplay[voices]'" in line
+
+
+def test_pico_changes_pace_and_pitch_and_refuses_other_voices():
+    text = "remind me to open the window"
+    usual, slow, high = (speak(text, f"pico:en-US{s}") for s in (":p0.8", ":p0.8:d1.5", ":p1.1"))
+    assert usual is not None and slow is not None and high is not None
+    assert 1.4 < len(slow.samples) / len(usual.samples) < 1.6
+    assert 0.95 < len(high.samples) / len(usual.samples) < 1.05
+    assert 1.25 < pitch_hz(high) / pitch_hz(usual) < 1.5
+    with pytest.raises(SynthError, match="en-US, en-GB"):
+        synthesize(text, "pico:de-DE")
+
+
+def test_british_drops_r_before_consonants_and_pauses_only():
+    def said(word: str) -> str:
+        return " ".join(PHONES[p] for p in british(tuple(PHONE_ID[p] for p in word.split())))
+
+    assert said("K AA R") == "K AA"
+    assert said("P AE R AX T") == "P AE R AX T"
+    assert said("R EH D") == "R EH D"
+    assert said("W AO T ER") == "W AO T AX"
+    assert said("HH ER") == "HH ER"
+    assert said("L AA T") == "L OH T"
 
 
 def test_festival_lists_its_segments_by_word():

@@ -25,7 +25,7 @@ USER_TAGS = (
     *("listen", "statement", "word", "say", "fact", "greeting", "recital", "repeat", "timer"),
     *("every", "cancel", "clock_start", "clock_ask", "delegate", "backchannel"),
 )
-FEW_SPEAKERS = ("flite", "festival")  # engines with so few voices that speed must vary them
+FEW_SPEAKERS = ("flite", "festival", "pico")  # engines with so few voices that speed must vary them
 TIMER_SECONDS = range(2, 11)
 EVERY_SECONDS = range(2, 10)
 
@@ -187,8 +187,8 @@ def _at_most(one, pool: list[str], num_words: int) -> str:
 def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> None:
     """Synthesise the bank and train the tokenizer; what is already there is kept.
 
-    Where festival is not installed the other engines speak its part, where one of its voices is
-    not, festival's others do; a line says so.
+    Where festival or pico is not installed the other engines speak its part, where one of
+    festival's voices is not, its others do; a line says so.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,10 +18,12 @@ from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.engines.espeak import Espeak
 from interplay.data.engines.festival import Festival, missing_voices
 from interplay.data.engines.flite import Flite
+from interplay.data.engines.pico import Pico
 from interplay.data.engines.raw import RawSpeech
 from interplay.errors import SynthError
 
-ENGINES = {engine.name: engine for engine in (Espeak, Flite, Festival)}
+ENGINES = {engine.name: engine for engine in (Espeak, Flite, Festival, Pico)}
+OPTIONAL = (Festival.name, Pico.name)  # a corpus is made without these where they are missing
 EDGE_S = 0.02  # silence kept at most before the first and after the last sound
 LEVEL_DBFS = -22.0  # root mean square of every utterance: engines differ by 17 dB
 PEAK = 0.95 * 32767
@@ -62,7 +64,7 @@ def synthesize(text: str, voice: str) -> Utterance:
 
     The text holds lower-case words and apostrophes only. Two or more single letters in a row
     ("s e v e n") are read as letter names, and so is one capital letter ("the letter A").
-    espeak does not repeat itself to the bit (its breath noise), flite and festival do.
+    espeak does not repeat itself to the bit (its breath noise); the other engines do.
     Safe to call from many processes; calls from threads of one process take turns.
     Raises SynthError on other text, an unknown engine or voice, or an engine not installed.
     """
@@ -82,15 +84,15 @@ def synthesize(text: str, voice: str) -> Utterance:
 
 
 def installed_engines(names: Iterable[str]) -> tuple[str, ...]:
-    """The engines that a corpus can use: festival is left out where it is not installed.
+    """The engines that a corpus can use: the optional ones only where they are installed.
 
-    Says in one line what was left out and what to install. The others are needed: they stay, and
-    their first utterance says what is missing.
+    Says in one line each what was left out and what to install. The others are needed: they
+    stay, and their first utterance says what is missing.
     """
     kept = []
     for name in names:
         try:
-            if name == Festival.name:
+            if name in OPTIONAL:
                 _engine(name)
         except SynthError as error:
             print(f"no user speaks with {name}: {error}", flush=True)
@@ -116,7 +118,7 @@ def voices_not_installed(engines: Iterable[str]) -> tuple[str, ...]:
 
 
 @cache
-def _engine(name: str) -> Espeak | Flite | Festival:
+def _engine(name: str) -> Espeak | Flite | Festival | Pico:
     return ENGINES[name]()
 
 

@@ -32,12 +32,13 @@ _ACCENTED: tuple[str, ...] = ("machac", "ph", "dita", "lj", "mv", "pc")
 _ACCENTED_SHARE = 0.14
 
 # Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak variant, two of
-# the three test accents are never trained on, flite's settings differ, and festival's voices are
-# for training only.
+# the three test accents are never trained on, flite's settings differ, and the voices of
+# festival and pico are for training only.
 TRAIN_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
     *("flite:rms", "flite:awb", "flite:slt", "festival:ked"),
     *(f"festival:{speaker}" for speaker in _ACCENTED),
+    *("pico:en-US", "pico:en-GB"),
 )
 TEST_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
@@ -48,15 +49,15 @@ SPLITS = ("train", "test", "unseen")
 
 _SHARES = {
     "train": {
-        **{"espeak": 0.46, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.08},
+        **{"espeak": 0.38, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.08},
         **dict.fromkeys(_ACCENTED, _ACCENTED_SHARE / len(_ACCENTED)),
+        **{"en-US": 0.045, "en-GB": 0.035},
     },
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
-_ENGINE = dict.fromkeys(
-    ("ked", *_ACCENTED), "festival"
-)  # of the speakers with a name; the others are flite's
+# Of the speakers with a name; the others are flite's.
+_ENGINE = dict.fromkeys(("ked", *_ACCENTED), "festival") | {"en-US": "pico", "en-GB": "pico"}
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FACTOR = (0.8, 1.25)
