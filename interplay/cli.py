@@ -139,6 +139,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         description="An open interaction model: it listens, watches, speaks and acts "
         "on a 200 ms clock.",
         epilog="`interplay COMMAND --help` lists the options of a command.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
     )
     parser.add_argument(
         "--version", action=_ShowVersion, nargs=0, help="print versions and number formats"
