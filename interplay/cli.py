@@ -64,8 +64,8 @@ COMMANDS = {
         module="interplay.bench.command",
         summary="measure a system in timed scenarios, beside the trivial baselines",
     ),
-    "calibrate": Command(
-        module="interplay.bench.calibrate",
+    "tune": Command(
+        module="interplay.bench.tune",
         summary="choose how readily a trained model writes, on texts and voices of the training",
     ),
     "train": Command(
@@ -139,7 +139,6 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         description="An open interaction model: it listens, watches, speaks and acts "
         "on a 200 ms clock.",
         epilog="`interplay COMMAND --help` lists the options of a command.",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
     )
     parser.add_argument(
         "--version", action=_ShowVersion, nargs=0, help="print versions and number formats"

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from interplay import __version__
-from interplay.bench.calibrate import calibrate
+from interplay.bench.tune import tune
 from interplay.data.compose import ComposeConfig, Composer, own_voice_statistics
 from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
 from interplay.data.example import Example
@@ -35,7 +35,7 @@ from interplay.train.vocoder import VocoderTraining, train_vocoder
 
 OUT = Path("out")
 EXPORT_MINUTES = 0.5
-CALIBRATION_MINUTES = 0.08  # per item of every kind
+TUNING_MINUTES = 0.08  # per item of every kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
     start: name or path of a model to go on from; None begins with nothing.
-    num_calibrated: items per kind that the bias of the empty token is chosen on (bench.calibrate).
+    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune).
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     """
@@ -60,7 +60,7 @@ class Recipe:
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    num_calibrated: int = 60
+    num_tuned: int = 60
 
 
 def xs() -> Recipe:
@@ -103,7 +103,7 @@ def smoke() -> Recipe:
         minutes=3,
         vocoder_share=0.2,
         num_said=8,
-        num_calibrated=2,
+        num_tuned=2,
         corpus=CorpusPlan(scale=0.03),
         compose=ComposeConfig(batch_size=8),
         losses=LossConfig(num_flow_draws=1),
@@ -164,7 +164,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
         )
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
-    spent += CALIBRATION_MINUTES * recipe.num_calibrated
+    spent += TUNING_MINUTES * recipe.num_tuned
     minutes = recipe.minutes - spent
     model = train_model(recipe, data, folder, out / "model", minutes, start=start, resume=resume)
     vocoder = _train_vocoder(
@@ -188,7 +188,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
         facts=facts,
     )
     print(f"{out}: choosing the bias of the empty token on texts and voices of the training")
-    for trial in calibrate(made, num_items=recipe.num_calibrated, seed=recipe.seed):
+    for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed):
         print(trial, flush=True)
     save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, torch.float16)
     return checkpoint

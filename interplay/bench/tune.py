@@ -43,7 +43,7 @@ class Trial:
         return f"{self.stream:6} empty token {self.bias:+.1f}: {self.errors:.1%} wrong"
 
 
-def calibrate(
+def tune(
     loaded: Loaded,
     *,
     num_items: int = NUM_ITEMS,
@@ -64,7 +64,7 @@ def calibrate(
         best: Trial | None = None
         for value in values:
             set_bias(loaded, stream, value)
-            system = LocalSystem(loaded, name="calibrated", seed=seed)
+            system = LocalSystem(loaded, name="tuned", seed=seed)
             outcomes = [
                 replace(outcome, group=trace.item.kind)
                 for trace in play(items, system, speak)
@@ -109,11 +109,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`interplay calibrate`."""
+    """`interplay tune`."""
     if args.n < 1:
         raise ConfigError(f"--n is {args.n}; at least 1 item is needed")
     loaded = load_checkpoint(args.model)
-    for trial in calibrate(loaded, num_items=args.n, seed=args.seed):
+    for trial in tune(loaded, num_items=args.n, seed=args.seed):
         print(trial, flush=True)
     chosen = loaded.config.pad_bias
     print(f"best: heard {chosen.heard:+.1f}, act {chosen.act:+.1f}")

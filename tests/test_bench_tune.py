@@ -9,10 +9,10 @@ import pytest
 import torch
 from bench_helpers import beep
 
-from interplay.bench import calibrate as calibrating
-from interplay.bench.calibrate import ACT, HEARD, calibrate, set_bias
+from interplay.bench import tune as tuning
 from interplay.bench.oracle import Oracle
 from interplay.bench.stage import Emission, Stage
+from interplay.bench.tune import ACT, HEARD, set_bias, tune
 from interplay.data.item import Item, Speak
 from interplay.data.questions import split_of
 from interplay.engine.engine import Engine
@@ -63,8 +63,8 @@ class Pupil:
 
 def test_the_best_value_of_every_stream_is_kept(loaded, monkeypatch, tmp_path: Path):
     monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path))
-    monkeypatch.setattr(calibrating, "LocalSystem", Pupil)
-    trials = list(calibrate(loaded, num_items=3, synthesize=beep))
+    monkeypatch.setattr(tuning, "LocalSystem", Pupil)
+    trials = list(tune(loaded, num_items=3, synthesize=beep))
     assert [(t.stream, t.bias) for t in trials] == [
         *(("heard", value) for value in HEARD),
         *(("act", value) for value in ACT),
