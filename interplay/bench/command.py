@@ -1,8 +1,7 @@
-"""`interplay bench`: options, resuming, printing. Knows nothing of items or scores."""
+"""`interplay bench`: options, what they allow, printing. Knows nothing of items or scores."""
 
 import argparse
-import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,11 @@ from interplay.errors import ConfigError
 from interplay.model.checkpoint import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from interplay.bench.serve.suite import ServeBench
-    from interplay.bench.suite import Bench
-    from interplay.model.checkpoint import Loaded
+    from interplay.bench.endpoints import Endpoint
 
-WHAT = ("core", "report", "serve")
-DEFAULT_NUM_ITEMS = 300
+READERS = ("report", "score", "compare")  # what only reads results
+DEFAULT_NUM_ITEMS = {"core": 300}
+DEFAULT_SUITE_ITEMS = 50
 WIDTH_IN_FILES = 120
 
 
@@ -24,21 +22,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "suite",
         nargs="?",
         default="core",
-        help="core: measure a model; serve: measure servers of its own over real sockets; report: "
-        "print the page of a finished --json FILE as Markdown",
+        help="core: measure a model; a suite by name, or behaviours: the twins of all suites; "
+        "serve: measure servers of its own over real sockets; report: print the page of a finished "
+        "--json FILE as Markdown; score FOLDER: score the traces of --keep again; compare A.json "
+        "B.json: the difference of every row",
+    )
+    parser.add_argument("paths", nargs="*", type=Path, help="of score and compare")
+    parser.add_argument(
+        "--endpoint",
+        help="what is measured: local:MODEL, live:URL, realtime:URL, cascade or baseline:NAME",
     )
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help=f"model name, checkpoint, or a baseline's name (default: {DEFAULT_MODEL})",
+        help=f"model name, checkpoint, or a baseline's name: short for --endpoint local:MODEL "
+        f"(default: {DEFAULT_MODEL})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page to look at and listen to there"
+    )
     parser.add_argument("--list", action="store_true", help="list the rows and what they mean")
     parser.add_argument(
         "--n",
         type=int,
-        help=f"items per row (default: {DEFAULT_NUM_ITEMS}); in serve: items, sessions or kills, "
-        "whatever the row counts (default: see --list)",
+        help=f"items per row of core (default: {DEFAULT_NUM_ITEMS['core']}), per part of a suite "
+        f"(default: {DEFAULT_SUITE_ITEMS}), in all with --data (default: all); in serve: items, "
+        "sessions or kills, whatever the row counts (default: see --list)",
     )
     parser.add_argument(
         "--seconds",
@@ -51,43 +61,117 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clock",
         choices=("logical", "wall"),
-        default="logical",
-        help="wall: the long session of core takes its 30 minutes",
+        help="logical: computing takes no time (default, but for servers); wall: real time; in "
+        "core the long session takes its 30 minutes, too",
+    )
+    parser.add_argument(
+        "--sessions", type=int, default=1, metavar="N", help="at once in real time (default: 1)"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="official data instead of the suite's twin"
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="write every trace there as it ends; what is there is not played again",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 if all was measured, passed or not."""
-    if args.suite not in WHAT:
-        raise ConfigError(f"unknown suite {args.suite!r}; choose one of {', '.join(WHAT)}")
+    _check_suite(args.suite)
+    _check(args)
     if args.suite == "report":
         return _report(args)
+    if args.suite == "compare":
+        return _compare(args)
     if args.list:
         return _list(args.suite)
-    if args.suite == "core" and args.n is None:
-        args.n = DEFAULT_NUM_ITEMS
-    _check(args)
-    return _measure(args)
+    from interplay.bench import measuring
+
+    if args.suite == "score":
+        return measuring.score_kept(args, _one_folder(args.paths))
+    if args.n is None and args.data is None and args.suite != "serve":
+        args.n = DEFAULT_NUM_ITEMS.get(args.suite, DEFAULT_SUITE_ITEMS)
+    return measuring.measure(args, _endpoint(args))
+
+
+def _check_suite(name: str) -> None:
+    from interplay.bench.rows import SUITES
+    from interplay.bench.suites import BEHAVIOURS, available
+
+    known = (*SUITES, *READERS, BEHAVIOURS, *available())
+    if name not in known:
+        raise ConfigError(f"unknown suite {name!r}; choose one of {', '.join(known)}")
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.n is not None and args.n < 1:
-        raise ConfigError(f"--n is {args.n}; at least 1 item is needed")
-    if args.seconds is not None and args.suite != "serve":
-        raise ConfigError("--seconds is for the suite serve; leave it out")
-    if args.seconds is not None and not args.seconds >= 1:
-        raise ConfigError(f"--seconds is {args.seconds:g}; at least 1 is needed")
-    if args.suite == "serve" and args.clock == "wall":
-        raise ConfigError("--clock is for the suite core; serve runs in real time anyway")
+    is_serve, plain = args.suite == "serve", args.suite in ("core", "serve")
+    for is_wrong, text in (
+        (args.n is not None and args.n < 1, f"--n is {args.n}; at least 1 item is needed"),
+        (args.sessions < 1, f"--sessions is {args.sessions}; at least 1 is needed"),
+        (
+            args.seconds is not None and not is_serve,
+            "--seconds is for the suite serve; leave it out",
+        ),
+        (
+            args.seconds is not None and not args.seconds >= 1,
+            f"--seconds is {args.seconds}; at least 1 is needed",
+        ),
+        (
+            is_serve and args.clock == "wall",
+            "--clock is for the other suites; serve runs in real time anyway",
+        ),
+        (
+            is_serve and (args.endpoint or args.keep or args.html),
+            "serve starts servers of its own and keeps no traces; leave --endpoint, --keep and "
+            "--html out, and name a --model",
+        ),
+        (
+            args.data and (plain or args.suite == "behaviours"),
+            f"{args.suite} has no data of its own; leave --data out",
+        ),
+        (
+            args.paths and args.suite not in ("score", "compare"),
+            f"{args.suite} takes no files; found {args.paths[0] if args.paths else ''}",
+        ),
+    ):
+        if is_wrong:
+            raise ConfigError(text)
+
+
+def _endpoint(args: argparse.Namespace) -> "Endpoint":
+    from interplay.bench.endpoints import Endpoint, parse_endpoint
+    from interplay.bench.oracle import POLICIES
+
+    if args.endpoint:
+        return parse_endpoint(args.endpoint)
+    return Endpoint(kind="baseline" if args.model in POLICIES else "local", target=args.model)
+
+
+def _one_folder(paths: Sequence[Path]) -> Path:
+    if len(paths) != 1:
+        raise ConfigError("`interplay bench score` needs one FOLDER that --keep has written")
+    return paths[0]
 
 
 def _list(suite: str) -> int:
     from interplay.bench.report import goal
     from interplay.bench.rows import SUITES
+    from interplay.bench.suites import load_suites
 
-    for row in SUITES[suite]:
-        extent = f"  [{_extent(row.kind)}]" if suite == "serve" else ""
-        print(f"{row.name:24} {goal(row.name):>10}  {row.what}{extent}")
+    if suite in SUITES:
+        for row in SUITES[suite]:
+            extent = f"  [{_extent(row.kind)}]" if suite == "serve" else ""
+            print(f"{row.name:24} {goal(row):>10}  {row.what}{extent}")
+        return 0
+    for each in load_suites(suite):
+        print(f"{each.name}: {each.what}")
+        for row in each.rows:
+            print(f"{row.name:32} {goal(row):>10}  {row.what}")
+        if each.how_to_get:
+            print(f"--data FOLDER: {each.how_to_get}")
     return 0
 
 
@@ -108,95 +192,23 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(args: argparse.Namespace) -> int:
-    from rich.console import Console
+def _compare(args: argparse.Namespace) -> int:
+    from interplay.bench.compare import compare, difference_table
+    from interplay.bench.report import read_json
 
-    from interplay.bench.progress import advancing
-    from interplay.bench.report import current_commit, table, write_json
-    from interplay.bench.rows import choose_rows
-
-    rows = choose_rows(args.rows.split(",") if args.rows else None, args.suite)
-    loaded = _load(args.model)
-    report: dict[str, Any] = {
-        "suite": args.suite,
-        "model": args.model,
-        "seed": args.seed,
-        "commit": current_commit(),
-        "num_items": args.n,
-        "seconds": args.seconds,
-        "clock": args.clock,
-        "weights": _fingerprint(loaded),
-        "rows": {},
-    }
-    partial = args.json and args.json.with_name(args.json.name + ".partial")
-    done = _resumed(report, partial)
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDTH_IN_FILES
-    with advancing(console) as advance:
-        bench = _bench(args, loaded, advance)
-        for row, values in bench.run([row for row in rows if row.name not in done]):
-            done[row.name] = values
-            report["rows"] = {row.name: done[row.name] for row in rows if row.name in done}
-            if partial:
-                write_json(partial, report)
-    report["rows"] = {row.name: done[row.name] for row in rows}
-    console.print(table(report))
-    if args.json:
-        write_json(args.json, report)
-        partial.unlink(missing_ok=True)
-        console.print(f"written to {args.json}")
+    if len(args.paths) != 2:
+        raise ConfigError("`interplay bench compare` needs two files of --json: A.json B.json")
+    first, second = (read_json(path) for path in args.paths)
+    differences = compare(first, second, args.seed)
+    console().print(difference_table(first, second, differences))
     return 0
 
 
-def _bench(
-    args: argparse.Namespace, loaded: "Loaded | None", advance: Callable[[str, int, int], None]
-) -> "Bench | ServeBench":
-    if args.suite == "serve":
-        from interplay.bench.serve.suite import ServeBench
+def console() -> Any:
+    """Where tables are printed; wide enough for them in a file."""
+    from rich.console import Console
 
-        if loaded is None:
-            raise ConfigError(f"{args.model} is a baseline; only a model can be served")
-        return ServeBench(
-            model=args.model,
-            seed=args.seed,
-            count=args.n,
-            seconds=args.seconds,
-            advance=advance,
-        )
-    from interplay.bench.suite import Bench
-
-    return Bench(
-        model=args.model,
-        loaded=loaded,
-        num_items=args.n,
-        seed=args.seed,
-        wall=args.clock == "wall",
-        advance=advance,
-    )
-
-
-def _load(name: str) -> "Loaded | None":
-    """The model, or None for the name of a baseline."""
-    from interplay.bench.rows import BASELINES
-    from interplay.model.checkpoint import load_checkpoint
-
-    return None if name in BASELINES else load_checkpoint(name)
-
-
-def _fingerprint(loaded: "Loaded | None") -> str | None:
-    """SHA-256 of the weights' file."""
-    if loaded is None or loaded.path is None:
-        return None
-    return hashlib.sha256(loaded.path.read_bytes()).hexdigest()
-
-
-def _resumed(report: dict[str, Any], partial: Path | None) -> dict[str, Any]:
-    """Rows that an interrupted run of exactly the same measurement has left behind."""
-    from interplay.bench.report import read_json
-
-    if partial is None or not partial.exists():
-        return {}
-    earlier = read_json(partial)
-    same = all(earlier.get(key) == report[key] for key in report if key != "rows")
-    return dict(earlier["rows"]) if same else {}
+    made = Console()
+    if not made.is_terminal:
+        made.width = WIDTH_IN_FILES
+    return made

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ def entry(row: Row, score: Score, baselines: dict[str, float | None]) -> dict[st
         "reach": row.reach,
         "passes": row.passes(score.value),
         "extra": score.extra,
+        "what": row.what,
+        "lower_is_better": row.lower_is_better,
+        "statistic": row.statistic,
+        "weights": None if row.weights is None else dict(row.weights),
     }
 
 
@@ -53,11 +57,16 @@ def current_commit() -> str:
 
 def write_json(path: Path, report: dict[str, Any]) -> None:
     """Write whole or not at all. Raises DeviceError where the folder cannot be written."""
-    text = json.dumps(report, indent=2) + "\n"
+    write_text(path, _json(report) + "\n", "--json")
+
+
+def write_text(path: Path, text: str, option: str) -> None:
+    """The same for any text. option: what named the file."""
+    advice = f"name another {option}"
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise DeviceError(f"cannot write {path}: {error.strerror}; name another --json") from error
+        raise DeviceError(f"cannot write {path}: {error.strerror}; {advice}") from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -65,7 +74,16 @@ def write_json(path: Path, report: dict[str, Any]) -> None:
         os.replace(name, path)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
-        raise DeviceError(f"cannot write {path}: {error.strerror}; name another --json") from error
+        raise DeviceError(f"cannot write {path}: {error.strerror}; {advice}") from error
+
+
+def _json(value: Any, indent: str = "") -> str:
+    """Mappings line by line, lists on one line: outcomes of a thousand items stay readable."""
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    inner = indent + "  "
+    lines = [f"{inner}{json.dumps(str(key))}: {_json(value[key], inner)}" for key in value]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -82,7 +100,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return report
 
 
-def _number(value: float | None, unit: str) -> str:
+def number(value: float | None, unit: str) -> str:
+    """A value as people read it."""
     if value is None:
         return "–"
     if unit == "fraction":
@@ -94,65 +113,92 @@ def _number(value: float | None, unit: str) -> str:
     return f"{value:.0f}" if unit == "count" else f"{value:.2f} {unit}"
 
 
-def _interval(row: dict[str, Any]) -> str:
+def _interval(row: Mapping[str, Any]) -> str:
     if row["ci95"] is None:
         return ""
-    low, high = (_number(bound, row["unit"]).split()[0] for bound in row["ci95"])
+    low, high = (number(bound, row["unit"]).split()[0] for bound in row["ci95"])
     return f"{low} – {high}"
 
 
-def goal(name: str) -> str:
-    """What a row should reach, as text."""
-    row = ROWS.get(name)
-    if row is None or row.reach is None:
+def goal(row: Row | Mapping[str, Any]) -> str:
+    """What a row, or its JSON entry, should reach, as text."""
+    found = row if isinstance(row, Mapping) else vars(row)
+    if found["reach"] is None:
         return "report"
-    return f"{'≤' if row.lower_is_better else '≥'} {_number(row.reach, row.unit)}"
+    return f"{'≤' if found['lower_is_better'] else '≥'} {number(found['reach'], found['unit'])}"
 
 
-def command_of(report: dict[str, Any], file: str) -> str:
+def command_of(report: Mapping[str, Any], file: str) -> str:
     """What was typed to get a report into `file`."""
-    options = f"--model {report['model']} --seed {report['seed']}"
+    endpoint = report.get("endpoint")
+    is_plain = endpoint in (None, f"local:{report['model']}", f"baseline:{report['model']}")
+    options = f"--model {report['model']}" if is_plain else f"--endpoint {endpoint}"
+    options += f" --seed {report['seed']}"
     for name, key in (("n", "num_items"), ("seconds", "seconds")):
         if report.get(key) is not None:
             options += f" --{name} {report[key]:g}"
+    if report.get("clock") == "wall":
+        options += " --clock wall"
+    if report.get("data"):
+        options += f" --data {report['data']}"
     return f"interplay bench {report['suite']} {options} --json {file}"
 
 
-def _cells(name: str, row: dict[str, Any]) -> list[str]:
-    baselines = [_number(row["baselines"].get(b), row["unit"]) for b in BASELINES]
+def sections(report: Mapping[str, Any]) -> list[tuple[str, dict[str, dict[str, Any]]]]:
+    """(suite, its rows) of a report; rows of older files are completed."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, row in report["rows"].items():
+        known = ROWS.get(name)
+        about = {} if known is None else {k: getattr(known, k) for k in ("what", "lower_is_better")}
+        suite = row.get("suite", report["suite"])
+        found.setdefault(suite, {})[name] = {"lower_is_better": False, "what": "", **about, **row}
+    return list(found.items())
+
+
+def baselines_of(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The trivial systems beside these rows, the usual ones first."""
+    names = dict.fromkeys(name for row in rows.values() for name in row["baselines"])
+    return [n for n in BASELINES if n in names] + [n for n in names if n not in BASELINES]
+
+
+def headings(baselines: Sequence[str]) -> list[str]:
+    """Of the table of one suite."""
+    return ["row", "value", "95 %", "reach", "", "n", *baselines]
+
+
+def cells(name: str, row: Mapping[str, Any], baselines: Sequence[str]) -> list[str]:
+    """The line of one row, as text."""
     return [
         name,
-        _number(row["value"], row["unit"]),
+        number(row["value"], row["unit"]),
         _interval(row),
-        goal(name),
+        goal(row),
         MARKS[row["passes"]],
         str(row["n"]),
-        *baselines,
+        *(number(row["baselines"].get(each), row["unit"]) for each in baselines),
     ]
 
 
-HEADINGS = ("row", "value", "95 %", "reach", "", "n", *BASELINES)
-
-
-def table(report: dict[str, Any]) -> Table:
-    """For the terminal."""
-    title = f"{report['suite']} · {report['model']} · seed {report['seed']}"
-    made = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in HEADINGS:
-        made.add_column(
-            heading.replace("_duplex", ""),
-            no_wrap=True,
-            justify="left" if heading == "row" else "right",
-        )
+def tables(report: Mapping[str, Any]) -> Iterator[Table]:
+    """For the terminal, one per suite."""
     colours = {True: "green", False: "red", None: ""}
-    for name, row in report["rows"].items():
-        made.add_row(*_cells(name, row), style=colours[row["passes"]])
-    return made
+    for suite, rows in sections(report):
+        title = f"{suite} · {report['model']} · seed {report['seed']}"
+        made = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        names = baselines_of(rows) or list(BASELINES)
+        for heading in headings(names):
+            made.add_column(
+                heading.replace("_duplex", ""),
+                no_wrap=True,
+                justify="left" if heading == "row" else "right",
+            )
+        for name, row in rows.items():
+            made.add_row(*cells(name, row, names), style=colours[row["passes"]])
+        yield made
 
 
-def markdown(report: dict[str, Any], command: str) -> str:
+def markdown(report: Mapping[str, Any], command: str) -> str:
     """The page `docs/results.md`: the table, what the rows mean, what else was counted."""
-    rows = report["rows"].items()
     lines = [
         f"# Results: {report['model']}, suite {report['suite']}",
         "",
@@ -160,8 +206,16 @@ def markdown(report: dict[str, Any], command: str) -> str:
         "",
         f"    {command}",
         "",
-        *_markdown_table(HEADINGS, (_cells(name, row) for name, row in rows)),
-        "",
+    ]
+    for suite, rows in sections(report):
+        names = baselines_of(rows) or list(BASELINES)
+        body = (cells(name, row, names) for name, row in rows.items())
+        title = [f"## {suite}", ""] if suite != report["suite"] else []
+        lines += [*title, *_markdown_table(headings(names), body), ""]
+    published = report.get("published") or []
+    if published:
+        lines += ["## Published numbers", "", *_markdown_table(PUBLISHED, _published(report)), ""]
+    lines += [
         "`silent`, `always` (talks without end), `half_duplex` (a flawless cascade that waits for "
         "0.7 s of silence) and `perfect` know the script of every item and run through the same "
         f"player and scorers{LOGICAL.get(report['suite'], '')}. Intervals: bootstrap over items.",
@@ -170,21 +224,36 @@ def markdown(report: dict[str, Any], command: str) -> str:
         "",
         *_markdown_table(
             ("row", "what", "also counted"),
-            ((name, ROWS[name].what, _extra(row)) for name, row in rows if name in ROWS),
+            (
+                (name, row["what"], _extra(row))
+                for _, rows in sections(report)
+                for name, row in rows.items()
+                if row["what"]
+            ),
         ),
         "",
     ]
     return "\n".join(lines)
 
 
-def _extra(row: dict[str, Any]) -> str:
+PUBLISHED = ("row", "system", "value", "source", "date")
+
+
+def _published(report: Mapping[str, Any]) -> Iterator[list[str]]:
+    for each in report["published"]:
+        unit = report["rows"].get(each["row"], {}).get("unit", "number")
+        value = number(each["value"], unit)
+        yield [each["row"], each["system"], value, each["source"], each["date"]]
+
+
+def _extra(row: Mapping[str, Any]) -> str:
     """Shares of notes as percentages, then what goes with the row as it is."""
-    notes = {name: _number(v, "fraction") for name, v in row.get("extra", {}).items()}
+    notes = {name: number(v, "fraction") for name, v in row.get("extra", {}).items()}
     about = {name: json.dumps(value) for name, value in row.get("about", {}).items()}
     return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in (notes | about).items())
 
 
-def _markdown_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    headings = list(headings)
-    body = [headings, ["---"] * len(headings), *rows]
-    return ["| " + " | ".join(cells) + " |" for cells in body]
+def _markdown_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    titles = list(titles)
+    body = [titles, ["---"] * len(titles), *rows]
+    return ["| " + " | ".join(line) + " |" for line in body]

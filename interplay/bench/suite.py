@@ -13,8 +13,11 @@ import torch
 
 from interplay.bench import answering, hearing, overlap, system, timing, voice
 from interplay.bench.bits import bits_outcomes
+from interplay.bench.endpoints import Play
+from interplay.bench.item_json import item_id
 from interplay.bench.local import LocalSystem
 from interplay.bench.oracle import Oracle
+from interplay.bench.outcomes import Tagged, columns
 from interplay.bench.report import entry
 from interplay.bench.rows import BASELINES, BITS, SESSION, Row
 from interplay.bench.runner import System, play
@@ -70,8 +73,9 @@ BY_ITSELF = "voice_acc_self"
 class Bench:
     """How a suite is run.
 
-    loaded: the model, or None to measure the oracle of that name. wall: the long session runs in
-    real time. advance: called as work goes on.
+    loaded: the model, or None to measure the oracle of that name. play: plays items at the system
+    instead; then the model is only a name. wall: the long session runs in real time. advance:
+    called as work goes on.
     """
 
     model: str
@@ -79,6 +83,7 @@ class Bench:
     num_items: int
     seed: int
     wall: bool = False
+    play: Play | None = None
     advance: Advance = field(default=lambda what, done, total: None)
     synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
     draw: Callable[[str, int, int], list[Item]] = heldout.items
@@ -88,53 +93,66 @@ class Bench:
         """Measure the rows; yields (row, its JSON entry), kind by kind."""
         kinds = {row.kind: [r for r in rows if r.kind == row.kind] for row in rows}
         drawn = {k: self.draw(k, self.num_items, self.seed) for k in kinds if k not in PROBES}
-        measured: System | None = None
+        measured = self.play
         for kind, wanted in kinds.items():
             if kind in PROBES:
                 yield from self._probe(kind, wanted)
                 continue
-            measured = measured or self._system(self.model)
+            measured = measured or self._player(self.model)
             yield from self._kind(wanted, drawn[kind], measured)
 
-    def _system(self, name: str) -> System:
+    def _player(self, name: str) -> Play:
+        system: System
         if self.loaded is None or name in BASELINES:
-            return Oracle(name, self.synthesize, self.own_voice)
-        return LocalSystem(self.loaded, name=name, seed=self.seed)
+            system = Oracle(name, self.synthesize, self.own_voice)
+        else:
+            system = LocalSystem(self.loaded, name=name, seed=self.seed)
+        return lambda items: play(items, system, self.synthesize)
 
     def _kind(
-        self, rows: list[Row], items: list[Item], measured: System
+        self, rows: list[Row], items: list[Item], measured: Play
     ) -> Iterator[tuple[Row, dict[str, Any]]]:
         """All rows that are scored on the same items."""
-        ours = self._scores(rows, items, measured)
+        ours = self._outcomes(rows, items, self.model, measured)
         few = items[:MAX_BASELINE_ITEMS]
-        theirs = {name: self._scores(rows, few, self._system(name)) for name in BASELINES}
+        theirs = {name: self._outcomes(rows, few, name, self._player(name)) for name in BASELINES}
         for row in rows:
-            baselines = {name: scores[row.name].value for name, scores in theirs.items()}
-            yield row, entry(row, ours[row.name], baselines)
+            baselines = {name: self._score(row, found).value for name, found in theirs.items()}
+            about = {"suite": "core", "outcomes": columns(ours[row.name])}
+            yield row, entry(row, self._score(row, ours), baselines) | about
 
-    def _scores(self, rows: list[Row], items: list[Item], system: System) -> dict[str, Score]:
+    def _score(self, row: Row, outcomes: dict[str, list[Tagged]]) -> Score:
+        found = [outcome for _, outcome in outcomes[row.name]]
+        return summarize(found, row.statistic, self.seed, weights=row.weights)
+
+    def _outcomes(
+        self, rows: list[Row], items: list[Item], name: str, play: Play
+    ) -> dict[str, list[Tagged]]:
+        """Row -> (item, outcome) of a system, which is called `name`."""
         scorers = self._scorers(rows, items)
-        outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
+        found: dict[str, list[Tagged]] = {row.name: [] for row in rows}
         again: list[Item] = []
-        for trace in self._play(items, system):
-            for name, scorer in scorers.items():
-                outcomes[name] += scorer(trace)
-            if BY_ITSELF in outcomes:
+        whose: list[str] = []
+        for trace in self._play(items, name, play):
+            item_name = item_id(trace.item)
+            for row, scorer in scorers.items():
+                found[row] += [(item_name, outcome) for outcome in scorer(trace)]
+            if BY_ITSELF in found:
                 item = voice.item_for_itself(trace)
                 again += [item] if item else []
+                whose += [item_name] if item else []
                 silent = Outcome(value=0, of=len(voice.own_words(trace)), notes=("silent",))
-                outcomes[BY_ITSELF] += [] if item else [silent]
-        for trace in self._play(again, system):
+                found[BY_ITSELF] += [] if item else [(item_name, silent)]
+        names = {id(item): item_name for item, item_name in zip(again, whose, strict=True)}
+        for trace in self._play(again, name, play):
             heard = [word.text for word in trace.heard]
-            outcomes[BY_ITSELF].append(voice.accuracy(hearing.reference(trace), heard))
-        return {
-            row.name: summarize(outcomes[row.name], row.statistic, self.seed, weights=row.weights)
-            for row in rows
-        }
+            outcome = voice.accuracy(hearing.reference(trace), heard)
+            found[BY_ITSELF].append((names[id(trace.item)], outcome))
+        return found
 
-    def _play(self, items: list[Item], system: System) -> Iterator[Trace]:
-        for done, trace in enumerate(play(items, system, self.synthesize), 1):
-            self.advance(f"{trace.item.kind} · {system.name}", done, len(items))
+    def _play(self, items: list[Item], name: str, play: Play) -> Iterator[Trace]:
+        for done, trace in enumerate(play(items), 1):
+            self.advance(f"{trace.item.kind} · {name}", done, len(items))
             yield trace
 
     def _scorers(self, rows: list[Row], items: list[Item]) -> dict[str, Scorer]:
@@ -161,7 +179,7 @@ class Bench:
             score = summarize(
                 results.get(row.name, []), row.statistic, self.seed, weights=row.weights
             )
-            yield row, entry(row, score, {})
+            yield row, entry(row, score, {}) | {"suite": "core"}
 
     def _user_halves(self, num_items: int) -> list[Any]:
         items = self.draw("answer", num_items, self.seed)

@@ -72,14 +72,14 @@ def silence(trace: Trace) -> list[Outcome]:
     outcomes = []
     for expect in trace.item.expect:
         if isinstance(expect, Silence):
-            start_s, end_s = _moment(trace, expect.start), _moment(trace, expect.end)
+            start_s, end_s = moment(trace, expect.start), moment(trace, expect.end)
             if start_s is not None and end_s is not None:
                 broken = overlaps(trace.voice, start_s, end_s)
                 outcomes.append(Outcome(value=float(not broken)))
     return outcomes
 
 
-def _moment(trace: Trace, when: When) -> float | None:
+def moment(trace: Trace, when: When) -> float | None:
     """Where a `When` fell in a played item."""
     if when.after == "start":
         return when.seconds

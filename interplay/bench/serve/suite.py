@@ -96,7 +96,7 @@ class ServeBench:
                 outcomes, about = results[row.name if row.name in results else kind]
                 score = summarize(outcomes, row.statistic, self.seed)
                 theirs = {name: summarize(b, row.statistic, 0).value for name, b in baselines}
-                yield row, entry(row, score, theirs) | {"about": about}
+                yield row, entry(row, score, theirs) | {"suite": "serve", "about": about}
 
     def _count(self, kind: str) -> int:
         return self.count or EXTENTS[kind].count

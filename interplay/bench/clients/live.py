@@ -1,0 +1,95 @@
+"""The Live protocol as a client of the bench speaks it. Knows nothing of items or of time.
+
+Our server is asked for extensions: text, playback and the numbers of each micro-turn. A server
+that does not know them is spoken to plainly, at 24 kHz.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from interplay.bench.clients.conversation import Ears, Wire
+from interplay.clock import SAMPLE_RATE_HZ, TURN_MS
+from interplay.data.item import Item
+from interplay.errors import ConfigError
+
+PLAIN_HZ = 24_000
+EXTENSIONS = ("text", "playback", "turns")
+
+
+class LiveWire:
+    """extensions: whether those of our server are used."""
+
+    cuts_silence = True  # sound comes at the pace of the clock
+
+    def __init__(self, *, extensions: bool) -> None:
+        self._extends = extensions
+        self.rate_hz = SAMPLE_RATE_HZ if extensions else PLAIN_HZ
+        self._delegation_id: str | None = None
+
+    def opening(self, item: Item) -> list[str]:
+        session: dict[str, Any] = {"model": "any"}
+        if self._extends:
+            form = {"type": "audio/pcm", "rate": self.rate_hz}
+            session |= {"audio": {"format": form}, "interplay": {"extensions": EXTENSIONS}}
+        return [_event("session.start", session=session)]
+
+    def is_open(self, event: dict[str, Any]) -> bool:
+        return event.get("type") == "session.started"
+
+    def sound(self, pcm: bytes, ears: Ears) -> list[str]:
+        audio = base64.b64encode(pcm).decode()
+        messages = [_event("session.input_audio.append", audio=audio)]
+        if self._extends:
+            played_ms = int(1000 * ears.speaker.played_s(ears.now_s))
+            messages.append(_event("interplay.playback.ack", played_ms=played_ms))
+        return messages
+
+    def typed(self, control: str, text: str) -> list[str]:
+        if control == "<result>":
+            about = {"delegation_id": self._delegation_id} if self._delegation_id else {}
+            return [_event("session.commentary.append", content=text, **about)]
+        if not self._extends:
+            raise ConfigError(
+                "the item types text, and this Live server takes none; leave its rows out, or "
+                "measure over realtime:URL"
+            )
+        return [_event("interplay.input_text.append", text=text)]
+
+    def take(self, event: dict[str, Any], ears: Ears) -> list[str]:
+        kind = event.get("type")
+        if kind == "session.output_audio.delta":
+            ears.sound(base64.b64decode(event["delta"]))
+        elif kind == "session.output_transcript.delta":
+            ears.say(event["delta"], event.get("start_ms", 0) % TURN_MS / 1000)
+        elif kind == "session.input_transcript.delta":
+            ears.heard(event["delta"])
+        elif kind == "session.delegation.created":
+            self._delegation_id = event["delegation"]["id"]
+            if not self._extends:
+                ears.act(["<delegate>", "<end>"])
+        elif kind == "interplay.turn":
+            ears.act(event["act"])
+            if event["yields"]:
+                return self._flush(ears)
+        return []
+
+    @staticmethod
+    def _flush(ears: Ears) -> list[str]:
+        """The model yields: what waits is thrown away, and the server is told."""
+        played_ms = int(1000 * ears.speaker.played_s(ears.now_s))
+        flushed_ms = int(1000 * ears.speaker.received_s)
+        ears.speaker.flush(ears.now_s)
+        marks = {"played_ms": played_ms, "flushed_ms": flushed_ms}
+        return [_event("interplay.playback.ack", **marks)]
+
+
+LIVE_WIRES: tuple[Callable[[], Wire], ...] = (
+    lambda: LiveWire(extensions=True),
+    lambda: LiveWire(extensions=False),
+)
+
+
+def _event(kind: str, **fields: Any) -> str:
+    return json.dumps({"type": kind} | fields)

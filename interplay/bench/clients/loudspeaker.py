@@ -1,0 +1,85 @@
+"""When received sound is played: each piece as it arrives, or when the one before it has ended.
+
+This is the recorder that duplex benchmarks use (a piece starts at max(arrival, end of the piece
+before)): nothing is buffered ahead, nothing is lost. Knows nothing of sockets; times are seconds
+of any one clock.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Int16
+
+from interplay.bench.trace import audible
+from interplay.clock import SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """from_s: its place in all that was received. part: what it belongs to."""
+
+    start_s: float
+    from_s: float
+    samples: np.ndarray
+    part: str
+
+    @property
+    def end_s(self) -> float:
+        return self.start_s + len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(kw_only=True)
+class Loudspeaker:
+    """cuts_silence: whether sound comes at the pace of a clock, silence included, so that silence
+    which is late can be cut short to catch up; a server that sends bursts means its silences."""
+
+    cuts_silence: bool
+    received_s: float = 0.0
+    end_s: float = float("-inf")  # of the last piece
+    _pieces: list[_Piece] = field(default_factory=list)
+
+    def receive(self, samples: Int16[np.ndarray, " T"], now_s: float, part: str = "") -> None:
+        """Sound at 16 kHz that arrived at `now_s`."""
+        start_s, length_s = max(now_s, self.end_s), len(samples) / SAMPLE_RATE_HZ
+        from_s, self.received_s = self.received_s, self.received_s + length_s
+        if self.cuts_silence and not audible(samples).any():
+            samples = samples[: max(0, round((now_s + length_s - start_s) * SAMPLE_RATE_HZ))]
+        piece = _Piece(start_s=start_s, from_s=from_s, samples=samples, part=part)
+        self._pieces.append(piece)
+        self.end_s = piece.end_s
+
+    def next_s(self, now_s: float) -> float:
+        """When sound that arrived now would be played."""
+        return max(now_s, self.end_s)
+
+    def flush(self, now_s: float) -> None:
+        """Throw away what is not played yet."""
+        for index, piece in enumerate(self._pieces):
+            keep = max(0, round((now_s - piece.start_s) * SAMPLE_RATE_HZ))
+            self._pieces[index] = replace(piece, samples=piece.samples[:keep])
+        self.end_s = min(self.end_s, now_s)
+
+    def played_s(self, now_s: float) -> float:
+        """Of all that was received, counted from its first sample; cut silence counts."""
+        begun = [piece for piece in self._pieces if piece.start_s <= now_s]
+        if not begun:
+            return 0.0
+        if begun[-1].end_s <= now_s:
+            behind = self._pieces[len(begun) :]
+            return behind[0].from_s if behind else self.received_s
+        return min(begun[-1].from_s + now_s - begun[-1].start_s, self.received_s)
+
+    def played_of(self, part: str, now_s: float) -> float:
+        """Seconds of one part that have been played."""
+        pieces = [piece for piece in self._pieces if piece.part == part]
+        return sum(max(0.0, min(piece.end_s, now_s) - piece.start_s) for piece in pieces)
+
+    def track(self, begin_s: float, num_samples: int) -> Int16[np.ndarray, " T"]:
+        """What sounds from `begin_s` on, 16 kHz."""
+        track = np.zeros(num_samples, np.int16)
+        for piece in self._pieces:
+            start = round((piece.start_s - begin_s) * SAMPLE_RATE_HZ)
+            skip, start = max(0, -start), max(0, start)
+            part = piece.samples[skip : skip + max(0, num_samples - start)]
+            track[start : start + len(part)] = part
+        return track

@@ -1,0 +1,129 @@
+"""The Realtime protocol (GA) as a client of the bench speaks it. Knows nothing of items or time.
+
+Sound comes in bursts, at any pace. When the server says that the user began to speak, what waits
+to be played is thrown away and the conversation truncated there, as its clients do.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from interplay.bench.clients.conversation import Ears, Wire
+from interplay.data.item import Delegate, Item, Type
+
+RATE_HZ = 24_000
+TOOL = {
+    "type": "function",
+    "name": "delegate",
+    "description": "Hand over a question that needs facts, thought or tools; the answer comes.",
+    "parameters": {
+        "type": "object",
+        "properties": {"question": {"type": "string", "description": "the user's words"}},
+        "required": ["question"],
+    },
+}
+
+
+class RealtimeWire:
+    """tells: whether the session is set up (transcripts of the user); else taken as it is."""
+
+    cuts_silence = False
+    rate_hz = RATE_HZ
+
+    def __init__(self, *, tells: bool = True) -> None:
+        self._tells = tells
+        self._part = ""  # the item that sounds
+        self._begun: set[str] = set()  # items that have a word
+        self._dropped: set[str] = set()
+        self._call_id: str | None = None
+
+    def opening(self, item: Item) -> list[str]:
+        if not self._tells:
+            return []
+        session: dict[str, Any] = {
+            "type": "realtime",
+            "audio": {"input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}},
+        }
+        if _delegates(item):
+            session["tools"] = [TOOL]
+        return [_event("session.update", session=session)]
+
+    def is_open(self, event: dict[str, Any]) -> bool:
+        return event.get("type") == ("session.updated" if self._tells else "session.created")
+
+    def sound(self, pcm: bytes, ears: Ears) -> list[str]:
+        audio = base64.b64encode(pcm).decode()
+        return [_event("input_audio_buffer.append", audio=audio)]
+
+    def typed(self, control: str, text: str) -> list[str]:
+        item: dict[str, Any] = {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": text}],
+        }
+        if control == "<result>" and self._call_id:
+            item = {"type": "function_call_output", "call_id": self._call_id, "output": text}
+        return [_event("conversation.item.create", item=item), _event("response.create")]
+
+    def take(self, event: dict[str, Any], ears: Ears) -> list[str]:
+        kind, item_id = event.get("type"), event.get("item_id") or ""
+        if item_id in self._dropped:
+            return []
+        if kind == "response.output_audio.delta":
+            self._part = item_id
+            ears.sound(base64.b64decode(event["delta"]), item_id)
+        elif kind == "response.output_audio_transcript.delta":
+            ears.say(self._opened(item_id, event["delta"]))
+        elif kind == "conversation.item.input_audio_transcription.delta":
+            ears.heard(self._opened(item_id, event["delta"]))
+        elif kind == "conversation.item.input_audio_transcription.completed":
+            if item_id not in self._begun:  # some servers send no deltas
+                ears.heard(self._opened(item_id, event.get("transcript") or ""))
+        elif kind == "response.function_call_arguments.done":
+            self._call_id = event["call_id"]
+            ears.act(["<delegate>", *(f" {word}" for word in _words(event)), "<end>"])
+        elif kind == "input_audio_buffer.speech_started":
+            return self._flush(ears)
+        return []
+
+    def _opened(self, item_id: str, text: str) -> str:
+        """The first word of an item opens a word: it carries no space of its own."""
+        is_first = item_id not in self._begun
+        self._begun.add(item_id)
+        return f" {text}" if is_first and text and not text.startswith(" ") else text
+
+    def _flush(self, ears: Ears) -> list[str]:
+        if not self._part or ears.speaker.end_s <= ears.now_s:
+            return []
+        played_ms = int(1000 * ears.speaker.played_of(self._part, ears.now_s))
+        ears.speaker.flush(ears.now_s)
+        self._dropped.add(self._part)
+        about = {"item_id": self._part, "content_index": 0, "audio_end_ms": played_ms}
+        return [_event("conversation.item.truncate", **about)]
+
+
+REALTIME_WIRES: tuple[Callable[[], Wire], ...] = (
+    RealtimeWire,
+    lambda: RealtimeWire(tells=False),
+)
+
+
+def _delegates(item: Item) -> bool:
+    return any(isinstance(expect, Delegate) for expect in item.expect) or any(
+        isinstance(cue, Type) and cue.control == "<result>" for cue in item.cues
+    )
+
+
+def _words(event: dict[str, Any]) -> list[str]:
+    """Of the arguments of a call: all its texts, in order."""
+    try:
+        given = json.loads(event["arguments"])
+    except ValueError:
+        return event["arguments"].split()
+    texts = given.values() if isinstance(given, dict) else [given]
+    return " ".join(str(text) for text in texts).split()
+
+
+def _event(kind: str, **fields: Any) -> str:
+    return json.dumps({"type": kind} | fields)

@@ -1,0 +1,237 @@
+"""Traces on disk: one folder per item, written whole as soon as the item ends, and read back.
+
+    FOLDER/<suite>/<subset>/<item id>/input.wav    the user as heard: int16, 16 kHz, mono
+                                      output.wav   the model, the same number of samples
+                                      output.json  its words: {"text", "chunks": [{"text",
+                                                   "timestamp": [start, end]}]} (Full-Duplex-Bench)
+                                      trace.jsonl  one line per micro-turn
+                                      meta.json    what was measured, the item, cues, words, calls
+
+Sound is mapped, not loaded, so thousands of traces can be scored at once. Knows nothing of systems
+or of scores.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int16
+
+from interplay.bench.item_json import decode, encode, item_hash, item_id
+from interplay.bench.trace import Call, Trace, Word, overlaps
+from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
+from interplay.data.item import Item
+from interplay.errors import DeviceError, RecordError
+
+INPUT, OUTPUT, WORDS, TURNS, META = (
+    "input.wav",
+    "output.wav",
+    "output.json",
+    "trace.jsonl",
+    "meta.json",
+)
+HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")  # RIFF, fmt and data of plain PCM
+DRAFT = ".part"
+Play = Callable[[Sequence[Item]], Iterator[Trace]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A folder of traces of one system. about: what must agree for a trace to be used again:
+    endpoint, weights, seed, clock."""
+
+    folder: Path
+    suite: str
+    about: Mapping[str, Any]
+
+    def place(self, item: Item) -> Path:
+        """Where the trace of an item is, or would be."""
+        return self.folder / self.suite / (item.subset or item.kind) / item_id(item)
+
+    def find(self, item: Item) -> Trace | None:
+        """The trace of this very item by the same system, if it was kept. Raises RecordError where
+        the folder holds one of another system."""
+        place = self.place(item)
+        if not (place / META).exists():
+            return None
+        meta = _read_meta(place)
+        for name, value in self.about.items():
+            if meta["about"].get(name) != value:
+                raise RecordError(
+                    f"{self.folder} holds traces with {name} {meta['about'].get(name)!r}, not "
+                    f"{value!r}; name another --keep"
+                )
+        if meta["item_sha256"] != item_hash(item):
+            return None
+        return _read(place, meta, item)
+
+    def write(self, trace: Trace) -> Trace:
+        """Keep a trace; returned as it will be read back, sound on disk. Raises DeviceError where
+        the folder cannot be written."""
+        place = self.place(trace.item)
+        draft = place.with_name(place.name + DRAFT)
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+            _write_wav(draft / INPUT, trace.user)
+            _write_wav(draft / OUTPUT, trace.model)
+            (draft / WORDS).write_text(json.dumps(official_words(trace)))
+            lines = [json.dumps(line) + "\n" for line in turn_lines(trace)]
+            (draft / TURNS).write_text("".join(lines))
+            (draft / META).write_text(json.dumps(self._meta(trace)))
+            shutil.rmtree(place, ignore_errors=True)
+            os.replace(draft, place)
+        except OSError as error:
+            text = f"cannot write {place}: {error.strerror}; name another --keep"
+            raise DeviceError(text) from error
+        return _read(place, _read_meta(place), trace.item)
+
+    def _meta(self, trace: Trace) -> dict[str, Any]:
+        records = {
+            name: [dataclasses.asdict(each) for each in getattr(trace, name)]
+            for name in ("heard", "say", "act")
+        }
+        return {
+            "about": dict(self.about),
+            "suite": self.suite,
+            "subset": trace.item.subset or trace.item.kind,
+            "item_sha256": item_hash(trace.item),
+            "item": encode(trace.item),
+            "input_sha256": hashlib.sha256(trace.user.tobytes()).hexdigest(),
+            "output_sha256": hashlib.sha256(trace.model.tobytes()).hexdigest(),
+            "words_from": "the system's own text stream",
+            "vad": "energy, -45 dB of full scale in 10 ms frames, gaps up to 0.3 s joined",
+            **records,
+            "voice": [list(span) for span in trace.voice],
+            "cues": [None if span is None else list(span) for span in trace.cues],
+            "user_words": [list(word) for word in trace.user_words],
+            "pauses": {str(cue): list(span) for cue, span in trace.pauses.items()},
+        }
+
+
+def resuming(play: Play, kept: Kept) -> Play:
+    """Plays only what is not kept yet, and keeps it as soon as it ends."""
+
+    def played(items: Sequence[Item]) -> Iterator[Trace]:
+        waiting = []
+        for item in items:
+            trace = kept.find(item)
+            if trace is None:
+                waiting.append(item)
+            else:
+                yield trace
+        for trace in play(waiting) if waiting else ():
+            yield kept.write(trace)
+
+    return played
+
+
+def read_traces(folder: Path) -> dict[str, list[Trace]]:
+    """All traces under a folder of --keep: suite -> traces. Raises RecordError where there are
+    none, or one is damaged."""
+    found: dict[str, list[Trace]] = {}
+    for place in places(folder):
+        meta = _read_meta(place)
+        found.setdefault(meta["suite"], []).append(_read(place, meta, decode(meta["item"])))
+    return found
+
+
+def about_traces(folder: Path) -> dict[str, Any]:
+    """What the traces under a folder were played with. Raises RecordError as `read_traces`."""
+    return _read_meta(next(places(folder)))["about"]
+
+
+def places(folder: Path) -> Iterator[Path]:
+    """The folders of single traces. Raises RecordError where there are none."""
+    found = sorted(path.parent for path in folder.glob(f"*/*/*/{META}"))
+    found = [place for place in found if not place.name.endswith(DRAFT)]
+    if not found:
+        raise RecordError(
+            f"{folder} holds no traces (SUITE/SUBSET/ITEM/{META}); give a folder that --keep wrote"
+        )
+    yield from found
+
+
+def official_words(trace: Trace) -> dict[str, Any]:
+    """What the system said, in the form that Full-Duplex-Bench's scorers read."""
+    chunks = [{"text": w.text, "timestamp": [w.start_s, w.end_s]} for w in trace.spoken()]
+    return {"text": " ".join(chunk["text"] for chunk in chunks), "chunks": chunks}
+
+
+def turn_lines(trace: Trace) -> Iterator[dict[str, Any]]:
+    """One line per micro-turn: who sounds and what is said in it."""
+    spans = [(start_s, end_s) for _, start_s, end_s in trace.user_words]
+    for index in range(-(-len(trace.model) // SAMPLES_PER_TURN)):
+        start_s, end_s = index * TURN_S, (index + 1) * TURN_S
+        words = {
+            f"{name}_text": " ".join(w.text for w in found if start_s <= w.start_s < end_s)
+            for name, found in (("agent", trace.say), ("heard", trace.heard))
+        }
+        yield {
+            "i": index,
+            "t0": round(start_s, 3),
+            "t1": round(end_s, 3),
+            "user_speech": overlaps(spans, start_s, end_s),
+            "agent_speech": overlaps(trace.voice, start_s, end_s),
+            **words,
+        }
+
+
+def _read_meta(place: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads((place / META).read_text())
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{place / META} cannot be read; delete the folder") from error
+    missing = [key for key in ("about", "suite", "item", "item_sha256", "cues") if key not in meta]
+    if missing:
+        raise RecordError(f"{place / META} lacks {', '.join(missing)}; delete the folder")
+    return meta
+
+
+def _read(place: Path, meta: dict[str, Any], item: Item) -> Trace:
+    try:
+        return Trace(
+            item=item,
+            user=_map_wav(place / INPUT),
+            model=_map_wav(place / OUTPUT),
+            voice=tuple((start, end) for start, end in meta["voice"]),
+            heard=tuple(Word(**word) for word in meta["heard"]),
+            say=tuple(Word(**word) for word in meta["say"]),
+            act=tuple(Call(**call) for call in meta["act"]),
+            cues=tuple(None if span is None else (span[0], span[1]) for span in meta["cues"]),
+            user_words=tuple((word, start, end) for word, start, end in meta["user_words"]),
+            pauses={int(cue): (span[0], span[1]) for cue, span in meta["pauses"].items()},
+        )
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise RecordError(f"{place} is damaged ({error}); delete it and play it again") from error
+
+
+def _write_wav(path: Path, track: Int16[np.ndarray, " T"]) -> None:
+    num_bytes = 2 * len(track)
+    riff = (b"RIFF", 36 + num_bytes, b"WAVE")
+    form = (b"fmt ", 16, 1, 1, SAMPLE_RATE_HZ, 2 * SAMPLE_RATE_HZ, 2, 16)
+    with open(path, "wb") as file:
+        file.write(HEADER.pack(*riff, *form, b"data", num_bytes))
+        file.write(track.astype("<i2").tobytes())
+
+
+def _map_wav(path: Path) -> Int16[np.ndarray, " T"]:
+    """The samples of a file that `_write_wav` wrote. Raises ValueError for any other."""
+    with open(path, "rb") as file:
+        fields = HEADER.unpack(file.read(HEADER.size))
+    if (fields[0], fields[6], fields[7], fields[11]) != (b"RIFF", 1, SAMPLE_RATE_HZ, b"data"):
+        raise ValueError(f"{path.name} is not 16-bit mono sound at {SAMPLE_RATE_HZ} Hz")
+    num_samples = fields[12] // 2
+    if path.stat().st_size != HEADER.size + 2 * num_samples:
+        raise ValueError(f"{path.name} has another length than its header says")
+    if not num_samples:
+        return np.zeros(0, np.int16)
+    return np.memmap(path, "<i2", "r", offset=HEADER.size, shape=(num_samples,))

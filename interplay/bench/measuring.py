@@ -1,0 +1,247 @@
+"""One run of `interplay bench`: opens the endpoint, measures suite by suite, resumes, writes.
+
+Knows nothing of how options are spelled, nor of items or scores.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interplay.bench.command import console
+from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
+from interplay.bench.facts import file_sha256, machine_facts
+from interplay.bench.kept import Kept, about_traces, read_traces, resuming
+from interplay.bench.measure import SuiteBench, published_numbers
+from interplay.bench.page import page_html
+from interplay.bench.progress import advancing
+from interplay.bench.report import current_commit, read_json, tables, write_json, write_text
+from interplay.bench.rows import SUITES, Row, choose_rows
+from interplay.bench.suite import Bench
+from interplay.bench.suites import NAMES, load_suite, load_suites
+from interplay.bench.suites.base import Suite
+from interplay.bench.trace import Trace
+from interplay.data.speech import synthesize
+from interplay.data.voices import OWN_VOICE
+from interplay.errors import ConfigError, RecordError
+from interplay.model.checkpoint import load_checkpoint
+
+if TYPE_CHECKING:
+    from interplay.model.checkpoint import Loaded
+
+Found = Iterator[tuple[str, dict[str, Any]]]  # row name, its JSON entry
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """What one run needs everywhere. traces: of suites, for the page."""
+
+    args: argparse.Namespace
+    report: dict[str, Any]
+    endpoint: Endpoint
+    loaded: "Loaded | None"
+    traces: list[Trace] = field(default_factory=list)
+    _play: Play | None = None
+
+    def play(self, suite: str) -> Play:
+        """Of the endpoint; it is opened once. What --keep holds is not played again."""
+        if self._play is None:
+            self._play = open_endpoint(
+                self.endpoint,
+                clock=self.report["clock"],
+                seed=self.args.seed,
+                synthesize=lru_cache(2048)(synthesize),
+                own_voice=OWN_VOICE,
+                loaded=self.loaded,
+                num_sessions=self.args.sessions,
+            )
+        if self.args.keep is None:
+            return self._play
+        about = {key: self.report[key] for key in ("endpoint", "clock", "seed", "weights")}
+        return resuming(self._play, Kept(folder=self.args.keep, suite=suite, about=about))
+
+
+def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
+    """Measure `args.suite` at the endpoint, print and write. Returns the exit code."""
+    suites = [] if args.suite in SUITES else load_suites(args.suite)
+    rows = _rows(args, suites)
+    clock = "wall" if args.suite == "serve" else choose_clock(endpoint, args.clock)
+    loaded = load_checkpoint(endpoint.target) if endpoint.kind == "local" else None
+    _check_folders(args)
+    report = _header(args, endpoint, clock, loaded)
+    report["published"] = list(published_numbers(suites))
+    run = _Run(args=args, report=report, endpoint=endpoint, loaded=loaded)
+    partial = args.json and args.json.with_name(args.json.name + ".partial")
+    done = _resumed(report, partial)
+    screen = console()
+    with advancing(screen) as advance:
+        missing = [row for row in rows if row.name not in done]
+        for name, values in _measured(run, suites, missing, advance):
+            done[name] = values
+            report["rows"] = {row.name: done[row.name] for row in rows if row.name in done}
+            if partial:
+                write_json(partial, report)
+    report["rows"] = {row.name: done[row.name] for row in rows}
+    _finish(args, report, run.traces, screen)
+    if partial:
+        partial.unlink(missing_ok=True)
+    return 0
+
+
+def score_kept(args: argparse.Namespace, folder: Path) -> int:
+    """Score the traces of an earlier run again. Returns the exit code."""
+    found = read_traces(folder)
+    unknown = [name for name in found if name not in NAMES]
+    if unknown:
+        raise RecordError(f"traces of {', '.join(unknown)} are only scored while they are played")
+    about = about_traces(folder)
+    suites = [load_suite(name) for name in NAMES if name in found]
+    model = about["endpoint"].partition(":")[2] or about["endpoint"]
+    report = {
+        "suite": suites[0].name if len(suites) == 1 else "behaviours",
+        "model": model,
+        "num_items": None,
+        "commit": current_commit(),
+        "machine": machine_facts(),
+        "published": list(published_numbers(suites)),
+        **about,
+        "rows": {},
+    }
+    screen = console()
+    with advancing(screen) as advance:
+        for suite in suites:
+            traces = {id(trace.item): trace for trace in found[suite.name]}
+            bench = SuiteBench(
+                suite=suite,
+                play=lambda items, traces=traces: iter([traces[id(item)] for item in items]),
+                num_items=None,
+                seed=about["seed"],
+                advance=advance,
+            )
+            items = [trace.item for trace in traces.values()]
+            report["rows"] |= bench.run(_chosen(args, suite), items).rows
+    _finish(args, report, [trace for traces in found.values() for trace in traces], screen)
+    return 0
+
+
+def _measured(
+    run: _Run, suites: Sequence[Suite], missing: Sequence[Row], advance: Advance
+) -> Found:
+    """The rows that are still missing, as they become known."""
+    args = run.args
+    if args.suite == "serve":
+        yield from ((row.name, found) for row, found in _serve(run, advance).run(missing))
+    elif args.suite == "core":
+        bench = Bench(
+            model=run.report["model"],
+            loaded=run.loaded,
+            num_items=args.n,
+            seed=args.seed,
+            wall=run.report["clock"] == "wall",
+            play=run.play("core") if _needs_play(run) else None,
+            advance=advance,
+        )
+        yield from ((row.name, found) for row, found in bench.run(missing))
+    for suite in suites:
+        rows = [row for row in suite.rows if row in missing]
+        if rows:
+            bench = SuiteBench(
+                suite=suite,
+                play=run.play(suite.name),
+                num_items=args.n,
+                seed=args.seed,
+                data=args.data,
+                advance=advance,
+            )
+            measured = bench.run(rows)
+            run.traces += measured.traces if args.html else []
+            yield from measured.rows.items()
+
+
+def _needs_play(run: _Run) -> bool:
+    """Whether core cannot play by itself."""
+    is_plain = run.endpoint.kind in ("local", "baseline") and run.report["clock"] == "logical"
+    return not is_plain or run.args.keep is not None
+
+
+def _serve(run: _Run, advance: Advance) -> Any:
+    from interplay.bench.serve.suite import ServeBench
+
+    if run.loaded is None:
+        raise ConfigError(f"{run.endpoint.target} is a baseline; only a model can be served")
+    args = run.args
+    return ServeBench(
+        model=args.model, seed=args.seed, count=args.n, seconds=args.seconds, advance=advance
+    )
+
+
+def _rows(args: argparse.Namespace, suites: Sequence[Suite]) -> list[Row]:
+    if args.suite in SUITES:
+        return choose_rows(args.rows.split(",") if args.rows else None, args.suite)
+    rows = [row for suite in suites for row in suite.rows]
+    names = args.rows.split(",") if args.rows else [row.name for row in rows]
+    unknown = [name for name in names if name not in {row.name for row in rows}]
+    if unknown:
+        known = ", ".join(row.name for row in rows)
+        raise ConfigError(f"no row {', '.join(unknown)} in {args.suite}; rows: {known}")
+    return [row for row in rows if row.name in names]
+
+
+def _chosen(args: argparse.Namespace, suite: Suite) -> list[Row]:
+    names = args.rows.split(",") if args.rows else None
+    return [row for row in suite.rows if names is None or row.name in names]
+
+
+def _check_folders(args: argparse.Namespace) -> None:
+    """What would fail only after hours fails now."""
+    if args.data is not None and not args.data.is_dir():
+        raise ConfigError(f"--data {args.data} is no folder; give the one that holds the data")
+    for name in ("json", "html"):
+        path = getattr(args, name)
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"--{name} {path}: there is no folder {path.parent}; make it first")
+
+
+def _header(
+    args: argparse.Namespace, endpoint: Endpoint, clock: str, loaded: "Loaded | None"
+) -> dict[str, Any]:
+    return {
+        "suite": args.suite,
+        "model": endpoint.target or str(endpoint),
+        "endpoint": str(endpoint),
+        "seed": args.seed,
+        "commit": current_commit(),
+        "num_items": args.n,
+        "seconds": args.seconds,
+        "clock": clock,
+        "sessions": args.sessions,
+        "data": None if args.data is None else str(args.data),
+        "weights": file_sha256(loaded.path) if loaded else None,
+        "machine": machine_facts(),
+        "rows": {},
+    }
+
+
+def _resumed(report: dict[str, Any], partial: Path | None) -> dict[str, Any]:
+    """Rows that an interrupted run of exactly the same measurement has left behind."""
+    if partial is None or not partial.exists():
+        return {}
+    earlier = read_json(partial)
+    same = all(earlier.get(key) == report[key] for key in report if key != "rows")
+    return dict(earlier["rows"]) if same else {}
+
+
+def _finish(
+    args: argparse.Namespace, report: dict[str, Any], traces: Sequence[Trace], screen: Any
+) -> None:
+    for table in tables(report):
+        screen.print(table)
+    if args.json:
+        write_json(args.json, report)
+        screen.print(f"written to {args.json}")
+    if args.html:
+        write_text(args.html, page_html(report, traces), "--html")
+        screen.print(f"written to {args.html}")

@@ -1,0 +1,171 @@
+"""A result as one HTML file that needs nothing else: tables beside what others reported, how times
+are distributed, and the items that went wrong first, to look at and listen to.
+
+Knows nothing of how a number was measured.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from interplay.bench.item_json import item_id
+from interplay.bench.outcomes import UNKNOWN, from_columns
+from interplay.bench.page_charts import histogram
+from interplay.bench.page_timeline import card
+from interplay.bench.report import baselines_of, cells, headings, number, sections
+from interplay.bench.score import Outcome
+from interplay.bench.trace import Trace
+
+MAX_ITEMS = 12  # with sound, about 0.1 MB each
+MARK_CLASSES = {True: "pass", False: "fail", None: ""}
+TIMES = ("s", "ms")
+
+
+def page_html(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
+    """The whole page. traces: of the items that may be shown; the worst ones are."""
+    template = Template((files("interplay.bench") / "page.html").read_text(encoding="utf-8"))
+    title = f"{report['suite']} · {report.get('endpoint', report['model'])}"
+    return template.substitute(
+        title=escape(title),
+        subtitle="".join(f"<p>{escape(line)}</p>" for line in _subtitle(report)),
+        tables="".join(_tables(report)),
+        charts=_charts(report),
+        items=_items(report, traces),
+        facts="".join(_facts(report)),
+    )
+
+
+def _subtitle(report: Mapping[str, Any]) -> Iterator[str]:
+    clock = {"wall": "in real time", "logical": "on the logical clock, computing takes no time"}
+    parts = [f"seed {report['seed']}", clock.get(report.get("clock", ""), "")]
+    data = report.get("data")
+    parts.append(f"data {data}" if data else "items of our own generators")
+    yield ", ".join(part for part in parts if part)
+    yield (
+        "The trivial systems know the script of every item and run through the same player and "
+        "scorers. Intervals: 95 %, bootstrap over items. What others reported was measured on "
+        "their data and clocks; it is beside ours, not equal to it."
+    )
+
+
+def _tables(report: Mapping[str, Any]) -> Iterator[str]:
+    for suite, rows in sections(report):
+        baselines = baselines_of(rows)
+        others = _published(report, rows)
+        systems = list(dict.fromkeys(system for _, system in others))
+        titles = [f"<th>{escape(each)}</th>" for each in headings(baselines)]
+        titles += [f'<th class="edge">{escape(each)}</th>' for each in systems]
+        body = []
+        for name, row in rows.items():
+            line = cells(name, row, baselines)
+            what = f'<span class="what">{escape(row["what"])}</span>' if row["what"] else ""
+            line_html = [f"<td>{escape(name)}{what}</td>", f"<td><b>{escape(line[1])}</b></td>"]
+            line_html += [f"<td><small>{escape(text)}</small></td>" for text in line[2:4]]
+            line_html.append(f'<td class="{MARK_CLASSES[row["passes"]]}">{escape(line[4])}</td>')
+            line_html += [f"<td>{escape(text)}</td>" for text in line[5:]]
+            line_html += [
+                f'<td class="edge">{escape(_other(others.get((name, system)), row["unit"]))}</td>'
+                for system in systems
+            ]
+            body.append(f"<tr>{''.join(line_html)}</tr>")
+        yield f"<h2>{escape(suite)}</h2>"
+        yield f'<div class="panel"><table><tr>{"".join(titles)}</tr>{"".join(body)}</table></div>'
+        sources = dict.fromkeys(
+            f"{each['system']}: {each['source']}, {each['date']}" for each in others.values()
+        )
+        if sources:
+            yield f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sources)}</ul>"
+
+
+def _published(
+    report: Mapping[str, Any], rows: Mapping[str, Any]
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """(row, system) -> what was reported."""
+    found = report.get("published") or []
+    return {(each["row"], each["system"]): each for each in found if each["row"] in rows}
+
+
+def _other(reported: Mapping[str, Any] | None, unit: str) -> str:
+    return "" if reported is None else number(reported["value"], unit)
+
+
+def _charts(report: Mapping[str, Any]) -> str:
+    """How the times of every row that counts them are distributed."""
+    charts = []
+    for name, row in report["rows"].items():
+        if row["unit"] in TIMES and row.get("outcomes", {}).get("value"):
+            values = row["outcomes"]["value"]
+            known = [value for value in values if value is not None]
+            charts.append(histogram(name, known, row["unit"], len(values)))
+    if not charts:
+        return ""
+    return f'<h2>Distributions</h2><div class="charts">{"".join(charts)}</div>'
+
+
+def _items(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
+    by_id = {item_id(trace.item): trace for trace in traces}
+    blame = worst_first(report)
+    shown = [(name, why) for name, why in blame if name in by_id][:MAX_ITEMS]
+    if not shown:
+        return ""
+    num_bad = sum(bool(why) for _, why in blame)
+    note = (
+        f"{num_bad} of {len(blame)} items failed in some row; {len(shown)} are shown, worst first. "
+    )
+    note += (
+        "Left ear: the user; right ear: the system. Click into a timeline to hear it from there."
+    )
+    cards = "".join(card(by_id[name], why) for name, why in shown)
+    return f'<h2>What went wrong first</h2><p class="note">{note}</p>{cards}'
+
+
+def worst_first(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """(item id, what failed) of all items, the one with most failures first.
+
+    A failure is a try without success, an error where fewer is better, or a time that is missing;
+    rows count alike, and how slow an answer was only breaks ties.
+    """
+    failures: dict[str, float] = {}
+    slowness: dict[str, float] = {}
+    why: dict[str, list[str]] = {}
+    for row, values in report["rows"].items():
+        for name, outcomes in _by_item(values).items():
+            losses = [_loss(outcome, values) for outcome in outcomes]
+            loss = sum(losses) / len(losses)
+            failures[name] = failures.get(name, 0.0) + loss
+            times = [o.value for o in outcomes if o.value is not None and values["unit"] in TIMES]
+            slowness[name] = max([slowness.get(name, 0.0), *times])
+            why.setdefault(name, [])
+            if loss > 0:
+                notes = dict.fromkeys(note for outcome in outcomes for note in outcome.notes)
+                why[name].append(" ".join([row, *(f"({n.replace('_', ' ')})" for n in notes)]))
+    names = sorted(failures, key=lambda name: (-failures[name], -slowness[name], name))
+    return [(name, why[name]) for name in names]
+
+
+def _by_item(row: Mapping[str, Any]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for name, outcome in from_columns(row["outcomes"]) if row.get("outcomes") else []:
+        if name != UNKNOWN:
+            found.setdefault(name, []).append(outcome)
+    return found
+
+
+def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
+    """0 for all that could be had, 1 for nothing of it."""
+    if row["unit"] in TIMES or outcome.value is None:
+        return float(outcome.value is None)
+    full = 100.0 if row["unit"] == "points" and outcome.value > outcome.of else outcome.of
+    share = outcome.value / full if full else 0.0
+    return min(1.0, max(0.0, share if row.get("lower_is_better") else 1 - share))
+
+
+def _facts(report: Mapping[str, Any]) -> Iterator[str]:
+    facts = {
+        key: report.get(key) for key in ("commit", "endpoint", "clock", "num_items", "weights")
+    }
+    for name, value in (facts | dict(report.get("machine") or {})).items():
+        if value is not None:
+            yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>"
