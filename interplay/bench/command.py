@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import DEFAULT_MODEL
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 READERS = ("report", "score", "compare")  # what only reads results
 DEFAULT_NUM_ITEMS = {"core": 300}
 DEFAULT_SUITE_ITEMS = 50
-WIDTH_IN_FILES = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,10 +97,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_suite(name: str) -> None:
-    from interplay.bench.rows import SUITES
     from interplay.bench.suites import BEHAVIOURS, available
 
-    known = (*SUITES, *READERS, BEHAVIOURS, *available())
+    known = ("core", *READERS, "serve", BEHAVIOURS, *available())
     if name not in known:
         raise ConfigError(f"unknown suite {name!r}; choose one of {', '.join(known)}")
 
@@ -200,15 +198,7 @@ def _compare(args: argparse.Namespace) -> int:
         raise ConfigError("`interplay bench compare` needs two files of --json: A.json B.json")
     first, second = (read_json(path) for path in args.paths)
     differences = compare(first, second, args.seed)
+    from interplay.bench.progress import console
+
     console().print(difference_table(first, second, differences))
     return 0
-
-
-def console() -> Any:
-    """Where tables are printed; wide enough for them in a file."""
-    from rich.console import Console
-
-    made = Console()
-    if not made.is_terminal:
-        made.width = WIDTH_IN_FILES
-    return made

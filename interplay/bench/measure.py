@@ -121,9 +121,9 @@ def score_rows(
     by_item = match_items(suite.score, traces, ours)
     found = {}
     for row in rows:
-        baselines = {name: values[row.name] for name, values in theirs.items()}
+        beside = {name: values[row.name] for name, values in theirs.items()}
         about = {"suite": suite.name, "outcomes": columns(by_item.get(row.name, []))}
-        found[row.name] = entry(row, _score(row, ours, seed), baselines) | about
+        found[row.name] = entry(row, _score(row, ours, seed), beside) | about
     return found
 
 

@@ -10,13 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.bench.command import console
 from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
 from interplay.bench.facts import file_sha256, machine_facts
 from interplay.bench.kept import Kept, about_traces, read_traces, resuming
 from interplay.bench.measure import SuiteBench, published_numbers
 from interplay.bench.page import page_html
-from interplay.bench.progress import advancing
+from interplay.bench.progress import advancing, console
 from interplay.bench.report import current_commit, read_json, tables, write_json, write_text
 from interplay.bench.rows import SUITES, Row, choose_rows
 from interplay.bench.suite import Bench

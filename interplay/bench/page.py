@@ -113,8 +113,6 @@ def _items(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
     num_bad = sum(bool(why) for _, why in blame)
     note = (
         f"{num_bad} of {len(blame)} items failed in some row; {len(shown)} are shown, worst first. "
-    )
-    note += (
         "Left ear: the user; right ear: the system. Click into a timeline to hear it from there."
     )
     cards = "".join(card(by_id[name], why) for name, why in shown)
@@ -163,9 +161,8 @@ def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
 
 
 def _facts(report: Mapping[str, Any]) -> Iterator[str]:
-    facts = {
-        key: report.get(key) for key in ("commit", "endpoint", "clock", "num_items", "weights")
-    }
+    keys = ("commit", "endpoint", "clock", "num_items", "weights")
+    facts = {key: report.get(key) for key in keys}
     for name, value in (facts | dict(report.get("machine") or {})).items():
         if value is not None:
             yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>"

@@ -38,7 +38,8 @@ def histogram(name: str, values: Sequence[float], unit: str, num_tries: int) -> 
     parts = [
         f'<rect class="bar" x="{LEFT + i * scale + 1:.1f}" y="{floor - count * tall:.1f}" '
         f'width="{max(1.0, scale - 2):.1f}" height="{count * tall:.1f}" rx="1.5">'
-        f"<title>{(first + i) * step:.4g} to {(first + i + 1) * step:.4g} {unit}: {count}</title></rect>"
+        f"<title>{(first + i) * step:.4g} to {(first + i + 1) * step:.4g} {unit}: {count}</title>"
+        "</rect>"
         for i, count in enumerate(counts)
         if count
     ]
@@ -59,7 +60,8 @@ def histogram(name: str, values: Sequence[float], unit: str, num_tries: int) -> 
         y = 12 + 13 * rank
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{floor}"/>')
         parts.append(
-            f'<text x="{x + shift:.1f}" y="{y}" text-anchor="{anchor}">{label} {value:.3g} {unit}</text>'
+            f'<text x="{x + shift:.1f}" y="{y}" text-anchor="{anchor}">'
+            f"{label} {value:.3g} {unit}</text>"
         )
     picture = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
     return f'<figure class="chart"><h3>{escape(title)}</h3>{picture}{"".join(parts)}</svg></figure>'

@@ -62,12 +62,7 @@ def sound(trace: Trace) -> str:
 
 def timeline(trace: Trace) -> str:
     """Two lanes with words, and a line for every expectation."""
-    expected = [
-        (text, span)
-        for e in trace.item.expect
-        if (found := _expected(trace, e))
-        for text, span in [found]
-    ]
+    expected = [found for e in trace.item.expect if (found := _expected(trace, e))]
     top = 18
     user_top = top + WORDS
     model_top = user_top + LANE + GAP
@@ -117,13 +112,15 @@ def _lane(name: str, colour: str, track: Int16[np.ndarray, " T"], top: float) ->
     """Loudness as bars around the middle, in decibels."""
     middle = top + LANE / 2
     yield f'<text x="4" y="{middle + 4:.0f}">{name}</text>'
-    yield f'<line class="grid" x1="{LEFT}" x2="{_x(len(track) / SAMPLE_RATE_HZ):.0f}" y1="{middle}" y2="{middle}"/>'
+    end = _x(len(track) / SAMPLE_RATE_HZ)
+    yield f'<line class="grid" x1="{LEFT}" x2="{end:.0f}" y1="{middle}" y2="{middle}"/>'
     size = int(BIN_S * SAMPLE_RATE_HZ)
     frames = track[: len(track) // size * size].reshape(-1, size).astype(np.float32) / 32768
     level_db = 10 * np.log10(np.square(frames).mean(1) + 1e-12)
     share = np.clip((level_db - SOFTEST_DB) / (LOUDEST_DB - SOFTEST_DB), 0, 1)
+    wide = BIN_S * PX_PER_S - 1
     marks = [
-        f"M{_x(i * BIN_S):.1f} {middle - h * LANE / 2:.1f}h{BIN_S * PX_PER_S - 1:.1f}v{h * LANE:.1f}h-{BIN_S * PX_PER_S - 1:.1f}z"
+        f"M{_x(i * BIN_S):.1f} {middle - h * LANE / 2:.1f}h{wide:.1f}v{h * LANE:.1f}h-{wide:.1f}z"
         for i, h in enumerate(share)
         if h > 0.02
     ]
@@ -132,7 +129,7 @@ def _lane(name: str, colour: str, track: Int16[np.ndarray, " T"], top: float) ->
 
 
 def _words(words: Sequence[tuple[str, float]], top: float, colour: str) -> Iterator[str]:
-    """Two lines, so that neighbours do not overlap; a word that finds no room is left to its tip."""
+    """Two lines, so that neighbours do not overlap; a word that finds no room is left out."""
     ends = [0.0, 0.0]
     for text, start_s in words:
         x = _x(start_s)
@@ -140,14 +137,15 @@ def _words(words: Sequence[tuple[str, float]], top: float, colour: str) -> Itera
         if line is None:
             continue
         ends[line] = x + 6.2 * len(text) + 5
-        yield f'<text class="{colour}" style="fill:var(--{"user" if colour == "u" else "model"})" x="{x:.1f}" y="{top + 12 * line:.1f}">{escape(text)}</text>'
+        yield f'<text class="{colour}" x="{x:.1f}" y="{top + 12 * line:.1f}">{escape(text)}</text>'
 
 
 def _expectations(expected: Sequence[tuple[str, Span | None]], top: float) -> Iterator[str]:
     for index, (text, span) in enumerate(expected):
         y = top + index * (EXPECT_HEIGHT + 3)
         if span is None:
-            yield f'<text class="dim" x="{LEFT}" y="{y + 13:.0f}">{escape(text)} (its moment never came)</text>'
+            never = f"{escape(text)} (its moment never came)"
+            yield f'<text class="dim" x="{LEFT}" y="{y + 13:.0f}">{never}</text>'
             continue
         yield (
             f'<rect class="e" x="{_x(span[0]):.1f}" y="{y}" rx="3" height="{EXPECT_HEIGHT}" '

@@ -6,6 +6,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+WIDTH_IN_FILES = 120
+
+
+def console() -> Console:
+    """Where tables are printed; wide enough for them in a file."""
+    made = Console()
+    if not made.is_terminal:
+        made.width = WIDTH_IN_FILES
+    return made
+
 
 @contextmanager
 def advancing(console: Console) -> Iterator[Callable[[str, int, int], None]]:
