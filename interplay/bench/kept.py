@@ -210,7 +210,7 @@ def _read(place: Path, meta: dict[str, Any], item: Item) -> Trace:
             user_words=tuple((word, start, end) for word, start, end in meta["user_words"]),
             pauses={int(cue): (span[0], span[1]) for cue, span in meta["pauses"].items()},
         )
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, struct.error) as error:
         raise RecordError(f"{place} is damaged ({error}); delete it and play it again") from error
 
 
@@ -224,7 +224,8 @@ def _write_wav(path: Path, track: Int16[np.ndarray, " T"]) -> None:
 
 
 def _map_wav(path: Path) -> Int16[np.ndarray, " T"]:
-    """The samples of a file that `_write_wav` wrote. Raises ValueError for any other."""
+    """The samples of a file that `_write_wav` wrote. Raises ValueError or struct.error for any
+    other."""
     with open(path, "rb") as file:
         fields = HEADER.unpack(file.read(HEADER.size))
     if (fields[0], fields[6], fields[7], fields[11]) != (b"RIFF", 1, SAMPLE_RATE_HZ, b"data"):

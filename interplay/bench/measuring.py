@@ -18,6 +18,7 @@ from interplay.bench.page import page_html
 from interplay.bench.progress import advancing, console
 from interplay.bench.report import current_commit, read_json, tables, write_json, write_text
 from interplay.bench.rows import SUITES, Row, choose_rows
+from interplay.bench.stage import Synthesizer
 from interplay.bench.suite import Bench
 from interplay.bench.suites import NAMES, load_suite, load_suites
 from interplay.bench.suites.base import Suite
@@ -42,6 +43,7 @@ class _Run:
     report: dict[str, Any]
     endpoint: Endpoint
     loaded: "Loaded | None"
+    synthesize: Synthesizer
     traces: list[Trace] = field(default_factory=list)
     _play: Play | None = None
 
@@ -52,7 +54,7 @@ class _Run:
                 self.endpoint,
                 clock=self.report["clock"],
                 seed=self.args.seed,
-                synthesize=lru_cache(2048)(synthesize),
+                synthesize=self.synthesize,
                 own_voice=OWN_VOICE,
                 loaded=self.loaded,
                 num_sessions=self.args.sessions,
@@ -72,7 +74,13 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     _check_folders(args)
     report = _header(args, endpoint, clock, loaded)
     report["published"] = list(published_numbers(suites))
-    run = _Run(args=args, report=report, endpoint=endpoint, loaded=loaded)
+    run = _Run(
+        args=args,
+        report=report,
+        endpoint=endpoint,
+        loaded=loaded,
+        synthesize=lru_cache(2048)(synthesize),
+    )
     partial = args.json and args.json.with_name(args.json.name + ".partial")
     done = _resumed(report, partial)
     screen = console()
@@ -109,7 +117,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         **about,
         "rows": {},
     }
-    screen = console()
+    screen, cached = console(), lru_cache(2048)(synthesize)
     with advancing(screen) as advance:
         for suite in suites:
             traces = {id(trace.item): trace for trace in found[suite.name]}
@@ -119,6 +127,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
                 num_items=None,
                 seed=about["seed"],
                 advance=advance,
+                synthesize=cached,
             )
             items = [trace.item for trace in traces.values()]
             report["rows"] |= bench.run(_chosen(args, suite), items).rows
@@ -142,6 +151,7 @@ def _measured(
             wall=run.report["clock"] == "wall",
             play=run.play("core") if _needs_play(run) else None,
             advance=advance,
+            synthesize=run.synthesize,
         )
         yield from ((row.name, found) for row, found in bench.run(missing))
     for suite in suites:
@@ -154,6 +164,7 @@ def _measured(
                 seed=args.seed,
                 data=args.data,
                 advance=advance,
+                synthesize=run.synthesize,
             )
             measured = bench.run(rows)
             run.traces += measured.traces if args.html else []

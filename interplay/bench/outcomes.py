@@ -40,10 +40,10 @@ def columns(tagged: Sequence[Tagged]) -> dict[str, list[Any]]:
     """As JSON holds them: one list per field; fields that are the same everywhere are left out."""
     table: dict[str, list[Any]] = {
         "item": [name for name, _ in tagged],
-        "value": [outcome.value for _, outcome in tagged],
+        "value": [None if o.value is None else float(o.value) for _, o in tagged],
     }
     if any(outcome.of != 1 for _, outcome in tagged):
-        table["of"] = [outcome.of for _, outcome in tagged]
+        table["of"] = [float(outcome.of) for _, outcome in tagged]
     if any(outcome.group for _, outcome in tagged):
         table["group"] = [outcome.group for _, outcome in tagged]
     if any(outcome.notes for _, outcome in tagged):
