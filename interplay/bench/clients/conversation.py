@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,6 +30,7 @@ KEY = "OPENAI_API_KEY"  # sent as a bearer token where it is set
 OPEN_S = 20.0  # for a connection, and for the session to begin
 
 
+@runtime_checkable  # the tests check signatures while they run
 class Wire(Protocol):
     """One connection's side of a protocol. Messages are JSON texts.
 
