@@ -166,9 +166,9 @@ def test_in_real_time_computing_takes_time():
 
 
 def test_who_needs_more_than_a_micro_turn_falls_behind():
-    trace = wall_trace(TIMER, 0.25)
-    lags = [start - due for (start, _), due in zip(trace.voice, (2.7, 4.7), strict=False)]
-    assert lags[0] > 0.3 and lags[-1] > lags[0], "later and later"
+    trace = wall_trace(TIMER, 0.22)
+    lags = [start - due for (start, _), due in zip(trace.voice, (3.5, 5.5), strict=True)]
+    assert lags[0] > 0.3 and lags[1] > lags[0] + 0.1, "later and later"
 
 
 def test_real_time_seats_and_cues_that_wait_for_the_voice():
@@ -185,7 +185,7 @@ def test_real_time_seats_and_cues_that_wait_for_the_voice():
 def test_an_untrained_model_plays_in_real_time():
     system = LocalSystem(untrained("tiny", seed=1, speaks="always"), name="tiny", num_seats=1)
     [trace] = play_wall([replace(QUESTION, length_s=1.0)], system, beep)
-    assert trace.voice and len(trace.model) == RATE
+    assert trace.model.any() and len(trace.model) == RATE
 
 
 # The wires, message by message
@@ -394,16 +394,16 @@ def test_a_server_that_fails_is_one_clear_line(answer, told):
 
 
 def test_a_server_that_is_not_there():
-    with pytest.raises(DeviceError, match="cannot open ws://127.0.0.1:9/.*running"):
+    with pytest.raises(DeviceError, match=r"cannot open ws://127.0.0.1:9/.*running"):
         play_at("ws://127.0.0.1:9/")
 
 
 @pytest.mark.parametrize("kind", ["live", "realtime"])
 def test_our_own_server_is_played_in_real_time(kind):
-    """An untrained model that always speaks: its sound, its words and the cue that waits for it."""
+    """An untrained model that always speaks, faintly: its sound comes, and it is typed to."""
     what = item(
         said("what is two plus two"),
-        said("yes", When(seconds=0.4, after="voice", cue=0)),
+        said("yes", When(seconds=0.4, after="cue_end", cue=0)),
         Type(text="a b", at=When(seconds=0.2)),
         expect=[Say(text=("four",), after=0)],
         length_s=3.6,
@@ -418,9 +418,8 @@ def test_our_own_server_is_played_in_real_time(kind):
     assert sorted(trace.item.seed for trace in traces) == [3, 9]
     for trace in traces:
         assert len(trace.model) == len(trace.user) == round(3.6 * RATE)
-        assert trace.voice and sum(end - start for start, end in trace.voice) > 1.0
-        assert trace.say and all(-0.01 <= word.start_s < 4.0 for word in trace.say)
-        assert trace.cues[1] is not None and trace.cues[1][0] >= 1.9 - 0.01
+        assert np.count_nonzero(trace.model) > 0.2 * RATE  # the more, the less busy the machine
+        assert trace.cues[1] == pytest.approx((1.9, 2.1)) and trace.cues[2] is not None
         assert np.abs(trace.user[: RATE // 4].astype(int)).max() < 200, "the floor"
 
 

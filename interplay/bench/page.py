@@ -72,11 +72,12 @@ def _tables(report: Mapping[str, Any]) -> Iterator[str]:
             body.append(f"<tr>{''.join(line_html)}</tr>")
         yield f"<h2>{escape(suite)}</h2>"
         yield f'<div class="panel"><table><tr>{"".join(titles)}</tr>{"".join(body)}</table></div>'
-        sources = dict.fromkeys(
-            f"{each['system']}: {each['source']}, {each['date']}" for each in others.values()
-        )
-        if sources:
-            yield f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sources)}</ul>"
+        sources: dict[str, dict[str, None]] = {}
+        for each in others.values():
+            source = f"{each['source']}, {each['date']}"
+            sources.setdefault(source, {})[each["system"]] = None
+        told = [f"{', '.join(names)}: {source}" for source, names in sources.items()]
+        yield "".join(f'<p class="note">{escape(line)}</p>' for line in told)
 
 
 def _published(
