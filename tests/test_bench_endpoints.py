@@ -14,7 +14,7 @@ from bench_helpers import INTERRUPT, QUESTION, TIMER, beep, item, said
 from websockets.asyncio.server import ServerConnection, serve
 
 from interplay.bench.answering import answer_latency
-from interplay.bench.clients.conversation import Ears, play_remote
+from interplay.bench.clients.conversation import Ears, jpeg_of, play_remote
 from interplay.bench.clients.live import LIVE_WIRES, LiveWire
 from interplay.bench.clients.loudspeaker import Loudspeaker
 from interplay.bench.clients.realtime import REALTIME_WIRES, RealtimeWire
@@ -265,6 +265,19 @@ def test_typed_text_and_results_go_where_the_protocols_want_them():
     asks = item(said("who"), expect=[Delegate(words="who", after=0)])
     assert "tools" in json.loads(real.opening(asks)[0])["session"]
     assert "tools" not in json.loads(real.opening(QUESTION)[0])["session"]
+
+
+def test_pictures_go_out_every_micro_turn_or_every_second():
+    jpeg = jpeg_of(np.zeros((12, 16, 3), np.uint8))
+    assert jpeg.startswith(b"\xff\xd8")
+    live, real = LiveWire(extensions=True), RealtimeWire()
+    assert [kinds(live.picture(jpeg, turn)) for turn in range(6)] == [
+        ["interplay.input_video.append"]
+    ] * 6
+    sent = [real.picture(jpeg, turn) for turn in range(6)]
+    assert [len(messages) for messages in sent] == [1, 0, 0, 0, 0, 1]
+    [part] = json.loads(sent[0][0])["item"]["content"]
+    assert part["image_url"].startswith("data:image/jpeg;base64,/9j/")
 
 
 def test_a_burst_is_truncated_where_the_user_cut_in():

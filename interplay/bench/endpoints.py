@@ -7,6 +7,7 @@ Knows nothing of suites or scores.
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -97,7 +98,12 @@ def open_endpoint(
     if endpoint.is_remote:
         return _remote(endpoint, synthesize, num_sessions)
     system = open_system(
-        endpoint, seed=seed, synthesize=synthesize, own_voice=own_voice, loaded=loaded
+        endpoint,
+        seed=seed,
+        synthesize=synthesize,
+        own_voice=own_voice,
+        loaded=loaded,
+        wall=clock == "wall",
     )
     if clock == "logical":
         return lambda items: play(items, system, synthesize)
@@ -113,12 +119,14 @@ def open_system(
     synthesize: Synthesizer,
     own_voice: str,
     loaded: Loaded | None = None,
+    wall: bool = False,
 ) -> System:
-    """A system of this process. Raises ConfigError where the cascade is not there."""
+    """A system of this process. wall: for real time. Raises ConfigError where the cascade is not
+    there."""
     if endpoint.kind == "baseline":
         return Oracle(endpoint.target, synthesize, own_voice)
     if endpoint.kind == "cascade":
-        return _cascade(synthesize, own_voice)
+        return _cascade(synthesize, own_voice, wall)
     assert loaded is not None, endpoint
     return LocalSystem(loaded, name=endpoint.target, seed=seed)
 
@@ -134,11 +142,13 @@ def _remote(endpoint: Endpoint, synthesize: Synthesizer, num_sessions: int) -> P
     )
 
 
-def _cascade(synthesize: Synthesizer, own_voice: str) -> System:
+def _cascade(synthesize: Synthesizer, own_voice: str, wall: bool) -> System:
+    """In real time it hears and thinks in a thread of its own, and goes on listening."""
     try:
         module = importlib.import_module("interplay.bench.cascade")
     except ModuleNotFoundError as error:
         if error.name != "interplay.bench.cascade":
             raise
         raise ConfigError(f"this version has no cascade; endpoints: {FORMS}") from None
-    return module.Cascade(synthesize=synthesize, voice=own_voice)
+    executor = ThreadPoolExecutor(1) if wall else None
+    return module.Cascade(synthesize=synthesize, voice=own_voice, executor=executor)

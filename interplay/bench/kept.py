@@ -39,6 +39,7 @@ INPUT, OUTPUT, WORDS, TURNS, META = (
     "meta.json",
 )
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")  # RIFF, fmt and data of plain PCM
+READABLE = ("voice", "heard", "say", "act", "cues", "user_words", "pauses")  # in meta.json
 DRAFT = ".part"
 Play = Callable[[Sequence[Item]], Iterator[Trace]]
 
@@ -99,6 +100,7 @@ class Kept:
             name: [dataclasses.asdict(each) for each in getattr(trace, name)]
             for name in ("heard", "say", "act")
         }
+        more = {name: encode(getattr(trace, name)) for name in _other_fields()}
         return {
             "about": dict(self.about),
             "suite": self.suite,
@@ -114,6 +116,7 @@ class Kept:
             "cues": [None if span is None else list(span) for span in trace.cues],
             "user_words": [list(word) for word in trace.user_words],
             "pauses": {str(cue): list(span) for cue, span in trace.pauses.items()},
+            "more": more,
         }
 
 
@@ -185,6 +188,12 @@ def turn_lines(trace: Trace) -> Iterator[dict[str, Any]]:
         }
 
 
+def _other_fields() -> list[str]:
+    """Of a trace: those that are stored as they are."""
+    names = [each.name for each in dataclasses.fields(Trace)]
+    return [name for name in names if name not in (*READABLE, "item", "user", "model")]
+
+
 def _read_meta(place: Path) -> dict[str, Any]:
     try:
         meta = json.loads((place / META).read_text())
@@ -209,6 +218,7 @@ def _read(place: Path, meta: dict[str, Any], item: Item) -> Trace:
             cues=tuple(None if span is None else (span[0], span[1]) for span in meta["cues"]),
             user_words=tuple((word, start, end) for word, start, end in meta["user_words"]),
             pauses={int(cue): (span[0], span[1]) for cue, span in meta["pauses"].items()},
+            **{name: decode(value) for name, value in meta["more"].items()},
         )
     except (KeyError, TypeError, ValueError, OSError, struct.error) as error:
         raise RecordError(f"{place} is damaged ({error}); delete it and play it again") from error

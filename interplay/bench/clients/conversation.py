@@ -6,6 +6,7 @@ nothing of scores, nor of any one protocol.
 """
 
 import asyncio
+import io
 import json
 import os
 import queue
@@ -14,6 +15,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
@@ -54,6 +57,10 @@ class Wire(Protocol):
 
     def typed(self, control: str, text: str) -> list[str]:
         """Text that the user types, or the result of a delegation."""
+        ...
+
+    def picture(self, jpeg: bytes, turn: int) -> list[str]:
+        """What the user's camera sees in micro-turn `turn`."""
         ...
 
     def take(self, event: dict[str, Any], ears: "Ears") -> list[str]:
@@ -263,6 +270,9 @@ async def _speak(
         sound = stage.hear if resampler is None else resampler.push(stage.hear)
         pcm = np.clip(np.rint(sound * 32768), -32768, 32767).astype("<i2").tobytes()
         messages, typed[:] = list(typed), []
+        frame = getattr(stage, "frame", None)
+        if frame is not None:
+            messages += wire.picture(jpeg_of(frame), stage.turn)
         for message in messages:
             await connection.send(message)
         left_s = ears.begin_s + (stage.turn + 1) * TURN_S - loop.time()
@@ -274,6 +284,13 @@ async def _speak(
         for message in wire.sound(pcm, ears):
             await connection.send(message)
         stage.turn += 1
+
+
+def jpeg_of(frame: UInt8[np.ndarray, "H W 3"]) -> bytes:
+    """A camera picture as servers take it."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 async def _listen(connection: ClientConnection, wire: Wire, ears: Ears) -> None:

@@ -32,7 +32,8 @@ class LiveWire:
         session: dict[str, Any] = {"model": "any"}
         if self._extends:
             form = {"type": "audio/pcm", "rate": self.rate_hz}
-            session |= {"audio": {"format": form}, "interplay": {"extensions": EXTENSIONS}}
+            asks = [*EXTENSIONS, *(["video"] if _shows(item) else [])]
+            session |= {"audio": {"format": form}, "interplay": {"extensions": asks}}
         return [_event("session.start", session=session)]
 
     def is_open(self, event: dict[str, Any]) -> bool:
@@ -56,6 +57,11 @@ class LiveWire:
                 "measure over realtime:URL"
             )
         return [_event("interplay.input_text.append", text=text)]
+
+    def picture(self, jpeg: bytes, turn: int) -> list[str]:
+        if not self._extends:
+            raise ConfigError("the item shows pictures, and this Live server takes none")
+        return [_event("interplay.input_video.append", image=base64.b64encode(jpeg).decode())]
 
     def take(self, event: dict[str, Any], ears: Ears) -> list[str]:
         kind = event.get("type")
@@ -89,6 +95,10 @@ LIVE_WIRES: tuple[Callable[[], Wire], ...] = (
     lambda: LiveWire(extensions=True),
     lambda: LiveWire(extensions=False),
 )
+
+
+def _shows(item: Item) -> bool:
+    return any(hasattr(cue, "frames") for cue in item.cues)
 
 
 def _event(kind: str, **fields: Any) -> str:

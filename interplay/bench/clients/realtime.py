@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interplay.bench.clients.conversation import Ears, Wire
+from interplay.clock import TURNS_PER_S
 from interplay.data.item import Delegate, Item, Type
 
 RATE_HZ = 24_000
@@ -65,6 +66,15 @@ class RealtimeWire:
         if control == "<result>" and self._call_id:
             item = {"type": "function_call_output", "call_id": self._call_id, "output": text}
         return [_event("conversation.item.create", item=item), _event("response.create")]
+
+    def picture(self, jpeg: bytes, turn: int) -> list[str]:
+        """One a second, as part of the conversation: the protocol has no camera."""
+        if turn % TURNS_PER_S:
+            return []
+        address = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+        content = [{"type": "input_image", "image_url": address}]
+        item = {"type": "message", "role": "user", "content": content}
+        return [_event("conversation.item.create", item=item)]
 
     def take(self, event: dict[str, Any], ears: Ears) -> list[str]:
         kind, item_id = event.get("type"), event.get("item_id") or ""
