@@ -102,6 +102,8 @@ def small(monkeypatch) -> Suite:
     module.__spec__ = ModuleSpec(module.__name__, None)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(suites, "NAMES", ("small", "not-written-yet"))
+    judged = replace(SMALL, what="judged")
+    module.judged = lambda judge: replace(judged, how_to_get=judge)  # type: ignore[attr-defined]
     monkeypatch.setattr(measuring, "NAMES", ("small",))
     monkeypatch.setattr(measuring, "synthesize", beep)
     monkeypatch.setattr(report, "current_commit", lambda: "abc")
@@ -115,6 +117,7 @@ def small(monkeypatch) -> Suite:
 def test_a_suite_whose_module_is_not_there_is_not_listed(small):
     assert suites.available() == ["small"]
     assert suites.load_suites("behaviours") == [small]
+    assert suites.load_suite("small", "somebody").how_to_get == "somebody"
     with pytest.raises(ConfigError, match="no suite 'nope'; suites: small"):
         suites.load_suite("nope")
 
@@ -435,6 +438,8 @@ def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch)
         (["small", "extra"], "takes no files"),
         (["small", "--sessions", "0"], "at least 1"),
         (["core", "--data", "."], "no data of its own"),
+        (["core", "--judge", "x"], "for the other suites"),
+        (["small", "--judge", "x"], "--judge needs --keep"),
         (["serve", "--keep", "x"], "leave --endpoint"),
         (["score"], "needs one FOLDER"),
         (["score", "/nowhere"], "holds no traces"),

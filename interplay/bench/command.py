@@ -75,6 +75,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write every trace there as it ends; what is there is not played again",
     )
+    parser.add_argument(
+        "--recogniser",
+        metavar="NAME",
+        help="take the words of a suite's scores from the system's sound, not from its own text: "
+        "pocketsphinx, or one that a package adds",
+    )
+    parser.add_argument(
+        "--judge",
+        metavar="MODEL",
+        help="at OPENAI_BASE_URL, for the rows that a rule cannot decide; needs --keep",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -125,6 +136,14 @@ def _check(args: argparse.Namespace) -> None:
             is_serve and (args.endpoint or args.keep or args.html),
             "serve starts servers of its own and keeps no traces; leave --endpoint, --keep and "
             "--html out, and name a --model",
+        ),
+        (
+            plain and (args.recogniser or args.judge),
+            f"--recogniser and --judge are for the other suites; leave them out of {args.suite}",
+        ),
+        (
+            args.judge and args.suite != "score" and not args.keep,
+            "--judge needs --keep FOLDER: what was asked and answered is stored there",
         ),
         (
             args.data and (plain or args.suite == "behaviours"),

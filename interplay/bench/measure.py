@@ -42,7 +42,8 @@ class SuiteBench:
     """How a suite is measured.
 
     play: plays items at the system. num_items: per subset of the twin, or of the official folder
-    in all (None: all of it). data: that folder.
+    in all (None: all of it). data: that folder. words: puts what a recogniser hears in place of
+    the words of a system, the trivial ones included.
     """
 
     suite: Suite
@@ -50,6 +51,7 @@ class SuiteBench:
     num_items: int | None
     seed: int
     data: Path | None = None
+    words: Callable[[Trace], Trace] = lambda trace: trace
     advance: Advance = field(default=lambda what, done, total: None)
     synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
     own_voice: str = OWN_VOICE
@@ -81,14 +83,14 @@ class SuiteBench:
         found = {}
         for done, trace in enumerate(self.play(items), 1):
             self.advance(f"{self.suite.name} · system", done, len(items))
-            found[id(trace.item)] = trace
+            found[id(trace.item)] = self.words(trace)
         return [found[id(item)] for item in items]
 
     def _baseline(self, name: str, items: list[Item]) -> list[Trace]:
         oracle, traces = Oracle(name, self.synthesize, self.own_voice), []
         for done, trace in enumerate(play(items, oracle, self.synthesize), 1):
             self.advance(f"{self.suite.name} · {name}", done, len(items))
-            traces.append(trace)
+            traces.append(self.words(trace))
         return traces
 
 

@@ -4,6 +4,8 @@ Knows nothing of how options are spelled, nor of items or scores.
 """
 
 import argparse
+import importlib
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 Found = Iterator[tuple[str, dict[str, Any]]]  # row name, its JSON entry
 Advance = Callable[[str, int, int], None]
+Words = Callable[[Trace], Trace]
+OWN, RULE = "own", "rule"  # the system's own words; no judge but rules
+JUDGED = "judged"  # folder of prompts and replies, beside the traces
 
 
 @dataclass(kw_only=True)
@@ -44,6 +49,7 @@ class _Run:
     endpoint: Endpoint
     loaded: "Loaded | None"
     synthesize: Synthesizer
+    words: Words
     traces: list[Trace] = field(default_factory=list)
     _play: Play | None = None
 
@@ -67,7 +73,8 @@ class _Run:
 
 def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     """Measure `args.suite` at the endpoint, print and write. Returns the exit code."""
-    suites = [] if args.suite in SUITES else load_suites(args.suite)
+    judge = open_judge(args.judge, args.keep)
+    suites = [] if args.suite in SUITES else load_suites(args.suite, judge)
     rows = _rows(args, suites)
     clock = "wall" if args.suite == "serve" else choose_clock(endpoint, args.clock)
     loaded = load_checkpoint(endpoint.target) if endpoint.kind == "local" else None
@@ -80,6 +87,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
         endpoint=endpoint,
         loaded=loaded,
         synthesize=lru_cache(2048)(synthesize),
+        words=open_recogniser(args.recogniser),
     )
     partial = args.json and args.json.with_name(args.json.name + ".partial")
     done = _resumed(report, partial)
@@ -105,7 +113,8 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
     if unknown:
         raise RecordError(f"traces of {', '.join(unknown)} are only scored while they are played")
     about = about_traces(folder)
-    suites = [load_suite(name) for name in NAMES if name in found]
+    judge, words = open_judge(args.judge, folder), open_recogniser(args.recogniser)
+    suites = [load_suite(name, judge) for name in NAMES if name in found]
     model = about["endpoint"].partition(":")[2] or about["endpoint"]
     report = {
         "suite": suites[0].name if len(suites) == 1 else "behaviours",
@@ -114,6 +123,8 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         "commit": current_commit(),
         "machine": machine_facts(),
         "published": list(published_numbers(suites)),
+        "words_from": args.recogniser or OWN,
+        "judge": args.judge or RULE,
         **about,
         "rows": {},
     }
@@ -128,11 +139,38 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
                 seed=about["seed"],
                 advance=advance,
                 synthesize=cached,
+                words=words,
             )
             items = [trace.item for trace in traces.values()]
             report["rows"] |= bench.run(_chosen(args, suite), items).rows
     _finish(args, report, [trace for traces in found.values() for trace in traces], screen)
     return 0
+
+
+def open_recogniser(name: str | None) -> Words:
+    """What puts a recogniser's words in place of a system's own. Raises ConfigError for a name that
+    there is not."""
+    if name in (None, OWN):
+        return lambda trace: trace
+    recognisers = _part("interplay.bench.recognisers", "--recogniser")
+    found = recognisers.recogniser(name)
+    return lambda trace: recognisers.transcribed(trace, found)
+
+
+def open_judge(model: str | None, folder: Path | None) -> Any:
+    """A judge whose prompts and replies are stored in `folder`; None without a model."""
+    if model is None:
+        return None
+    assert folder is not None
+    judges = _part("interplay.bench.judges", "--judge")
+    (folder / JUDGED).mkdir(parents=True, exist_ok=True)
+    return judges.EndpointJudge(model, folder=folder / JUDGED)
+
+
+def _part(name: str, option: str) -> Any:
+    if importlib.util.find_spec(name) is None:
+        raise ConfigError(f"this version has nothing for {option}; leave it out")
+    return importlib.import_module(name)
 
 
 def _measured(
@@ -165,6 +203,7 @@ def _measured(
                 data=args.data,
                 advance=advance,
                 synthesize=run.synthesize,
+                words=run.words,
             )
             measured = bench.run(rows)
             run.traces += measured.traces if args.html else []
@@ -230,6 +269,8 @@ def _header(
         "sessions": args.sessions,
         "data": None if args.data is None else str(args.data),
         "weights": file_sha256(loaded.path) if loaded else None,
+        "words_from": args.recogniser or OWN,
+        "judge": args.judge or RULE,
         "machine": machine_facts(),
         "rows": {},
     }

@@ -42,6 +42,8 @@ def _subtitle(report: Mapping[str, Any]) -> Iterator[str]:
     parts = [f"seed {report['seed']}", clock.get(report.get("clock", ""), "")]
     data = report.get("data")
     parts.append(f"data {data}" if data else "items of our own generators")
+    parts.append(f"words from {report['words_from']}" if "words_from" in report else "")
+    parts.append(f"judge {report['judge']}" if "judge" in report else "")
     yield ", ".join(part for part in parts if part)
     yield (
         "The trivial systems know the script of every item and run through the same player and "
@@ -162,7 +164,7 @@ def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
 
 
 def _facts(report: Mapping[str, Any]) -> Iterator[str]:
-    keys = ("commit", "endpoint", "clock", "num_items", "weights")
+    keys = ("commit", "endpoint", "clock", "num_items", "weights", "words_from", "judge")
     facts = {key: report.get(key) for key in keys}
     for name, value in (facts | dict(report.get("machine") or {})).items():
         if value is not None:

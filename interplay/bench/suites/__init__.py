@@ -5,6 +5,7 @@ Knows nothing of what a suite plays or scores.
 
 import importlib
 import importlib.util
+from typing import Any
 
 from interplay.bench.suites.base import Suite
 from interplay.errors import ConfigError
@@ -33,18 +34,22 @@ def available() -> list[str]:
     return [name for name in NAMES if importlib.util.find_spec(_module(name)) is not None]
 
 
-def load_suite(name: str) -> Suite:
-    """The suite of that name. Raises ConfigError for one that is not there."""
+def load_suite(name: str, judge: Any = None) -> Suite:
+    """The suite of that name. judge: of bench.judges; suites that can be judged by it are. Raises
+    ConfigError for one that is not there."""
     if name not in available():
         raise ConfigError(f"no suite {name!r}; suites: {', '.join(available()) or 'none'}")
-    return importlib.import_module(_module(name)).SUITE
+    module = importlib.import_module(_module(name))
+    if judge is not None and hasattr(module, "judged"):
+        return module.judged(judge)
+    return module.SUITE
 
 
-def load_suites(name: str) -> list[Suite]:
+def load_suites(name: str, judge: Any = None) -> list[Suite]:
     """One suite, or all of them for `behaviours`. Raises ConfigError as `load_suite`."""
     if name == BEHAVIOURS and available():
-        return [load_suite(each) for each in available()]
-    return [load_suite(name)]
+        return [load_suite(each, judge) for each in available()]
+    return [load_suite(name, judge)]
 
 
 def _module(name: str) -> str:
