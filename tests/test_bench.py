@@ -22,7 +22,7 @@ from bench_helpers import (
     said,
 )
 
-from interplay.bench import report, suite, system, trace
+from interplay.bench import measuring, report, suite, system, trace
 from interplay.bench.local import LocalSystem
 from interplay.bench.oracle import Oracle
 from interplay.bench.rows import BASELINES, CORE, ROWS, choose_rows
@@ -236,7 +236,7 @@ def test_user_errors_are_one_line(capsys, words, told):
 
 
 def test_an_interrupted_run_is_taken_up_again(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(report, "current_commit", lambda: "abc")
+    monkeypatch.setattr(measuring, "current_commit", lambda: "abc")
     started: list[str] = []
 
     def run(self, rows):

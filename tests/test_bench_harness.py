@@ -106,7 +106,6 @@ def small(monkeypatch) -> Suite:
     module.judged = lambda judge: replace(judged, how_to_get=judge)  # type: ignore[attr-defined]
     monkeypatch.setattr(measuring, "NAMES", ("small",))
     monkeypatch.setattr(measuring, "synthesize", beep)
-    monkeypatch.setattr(report, "current_commit", lambda: "abc")
     monkeypatch.setattr(measuring, "current_commit", lambda: "abc")
     return SMALL
 

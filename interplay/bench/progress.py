@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-WIDTH_IN_FILES = 120
+WIDTH_IN_FILES = 160
 
 
 def console() -> Console:
