@@ -7,6 +7,7 @@ Knows nothing of how a number was measured.
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import zip_longest
 from string import Template
 from typing import Any
 
@@ -126,12 +127,18 @@ def worst_first(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """(item id, what failed) of all items, the one with most failures first.
 
     A failure is a try without success, an error where fewer is better, or a time that is missing;
-    rows count alike, and how slow an answer was only breaks ties.
+    rows count alike, and how slow an answer was only breaks ties. Suites take turns: one with many
+    rows would fill the page alone.
     """
+    ranked = [_worst_first(rows) for _, rows in sections(report)]
+    return [each for rank in zip_longest(*ranked) for each in rank if each is not None]
+
+
+def _worst_first(rows: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     failures: dict[str, float] = {}
     slowness: dict[str, float] = {}
     why: dict[str, list[str]] = {}
-    for row, values in report["rows"].items():
+    for row, values in rows.items():
         for name, outcomes in _by_item(values).items():
             losses = [_loss(outcome, values) for outcome in outcomes]
             loss = sum(losses) / len(losses)
