@@ -54,8 +54,8 @@ def sound(trace: Trace) -> str:
     stereo = np.stack([trace.user, trace.model], axis=1)
     buffer = io.BytesIO()
     has_opus = "OPUS" in soundfile.available_subtypes("OGG")
-    form = {"format": "OGG", "subtype": "OPUS"} if has_opus else {"format": "FLAC"}
-    soundfile.write(buffer, stereo, SAMPLE_RATE_HZ, **form)
+    form, subtype = ("OGG", "OPUS") if has_opus else ("FLAC", "PCM_16")
+    soundfile.write(buffer, stereo, SAMPLE_RATE_HZ, format=form, subtype=subtype)
     kind = "audio/ogg" if has_opus else "audio/flac"
     return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 

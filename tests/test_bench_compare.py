@@ -1,0 +1,160 @@
+"""Outcomes of single items, and two results compared item by item."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from bench_helpers import (
+    item,
+    oracle_trace,
+    said,
+)
+
+from interplay.bench import report
+from interplay.bench.answering import answer_acc, answer_latency
+from interplay.bench.compare import compare
+from interplay.bench.item_json import item_id
+from interplay.bench.measure import spread
+from interplay.bench.outcomes import columns, from_columns, match_items
+from interplay.bench.rows import Row
+from interplay.bench.score import Outcome, summarize
+from interplay.data.item import Item, Say
+from interplay.errors import RecordError
+
+
+def twin(num_items: int, seed: int) -> list[Item]:
+    kinds = [("easy", "what is two plus two", "four"), ("hard", "who was here", "a cat")]
+    return [
+        replace(
+            item(said(asked), expect=[Say(text=(answer,), after=0)], length_s=5.0),
+            seed=100 * seed + index,
+            subset=subset,
+        )
+        for subset, asked, answer in kinds
+        for index in range(num_items)
+    ]
+
+
+def score(traces):
+    tries = [
+        replace(outcome, group=trace.item.subset)
+        for trace in traces
+        for outcome in answer_acc(trace)
+    ]
+    times = [outcome for trace in traces for outcome in answer_latency(trace)]
+    return {"small_right": tries, "small_latency_s": times}
+
+
+# Outcomes of items
+
+
+def test_outcomes_find_their_items_unless_traces_are_scored_together():
+    traces = [oracle_trace("perfect", what) for what in twin(2, 1)]
+    matched = match_items(score, traces, score(traces))
+    assert [name for name, _ in matched["small_right"]] == [item_id(t.item) for t in traces]
+    pooled = match_items(
+        lambda ts: {"x": [Outcome(value=len(ts))]}, traces, {"x": [Outcome(value=4)]}
+    )
+    assert pooled == {"x": [("", Outcome(value=4))]}
+
+
+def test_columns_come_back_and_leave_out_what_is_always_the_same():
+    plain = [("a", Outcome(value=1.0)), ("b", Outcome(value=None))]
+    assert set(columns(plain)) == {"item", "value"}
+    full = [("a", Outcome(value=1.0, of=3, notes=("why", "so"), group="g")), *plain]
+    for tagged in (plain, full, []):
+        assert from_columns(json.loads(json.dumps(columns(tagged)))) == tagged
+
+
+def test_baselines_get_alike_from_every_subset():
+    items = twin(3, 0)[:5]  # 3 easy, 2 hard
+    assert [(i.subset, i.seed) for i in spread(items, 4)] == [
+        ("easy", 0),
+        ("hard", 0),
+        ("easy", 1),
+        ("hard", 1),
+    ]
+    assert len(spread(items, 3)) == 2, "whole rounds"
+    assert len(spread(items, 1)) == 2, "at least one of each"
+    assert len(spread(items, 99)) == 5
+
+
+# Comparing
+
+
+@dataclass
+class Pair:
+    """Two results with one row, from outcomes by item."""
+
+    first: dict
+    second: dict
+
+    @classmethod
+    def of(cls, first: list, second: list, **row) -> "Pair":
+        made = Row(name="r", kind="k", what="", reach=None, **row)
+        results = []
+        for values in (first, second):
+            tagged = [(f"i{k}", value) for k, value in enumerate(values)]
+            outcomes = [outcome for _, outcome in tagged]
+            found = summarize(outcomes, made.statistic, 0, weights=made.weights)
+            entry = report.entry(made, found, {}) | {"outcomes": columns(tagged)}
+            results.append({"suite": "s", "model": "m", "rows": {"r": entry}})
+        return cls(*results)
+
+    def compared(self):
+        [difference] = compare(self.first, self.second)
+        return difference
+
+
+def outcomes_of(values, **fields) -> list[Outcome]:
+    return [Outcome(value=value, **fields) for value in values]
+
+
+def test_pairing_sees_what_separate_intervals_hide():
+    hard = np.random.default_rng(0).uniform(0, 10, 40)
+    found = Pair.of(
+        outcomes_of(hard),
+        outcomes_of(hard - 0.2),
+        unit="s",
+        statistic="median",
+        lower_is_better=True,
+    ).compared()
+    assert found.value == pytest.approx(-0.2) and found.verdict == "better"
+    assert found.ci95 == pytest.approx((-0.2, -0.2))
+    separate = summarize(outcomes_of(hard), "median", 0).ci95
+    assert separate and separate[1] - separate[0] > 1
+
+
+def test_the_same_is_the_same_and_worse_is_worse():
+    ones, zeros = outcomes_of([1.0] * 20), outcomes_of([0.0] * 20)
+    assert Pair.of(ones, ones).compared().verdict == "same"
+    assert Pair.of(ones, zeros).compared().verdict == "worse"
+    assert Pair.of(ones, zeros, lower_is_better=True).compared().verdict == "better"
+    assert Pair.of(ones, zeros, statistic="sum").compared().ci95 is None
+
+
+def test_the_interval_is_that_of_a_bootstrap_over_items():
+    """Of 10 items 4 change from wrong to right: a binomial of 10 tries with chance 0.4."""
+    found = Pair.of(outcomes_of([0.0] * 10), outcomes_of([1.0] * 4 + [0.0] * 6)).compared()
+    assert found.ci95 == pytest.approx((0.1, 0.7), abs=0.101) and found.value == pytest.approx(0.4)
+
+
+def test_macro_rows_weigh_groups_and_not_items():
+    easy, hard = outcomes_of([1.0] * 9, group="easy"), outcomes_of([0.0], group="hard")
+    better = outcomes_of([1.0], group="hard")
+    found = Pair.of([*easy, *hard], [*easy, *better], statistic="macro").compared()
+    assert (found.first, found.second) == (0.5, 1.0)
+    weights = {"easy": 3.0, "hard": 1.0}
+    found = Pair.of([*easy, *hard], [*easy, *better], statistic="macro", weights=weights).compared()
+    assert found.first == pytest.approx(0.75)
+    assert found.ci95 is not None and found.ci95[0] == 0 and 0.25 <= found.ci95[1] <= 1
+
+
+def test_results_without_a_common_row_or_item():
+    pair = Pair.of(outcomes_of([1.0]), outcomes_of([0.0]))
+    with pytest.raises(RecordError, match="no row is in both"):
+        compare(pair.first, pair.second | {"rows": {}})
+    del pair.second["rows"]["r"]["outcomes"]
+    found = pair.compared()
+    assert (found.value, found.ci95, found.n, found.verdict) == (-1.0, None, 0, None)
