@@ -60,13 +60,13 @@ def _difference(
     if shared:
         values = [_value([each[key] for key in shared], first) for each in (ours, theirs)]
         interval = _bootstrap([(ours[key], theirs[key]) for key in shared], first, seed)
-    both = values[0] is not None and values[1] is not None
+    before, after = values
     return Difference(
         row=name,
         unit=first["unit"],
-        first=values[0],
-        second=values[1],
-        value=values[1] - values[0] if both else None,
+        first=before,
+        second=after,
+        value=None if before is None or after is None else after - before,
         ci95=interval,
         n=len(shared),
         verdict=_verdict(interval, first.get("lower_is_better", False)),

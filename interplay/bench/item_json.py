@@ -103,7 +103,7 @@ def _make(value: dict[str, Any]) -> Any:
     module, name = value["$class"].split(":")
     if not module.startswith(OUR_OWN):
         raise ValueError(f"a class of {module}")
-    kind = getattr(importlib.import_module(module), name)
+    kind: Any = getattr(importlib.import_module(module), name)
     if not dataclasses.is_dataclass(kind):
         raise ValueError(f"{name} is no record")
     return kind(**{key: decode(each) for key, each in value.items() if key != "$class"})
