@@ -43,7 +43,12 @@ class Verdict(Generic[T]):
 
 
 def ask(
-    judge: Judge, system: str, user: str, parse: Callable[[str], T | None], *, tries: int = NUM_TRIES
+    judge: Judge,
+    system: str,
+    user: str,
+    parse: Callable[[str], T | None],
+    *,
+    tries: int = NUM_TRIES,
 ) -> Verdict[T]:
     """A parsed verdict. parse: a reply -> the value, None for nonsense.
 
@@ -142,7 +147,9 @@ def endpoint(
     try:
         import openai
     except ImportError as error:
-        raise ConfigError("a judge needs the `bench` extra: pip install interplay[bench]") from error
+        raise ConfigError(
+            "a judge needs the `bench` extra: pip install interplay[bench]"
+        ) from error
     api_key = api_key or os.environ.get("OPENAI_API_KEY")
     if not api_key:
         raise ConfigError(

@@ -13,10 +13,11 @@ from interplay.errors import RecordError
 RULE = "rule"  # the name of this judge in results
 MIN_FUZZY = 5  # shorter words are too near to other words to forgive a letter
 ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
+    *("eighteen", "nineteen"),
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {word: k for k, word in enumerate(ONES)}
 _VALUES |= {word: 10 * (k + 2) for k, word in enumerate(TENS)}
 BRITISH = {
