@@ -1,4 +1,4 @@
-"""Audio MultiChallenge: does the last reply of a conversation hold what was said (arXiv 2512.14865).
+"""Audio MultiChallenge: does the last reply hold what was said before (arXiv 2512.14865).
 
 Fixed context: every turn of the user is sound; the assistant's earlier turns are reference text,
 given to the system on `read` after each of them (a full-duplex system cannot be made to have said
