@@ -35,7 +35,7 @@ def rows_of(folder: Path, name: str, keys: Sequence[str]) -> Iterator[tuple[str,
             "`interplay bench --list`"
         )
     for path in paths:
-        for number, row in enumerate(_read(path), 1):
+        for number, row in _read(path):
             where = f"{path}:{number}"
             missing = [key for key in keys if not isinstance(row, Mapping) or key not in row]
             if missing:
@@ -43,18 +43,19 @@ def rows_of(folder: Path, name: str, keys: Sequence[str]) -> Iterator[tuple[str,
             yield where, row
 
 
-def _read(path: Path) -> Iterator[Any]:
+def _read(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line of a JSON file, else number of the row; row)."""
     if path.suffix == ".parquet":
-        yield from _parquet(path)
+        yield from enumerate(_parquet(path), 1)
         return
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix == ".csv":
-                yield from csv.DictReader(file, strict=True)
+                yield from enumerate(csv.DictReader(file, strict=True), 1)
                 return
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _json(line, path, number)
+                    yield number, _json(line, path, number)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RecordError(f"cannot read {path}: {error}") from error
 

@@ -259,6 +259,6 @@ SUITE = Suite(
         ),
     ),
     how_to_get="fdb_v3_data_released, linked in v3/README.md of "
-    "DanielLin94144/Full-Duplex-Bench on GitHub (CC BY-NC 4.0, 100 recordings); whether a published number was judged or compared as "
-    "text is mostly not said.",
+    "DanielLin94144/Full-Duplex-Bench on GitHub (CC BY-NC 4.0, 100 recordings); whether a "
+    "published number was judged or compared as text is mostly not said.",
 )

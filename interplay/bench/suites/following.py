@@ -187,12 +187,12 @@ def _capital_words(draft: _Draft) -> tuple[str, dict[str, Any]]:
 
 
 def _capitals(draft: _Draft) -> tuple[str, dict[str, Any]]:
-    draft.reply = f"{draft.line} and {draft.other}".upper()
+    draft.reply = f"this is what i think about it and {draft.line}".upper()
     return "in english and in capital letters only", {}
 
 
 def _lowercase(draft: _Draft) -> tuple[str, dict[str, Any]]:
-    draft.reply = f"{draft.line} and {draft.other}"
+    draft.reply = f"this is what i think about it and {draft.line}"
     return "in english and in small letters only", {}
 
 
