@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
+from interplay.bench.written import speakable, timed_pieces
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import (
     At,
@@ -159,11 +160,11 @@ class Oracle:
 
     def _speak(self, mouth: _Mouth, text: str, start_s: float) -> None:
         start_s = max(start_s, mouth.busy_until_s)
-        speech = self._synthesize(text, self._voice)
+        speech = self._synthesize(speakable(text), self._voice)
         start = round(start_s * SAMPLE_RATE_HZ)
         room = mouth.voice[start : start + len(speech.samples)]
         room += speech.samples[: len(room)].astype(np.float32) / 32768
-        mouth.say += [(start_s + s, f" {word}") for word, s, _ in speech.words]
+        mouth.say += [(start_s + s, piece) for piece, s in timed_pieces(text, speech.words)]
         mouth.busy_until_s = start_s + len(speech.samples) / SAMPLE_RATE_HZ
 
     def _heard(self, stage: Stage, mouth: _Mouth) -> tuple[str, ...]:

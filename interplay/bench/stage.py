@@ -137,6 +137,8 @@ class Stage:
             heard=words_of(self.pieces["heard"]),
             say=words_of(self.pieces["say"]),
             act=calls_of(self.pieces["act"]),
+            say_pieces=tuple(self.pieces["say"]),
+            act_pieces=tuple(self.pieces["act"]),
             cues=tuple(self.cues),
             user_words=tuple(sorted(self.user_words, key=lambda word: word[1])),
             pauses=self.pauses,

@@ -4,6 +4,7 @@ The one format every scorer reads. All times are seconds from the first sample o
 sound sample t of either track has the time t / 16000. Knows nothing of systems or of scores.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Trace:
     user, model: int16 [T], 16 kHz, time-aligned. voice: stretches where the model's track is
     audible. cues: start and end of every cue, None where it never came (or is a Noise).
     user_words: (word, start, end) of everything the user said. pauses: cue index -> its pause.
+    say_pieces, act_pieces: the two streams as they were written, capitals, marks and line breaks
+    kept: (piece, when it came out).
     """
 
     item: Item
@@ -63,10 +66,20 @@ class Trace:
     cues: tuple[Span | None, ...]
     user_words: tuple[tuple[str, float, float], ...]
     pauses: dict[int, Span]
+    say_pieces: tuple[tuple[str, float], ...] = ()
+    act_pieces: tuple[tuple[str, float], ...] = ()
 
     @property
     def length_s(self) -> float:
         return len(self.model) / SAMPLE_RATE_HZ
+
+    def written(self, start_s: float = 0.0, end_s: float = math.inf) -> str:
+        """What came out on `say` in [start_s, end_s), as it was written; where only words are
+        known, they are joined by spaces."""
+        if not self.say_pieces:
+            return " ".join(word.text for word in self.say if start_s <= word.start_s < end_s)
+        pieces = [piece for piece, time_s in self.say_pieces if start_s <= time_s < end_s]
+        return "".join(piece for piece in pieces if not is_control(piece)).strip()
 
     def spoken(self) -> list[Word]:
         """Words of `say` that a listener could hear: voice sounds within a second of them."""
@@ -106,7 +119,7 @@ def span_at(spans: Iterable[Span], time_s: float) -> Span | None:
 
 
 def words_of(pieces: Sequence[tuple[str, float]]) -> tuple[Word, ...]:
-    """Words from (piece, time) in order; a piece with a leading space opens a word.
+    """Words from (piece, time) in order; a piece with leading space opens a word.
 
     Control tokens ("<...>") close the word before them and are left out.
     """
@@ -116,7 +129,7 @@ def words_of(pieces: Sequence[tuple[str, float]]) -> tuple[Word, ...]:
         if is_control(piece):
             is_open = False
             continue
-        if piece.startswith(" ") or not is_open:
+        if piece[:1].isspace() or not is_open:
             groups.append([])
         groups[-1].append((piece, time_s))
         is_open = True

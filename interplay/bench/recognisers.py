@@ -1,0 +1,121 @@
+"""Recognisers: which words a system's sound has, and when; put in place of its own transcript.
+
+pocketsphinx with its own general English model is built in; packages add others under the entry
+point group `interplay.recognisers`: a function without arguments that gives a `Recogniser`. A
+system's own words are the default source. Numbers from different sources never share a column:
+the name of the source goes into the result. Knows nothing of suites or scores.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import entry_points
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int16
+
+from interplay.bench.trace import Span, Trace, Word, normal
+from interplay.clock import SAMPLE_RATE_HZ
+from interplay.errors import ConfigError
+
+OWN = "own"  # the source that is no recogniser: the system's own transcript
+GROUP = "interplay.recognisers"
+PAUSE_S = 0.6  # utterances further apart are recognised one by one
+PAD_S = 0.25  # of near-silence around what is recognised
+FRAME_S = 0.01  # of pocketsphinx
+_FLOOR = 8  # peak of the near-silence; digital zero confuses recognisers
+TimedWord = tuple[str, float, float]
+
+
+@runtime_checkable
+class Recogniser(Protocol):
+    """name: goes into the results, with whatever changes what it hears (model, version)."""
+
+    name: str
+
+    def words(self, samples: Int16[np.ndarray, " T"]) -> list[TimedWord]:
+        """(word, start, end) in seconds from the first sample; 16 kHz mono."""
+        ...
+
+
+class PocketSphinx:
+    """The acoustic model, dictionary and trigram model inside the wheel: general US English."""
+
+    name = "pocketsphinx"
+
+    def __init__(self) -> None:
+        try:
+            import pocketsphinx
+        except ImportError as error:
+            raise ConfigError(
+                "the recogniser pocketsphinx needs the `bench` extra: pip install interplay[bench]"
+            ) from error
+        self._decoder = pocketsphinx.Decoder(
+            loglevel="FATAL", samprate=SAMPLE_RATE_HZ, cmn="batch", bestpath=True
+        )
+
+    def words(self, samples: Int16[np.ndarray, " T"]) -> list[TimedWord]:
+        decoder = self._decoder
+        decoder.start_utt()
+        decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
+        decoder.end_utt()
+        found = []
+        for segment in decoder.seg() or ():
+            word = segment.word.split("(")[0]  # "the(2)" is another way to say "the"
+            if not word.startswith(("<", "[", "+")):
+                start_s, end_s = segment.start_frame * FRAME_S, (segment.end_frame + 1) * FRAME_S
+                found.append((word, start_s, end_s))
+        return found
+
+
+BUILT_IN: dict[str, Callable[[], Recogniser]] = {PocketSphinx.name: PocketSphinx}
+
+
+def names() -> list[str]:
+    """Every recogniser that can be asked for here."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def recogniser(name: str) -> Recogniser:
+    """The recogniser of a name. Raises ConfigError if there is none, or if it is none."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]()
+    for point in entry_points(group=GROUP, name=name):
+        made = point.load()()
+        if not isinstance(made, Recogniser):
+            raise ConfigError(
+                f"{point.value} of the recogniser {name!r} gives a {type(made).__name__}; it has "
+                "to give an object with `name` and `words(samples)`"
+            )
+        return made
+    raise ConfigError(
+        f"no recogniser {name!r}; there are {OWN} (the system's own words), {', '.join(names())}"
+    )
+
+
+def transcribed(trace: Trace, source: Recogniser) -> Trace:
+    """The trace with the words of its sound in place of the system's own words.
+
+    Only what sounds is recognised, utterance by utterance, so silence is never heard as words. A
+    transcript has no capitals, marks or line breaks: what asks for them cannot be met by it.
+    """
+    words: list[Word] = []
+    pad = np.random.default_rng(0).integers(-_FLOOR, _FLOOR + 1, int(PAD_S * SAMPLE_RATE_HZ))
+    pad = pad.astype(np.int16)
+    for start_s, end_s in _utterances(trace):
+        cut = slice(round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ))
+        for text, first_s, last_s in source.words(np.concatenate([pad, trace.model[cut], pad])):
+            begin_s = max(start_s + first_s - PAD_S, start_s)
+            finish_s = max(min(start_s + last_s - PAD_S, end_s), begin_s)
+            words += [Word(text=w, start_s=begin_s, end_s=finish_s) for w in normal(text)]
+    return replace(trace, say=tuple(words), say_pieces=())
+
+
+def _utterances(trace: Trace) -> list[Span]:
+    spans: list[Span] = []
+    for start_s, end_s in trace.voice:
+        if spans and start_s - spans[-1][1] <= PAUSE_S:
+            spans[-1] = (spans[-1][0], end_s)
+        else:
+            spans.append((start_s, end_s))
+    return spans

@@ -1,0 +1,103 @@
+"""VoiceBench-IFEval: the same instructions in spoken prompts (arXiv 2410.17196).
+
+The reply is everything on `say` after the prompt began, up to 60 s after its end; many of the
+instructions are about layout, which only a text stream can show: a transcript of the sound
+(bench.recognisers) caps the score. The leading speaker tags of some systems, which the published
+program strips, never occur on `say`. Knows nothing of systems.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from interplay.bench.instructions import instructions_of
+from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.following import prompts
+from interplay.bench.suites.ifeval import SOURCE, about, reply_s, rows_for, score_as
+from interplay.bench.tables import rows_of, sound_of
+from interplay.clock import SAMPLE_RATE_HZ
+from interplay.data.heldout import SEED_BASE, duration_s
+from interplay.data.item import Clip, Item, Noise, Say, Speak, When
+from interplay.data.voices import random_voice
+
+NAME = "voice_ifeval"
+REPLY_S = 60.0
+BEGIN = When(seconds=0.6)
+
+
+def twin(n: int, seed: int) -> list[Item]:
+    items = []
+    for k, prompt in enumerate(prompts(n, seed)):
+        rng = np.random.default_rng([seed, k, 0x2F])
+        items.append(
+            Item(
+                kind=NAME,
+                seed=SEED_BASE + seed * 100_000 + k,
+                length_s=0.6 + duration_s(prompt.text) + reply_s(prompt.reply) + 2.5,
+                cues=(
+                    Speak(text=prompt.text, voice=random_voice(rng, "test"), at=BEGIN),
+                    Noise(level_db=float(rng.uniform(-65, -50))),
+                ),
+                expect=(Say(text=(prompt.reply,), after=0),),
+                about=about(prompt),
+            )
+        )
+    return items
+
+
+def load(folder: Path, n: int | None) -> list[Item]:
+    """The configuration `ifeval` of VoiceBench: Parquet, or `ifeval.jsonl` with wav files."""
+    items: list[Item] = []
+    for where, row in rows_of(folder, "ifeval", ("prompt", "audio")):
+        if n is not None and len(items) >= n:
+            break
+        instructions_of(row, where)
+        samples = sound_of(row["audio"], where)
+        cues = (Clip(samples=samples, word=row["prompt"], at=BEGIN), Noise(level_db=-65.0))
+        items.append(
+            Item(
+                kind=NAME,
+                seed=SEED_BASE + len(items),
+                length_s=0.6 + len(samples) / SAMPLE_RATE_HZ + REPLY_S,
+                cues=cues,
+                expect=(),
+                about={key: row[key] for key in ("instruction_id_list", "kwargs")},
+            )
+        )
+    return items
+
+
+SUITE = Suite(
+    name="voice-ifeval",
+    what="verifiable instructions in spoken prompts",
+    rows=rows_for(NAME),
+    twin=twin,
+    score=lambda traces: score_as(NAME, traces),
+    load=load,
+    published=(
+        *(
+            Published(row=NAME, system=system, value=value, source=SOURCE, date="2026-05")
+            for system, value in (
+                ("TML-Interaction-Small", 82.1),
+                ("GPT-realtime-2.0 minimal", 81.7),
+                ("GPT-realtime-1.5", 68.1),
+                ("Gemini-3.1-flash-live minimal", 67.6),
+                ("Qwen3.5-Omni-plus realtime", 80.3),
+            )
+        ),
+        *(
+            Published(
+                row=NAME, system=system, value=value, source="VoiceBench leaderboard", date="2026"
+            )
+            for system, value in (
+                ("Whisper-v3 + GPT-4o", 76.51),
+                ("GPT-4o-Audio", 76.02),
+                ("MiniCPM-o", 49.25),
+                ("Moshi", 10.12),
+            )
+        ),
+    ),
+    how_to_get="the configuration `ifeval` of hlt-lab/voicebench on Hugging Face (Apache-2.0, 345 "
+    "prompts): its Parquet files in one folder (pip install pyarrow), or exported as ifeval.jsonl "
+    "(prompt, instruction_id_list, kwargs, audio: path of a wav file).",
+)

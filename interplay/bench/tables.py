@@ -1,0 +1,104 @@
+"""Rows of published data sets as they lie in the user's folder: JSON lines, CSV or Parquet, with
+their sound. Knows nothing of what a row means.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from jaxtyping import Int16
+
+from interplay.clock import SAMPLE_RATE_HZ
+from interplay.errors import AudioError, RecordError
+
+Row = Mapping[str, Any]
+
+
+def rows_of(folder: Path, name: str, keys: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    """("file:number", row) of every row of `folder/name.jsonl`, `name.csv` or all `*.parquet`.
+
+    folder may also be such a file itself. Raises RecordError where nothing of the kind is there,
+    a line cannot be read, or a row lacks one of `keys`.
+    """
+    paths = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
+    known = [folder / f"{name}.{ending}" for ending in ("jsonl", "csv")]
+    paths = [path for path in known if path.is_file()] or paths
+    if not paths:
+        raise RecordError(
+            f"{folder} has no {name}.jsonl, {name}.csv or *.parquet; see how to get the data with "
+            "`interplay bench --list`"
+        )
+    for path in paths:
+        for number, row in _read(path):
+            where = f"{path}:{number}"
+            missing = [key for key in keys if not isinstance(row, Mapping) or key not in row]
+            if missing:
+                raise RecordError(f"{where} lacks {', '.join(missing)}")
+            yield where, row
+
+
+def _read(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line of a JSON file, else number of the row; row)."""
+    if path.suffix == ".parquet":
+        yield from enumerate(_parquet(path), 1)
+        return
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix == ".csv":
+                yield from enumerate(csv.DictReader(file, strict=True), 1)
+                return
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, _json(line, path, number)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RecordError(f"cannot read {path}: {error}") from error
+
+
+def _json(line: str, path: Path, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise RecordError(f"{path}:{number} is not JSON: {error}") from error
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    try:
+        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise RecordError(
+            f"reading {path.name} needs pyarrow: pip install pyarrow, or export the rows as JSON "
+            "lines with their sound as wav files"
+        ) from error
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches(batch_size=8):
+            yield from batch.to_pylist()
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error}") from error
+
+
+def sound_of(value: Any, where: str) -> Int16[np.ndarray, " T"]:
+    """int16 mono 16 kHz from a cell: a path relative to the table, or {"bytes", "path"} as in
+    Hugging Face data sets. Other rates are resampled, channels averaged. Raises AudioError."""
+    source: Any = value
+    if isinstance(value, Mapping):
+        source = io.BytesIO(value["bytes"]) if value.get("bytes") else value.get("path")
+    if isinstance(source, str):
+        source = Path(where.rsplit(":", 1)[0]).parent / source
+    if not isinstance(source, Path | io.BytesIO):
+        raise AudioError(f"{where}: no sound in this cell; a path or bytes are wanted")
+    try:
+        samples, rate_hz = soundfile.read(source, dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AudioError(f"{where}: cannot read its sound: {error}") from error
+    mono = samples.mean(1)
+    if not len(mono):
+        raise AudioError(f"{where}: its sound is empty")
+    if rate_hz != SAMPLE_RATE_HZ:
+        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
+    return np.clip(np.rint(mono * 32767), -32768, 32767).astype(np.int16)
