@@ -59,7 +59,7 @@ class Recognizer:
             grammar[self._others[number]] = None
         for word in grammar:
             if self._decoder.lookup_word(word) is None:
-                phones = _dictionary_phones(self._synthesize(word, self._voice).phones)
+                phones = dictionary_phones(self._synthesize(word, self._voice).phones)
                 self._decoder.add_word(word, phones, False)
         loop = f"#JSGF V1.0;\ngrammar loop;\npublic <loop> = ( {' | '.join(sorted(grammar))} )+ ;\n"
         self._decoder.add_jsgf_string("loop", loop)
@@ -79,7 +79,7 @@ class Recognizer:
         return [word for sound in utterance_sounds(trace) for word in self.words(sound)]
 
 
-def _dictionary_phones(spans: Iterable[tuple[int, float, float]]) -> str:
+def dictionary_phones(spans: Iterable[tuple[int, float, float]]) -> str:
     """Phones of an utterance in the dictionary's inventory."""
     names = [PHONES[phone] for phone, *_ in spans if phone != SILENCE and PHONES[phone] != "Q"]
     return " ".join(_DICTIONARY_NAME.get(name, name) for name in names)
