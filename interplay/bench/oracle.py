@@ -26,6 +26,7 @@ from interplay.data.item import (
     KeepTalking,
     Noise,
     Say,
+    Show,
     Speak,
     StopBy,
     Type,
@@ -189,7 +190,7 @@ def _duties(item: Item) -> list[Expect]:
     return [*openers, *item.expect]
 
 
-def _waits(cue: Speak | Clip | Type) -> bool:
+def _waits(cue: Speak | Clip | Type | Show) -> bool:
     return cue.at.after == "voice"
 
 
