@@ -42,6 +42,11 @@ class _Film:
             self.num_drawn += 1
 
 
+def num_turns(length_s: float) -> int:
+    """Micro-turns in which a film is on: those that begin before its end."""
+    return math.ceil(length_s / TURN_S - 1e-6)
+
+
 class Camera:
     """Films in the order in which they begin; a later one takes the place of an earlier one."""
 
@@ -50,8 +55,7 @@ class Camera:
 
     def show(self, cue: Show, first_turn: int) -> None:
         """Switch the camera on for a cue, from a micro-turn on."""
-        num_frames = math.ceil(cue.length_s / TURN_S - 1e-6)
-        self._films.append(_Film(cue, range(first_turn, first_turn + num_frames)))
+        self._films.append(_Film(cue, range(first_turn, first_turn + num_turns(cue.length_s))))
 
     def frame(self, turn: int) -> Frame | None:
         """The picture in a micro-turn, None while the camera is off. Time only goes forward.
