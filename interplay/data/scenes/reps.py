@@ -21,7 +21,8 @@ KINDS = {
 }  # and what to call them
 COUNTS = (3, 15)
 PERIODS_S = (0.8, 3.0)
-LONGEST_S = 18.0  # all repetitions without pauses
+FAST_S, SLOW_S = (0.95, 1.4), (2.4, 2.9)  # on average; who counts on every 2 s gains little
+MAX_SLOW = 8  # more repetitions are fast ones: no film gets long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +76,8 @@ class Reps:
 def draw_reps(rng: np.random.Generator, seed: int) -> Reps:
     """3 to 15 repetitions of 0.8 to 3 s, unevenly long, with pauses between some of them."""
     count = int(rng.integers(COUNTS[0], COUNTS[1] + 1))
-    longest = min(PERIODS_S[1], max(LONGEST_S / count, PERIODS_S[0] + 0.1))
-    period_s = float(rng.uniform(PERIODS_S[0] / 0.85, max(longest, PERIODS_S[0] / 0.85 + 0.05)))
+    slow = count <= MAX_SLOW and rng.random() < 0.5
+    period_s = float(rng.uniform(*(SLOW_S if slow else FAST_S)))
     cycles, time_s = [], float(rng.uniform(0.6, 1.6))
     for _ in range(count):
         length_s = float(np.clip(period_s * rng.uniform(0.85, 1.15), *PERIODS_S))
