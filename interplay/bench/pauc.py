@@ -26,9 +26,9 @@ INSTRUCTION = (
     "beside the point or says nearly nothing of it. Reply with the number of the grade alone."
 )  # ours: the official wording is not copied; it is part of a judged number
 _GRADE = re.compile(r"(?<![\d.])[123](?!\.?\d)")
-_FILLERS = frozenset(
+_FILLERS = (
     "a an the is are was were be been it its he she his her they their this that there to of in "
-    "on at and or with for from by as into has have had".split()
+    "on at and or with for from by as into has have had"
 )
 
 
@@ -123,7 +123,7 @@ def grade_turn(
 
 def by_rule(question: str, gold: Gold, said: str) -> int:
     """2 if all words of one key were said, 1 if any word of any key, else 0."""
-    content = [word for word in _tokens(gold.content) if word not in _FILLERS]
+    content = [word for word in _tokens(gold.content) if word not in _FILLERS.split()]
     keys = gold.keys or (tuple(content),)
     words = set(_tokens(said))
     wanted = [set(_tokens(" ".join(key))) for key in keys]
