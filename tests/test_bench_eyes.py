@@ -1,6 +1,7 @@
 """The camera in the player, drawn scenes and video files: the right picture at the right time."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_a_model_without_eyes_is_shown_none():
 # ── drawn scenes ─────────────────────────────────────────────────────────────────────────────
 
 
-def drawn(kind: str):
+def drawn(kind: str) -> Any:
     rng = np.random.default_rng(3)
     if kind == "reps":
         return reps.draw_reps(rng, 3)

@@ -61,10 +61,14 @@ def wanted(entry: dict[str, Any], keys: Sequence[str], where: str) -> None:
 
 
 def find_video(folders: Sequence[Path], name: str) -> Path:
-    """A video by file name in the first folder that has it. Raises RecordError."""
+    """A video by file name, or by that without `.mp4`, in the first folder that has it.
+
+    Raises RecordError.
+    """
     for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
+        for file in (folder / name, folder / f"{name}.mp4"):
+            if file.is_file():
+                return file
     looked = ", ".join(str(folder) for folder in folders)
     raise RecordError(f"the video {name} is not there; looked in {looked}")
 

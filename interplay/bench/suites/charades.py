@@ -148,7 +148,7 @@ def load(folder: Path, n: int | None = None) -> list[Item]:
     for index, (name, code, start_s, end_s) in enumerate(take(chosen, n)):
         if code not in classes:
             raise RecordError(f"{table}: {name} has the action {code}, which the classes lack")
-        file = VideoFile(find_video(folders, f"{name}.mp4"))
+        file = VideoFile(find_video(folders, name))
         film_s = file.facts().length_s
         if start_s >= film_s:
             raise RecordError(
