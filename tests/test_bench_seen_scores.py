@@ -17,6 +17,7 @@ from interplay.bench.suites import charades, pvqa, repcount
 from interplay.bench.suites.charades import Marks, marks
 from interplay.bench.trace import Word, normal
 from interplay.data.item import Item, Show, When
+from interplay.errors import BackgroundError
 
 FILM_S = 10.0
 STARTS_S = 3.0  # of the film in the traces below
@@ -187,23 +188,39 @@ def test_pvqa_pools_answers_and_averages_categories():
         (pytest.approx(25.0), 1.0, "B"),
     ]
     assert rows["pvqa_no_response"][0].value == 1.0
-    assert rows["pvqa_pauc"][0].notes == ("graded_by_rule",)
 
 
 class Strict:
+    """Grades "red" 1, has no idea of "blue", cannot be reached about "green"."""
+
     name = "strict"
 
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
     def judge(self, system: str, user: str) -> str:
+        self.asked.append(user)
+        if "Answer given: green" in user:
+            raise BackgroundError("nobody there")
         return "1" if "Answer given: red" in user else "no idea"
 
 
-def test_pvqa_takes_a_judge_and_says_so():
-    what = shown({"question": "q", "turns": turns((1, 3))}, "A")
-    [outcome] = pvqa.score([trace_of(what, ("red", 1.0))], Strict())["pvqa_pauc"]
-    assert outcome.value == pytest.approx(0.0) and outcome.notes == ("graded_by_judge",)
-    [outcome] = pvqa.score([trace_of(what, ("blue", 1.0))], Strict())["pvqa_pauc"]
-    assert outcome.value == pytest.approx(25.0)
-    assert outcome.notes == ("graded_by_judge", "judge_gave_no_grade")
+def test_pvqa_with_a_judge_has_rows_of_its_own():
+    judge, what = Strict(), shown({"question": "q", "turns": turns((1, 3))}, "A")
+    suite = pvqa.judged(judge)
+
+    def scored(word):
+        rows = suite.score([trace_of(what, (word, 1.0))])
+        assert set(rows) == {row.name for row in suite.rows}
+        [rule], [graded] = rows["pvqa_pauc"], rows["pvqa_pauc_judged"]
+        return rule.value, graded.value, graded.notes
+
+    assert scored("red") == (pytest.approx(100), pytest.approx(0), ())
+    assert len(judge.asked) == 1
+    lost = ("judge_gave_no_grade",)
+    assert scored("blue") == (pytest.approx(0), pytest.approx(25), lost)
+    assert len(set(judge.asked)) == len(judge.asked) == 1 + pauc.NUM_TRIES
+    assert scored("green") == (pytest.approx(0), pytest.approx(25), lost)
 
 
 # ── counting ─────────────────────────────────────────────────────────────────────────────────

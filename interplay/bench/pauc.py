@@ -15,8 +15,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from interplay.bench.numbers import cardinals
 from interplay.bench.trace import Span, Word, normal
+from interplay.errors import BackgroundError
 
 START, MOST = 0.5, 2.0
+NUM_TRIES = 3  # of a judge that gives no grade
 OMEGAS = (0.0, 0.5, 1.0)  # weight taken from time: 0 all of it counts, 1 none
 Point = tuple[float, float]  # seconds, grade
 INSTRUCTION = (
@@ -94,6 +96,11 @@ class Graded:
     num_ungraded: int
 
 
+def is_reply(gold: Gold, onset_s: float) -> bool:
+    """Whether what begins at a moment counts as a reply to a gold answer."""
+    return gold.reply_s[0] <= onset_s <= gold.reply_s[1]
+
+
 def grade_turn(
     question: str, gold: Gold, said: Sequence[tuple[float, str]], grade: Grade
 ) -> Graded:
@@ -105,7 +112,7 @@ def grade_turn(
     """
     replies: dict[str, float] = {}
     for onset_s, text in sorted(said):
-        if gold.reply_s[0] <= onset_s <= gold.reply_s[1]:
+        if is_reply(gold, onset_s):
             replies.setdefault(text, onset_s)
     texts, points, num_ungraded, inside = [], [], 0, 0
     for text, onset_s in replies.items():
@@ -133,11 +140,20 @@ def by_rule(question: str, gold: Gold, said: str) -> int:
 
 
 def by_judge(judge: Judge, instruction: str = INSTRUCTION) -> Grade:
-    """Grades of a language model; None where its reply holds no grade."""
+    """Grades of a language model. One whose reply holds no grade is asked again, twice at most;
+    None where none of its replies does, or where it cannot be reached."""
 
     def grade(question: str, gold: Gold, said: str) -> int | None:
         user = f"Question: {question}\nReference answer: {gold.content}\nAnswer given: {said}"
-        return read_grade(judge.judge(instruction, user))
+        for number in range(NUM_TRIES):
+            again = f"\n\nReply with 1, 2 or 3 alone. (Request {number + 1}.)" if number else ""
+            try:
+                value = read_grade(judge.judge(instruction, user + again))
+            except BackgroundError:
+                return None
+            if value is not None:
+                return value
+        return None
 
     return grade
 

@@ -107,7 +107,7 @@ def _missing(found: Marks) -> tuple[str, ...]:
 
 
 def twin(n: int, seed: int = 0) -> list[Item]:
-    """n drawn films with an action of 3 to 8 s."""
+    """n drawn films with an action of 3 to 7 s."""
     items = []
     for index in range(n):
         film = draw_action(np.random.default_rng([SEED_BASE, seed, index, 10]), index)

@@ -7,6 +7,7 @@ annotation gives apart are not drawn into them. Knows nothing of systems.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from interplay.bench.pauc import (
     by_judge,
     by_rule,
     grade_turn,
+    is_reply,
 )
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.suites.base import Published, Suite
 from interplay.bench.trace import Trace
 from interplay.bench.videos import find_file, find_video, read_list, take, wanted
-from interplay.bench.watching import said_during, watch
+from interplay.bench.watching import TAIL_S, said_during, watch
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item
 from interplay.data.scenes.events import KINDS, Change, Events, draw_events
@@ -43,7 +45,7 @@ INSTRUCTION = (
     "When one happens, say a concise answer. {question}"
 )
 REACTION_S = 0.2  # a picture is seen in one micro-turn, and answered in the next one at best
-RELATED_S, REPLY_S = 2.5, 5.0  # of the drawn films, after a change
+RELATED_S, REPLY_S = 2.2, 4.0  # of the drawn films, after a change
 _QUESTIONS = {
     "counter": "What number does the counter change to?",
     "door": "Does the door open or close?",
@@ -52,23 +54,31 @@ _QUESTIONS = {
 _DOOR = {"open": ("open", "opens", "opened", "opening"), "closed": ("close", "closes", "closed")}
 
 
-def score(traces: Sequence[Trace], judge: Judge | None = None) -> Mapping[str, Sequence[Outcome]]:
-    """Row name -> one outcome per item. judge: grades the replies; by rule without one."""
-    grade: Grade = by_judge(judge) if judge is not None else by_rule
-    rows: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
+def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
+    """Row name -> one outcome per item; replies are graded by rule."""
+    rows: dict[str, list[Outcome]] = {**_pauc_rows(traces, by_rule, "")}
+    rows |= {"pvqa_no_response": [], "pvqa_duplicates": []}
+    for trace in traces:
+        said, golds = said_during(trace), [Gold.of(turn) for turn in trace.item.about["turns"]]
+        missed = sum(not any(is_reply(gold, at_s) for at_s, _ in said) for gold in golds)
+        rows["pvqa_no_response"].append(Outcome(value=float(missed), of=float(len(golds))))
+        again = len(said) - len({text for _, text in said})
+        rows["pvqa_duplicates"].append(Outcome(value=float(again), of=float(len(said))))
+    return rows
+
+
+def _pauc_rows(traces: Sequence[Trace], grade: Grade, suffix: str) -> dict[str, list[Outcome]]:
+    """The rows of PAUC, their names with a suffix."""
+    rows: dict[str, list[Outcome]] = {name + suffix: [] for name in _OMEGA_OF}
     for trace in traces:
         about, said = trace.item.about, said_during(trace)
         golds = [Gold.of(turn) for turn in about["turns"]]
         graded = [grade_turn(about["question"], gold, said, grade) for gold in golds]
-        notes = _notes(graded, "judge" if judge is not None else "rule")
+        is_lost = any(turn.num_ungraded for turn in graded)
+        notes = ("judge_gave_no_grade",) if is_lost else ()
         for name, omega in _OMEGA_OF.items():
             outcome = _points(golds, graded, omega, trace.item.subset, notes)
-            rows[name].append(outcome)
-        silent = sum(not turn.num_replies for turn in graded)
-        rows["pvqa_no_response"].append(Outcome(value=float(silent), of=float(len(golds))))
-        texts = [text for _, text in said]
-        again = len(texts) - len(set(texts))
-        rows["pvqa_duplicates"].append(Outcome(value=float(again), of=float(len(texts))))
+            rows[name + suffix].append(outcome)
     return rows
 
 
@@ -81,11 +91,6 @@ def _points(
         for gold, turn in zip(golds, graded, strict=True)
     ]
     return Outcome(value=100 * sum(ratios), of=float(len(ratios)), group=group, notes=notes)
-
-
-def _notes(graded: Sequence[Graded], grader: str) -> tuple[str, ...]:
-    is_lost = any(turn.num_ungraded for turn in graded)
-    return (f"graded_by_{grader}", *(["judge_gave_no_grade"] if is_lost else []))
 
 
 def twin(n: int, seed: int = 0) -> list[Item]:
@@ -108,7 +113,7 @@ def _turns(film: Events, asked: str) -> list[dict[str, Any]]:
     """What is wanted at which change; changes in another colour than the asked one answer nothing
     and end the stretch of the one before."""
     turns = []
-    ends = [change.time_s for change in film.changes[1:]] + [film.length_s]
+    ends = [change.time_s for change in film.changes[1:]] + [film.length_s + TAIL_S]
     for change, end_s in zip(film.changes, ends, strict=True):
         if change.colour != asked:
             continue
@@ -207,11 +212,22 @@ def _row(name: str, what: str, unit: Any = "points", **kwargs: Any) -> Row:
     return Row(name=name, kind=KIND, what=what, reach=None, unit=unit, **kwargs)
 
 
+def _pauc_row_list(suffix: str, grader: str) -> tuple[Row, ...]:
+    text = f"100 × PAUC at ω = 0.5, graded by {grader}: mean over all gold answers; silence gets 25"
+    return (
+        _row(f"pvqa_pauc{suffix}", text),
+        _row(
+            f"pvqa_pauc_categories{suffix}",
+            f"the same by {grader}, mean over the means of categories",
+            statistic="macro",
+        ),
+        _row(f"pvqa_pauc_w0{suffix}", f"the same by {grader} at ω = 0: all weight on time"),
+        _row(f"pvqa_pauc_w1{suffix}", f"the same by {grader} at ω = 1: time does not count"),
+    )
+
+
 ROWS = (
-    _row("pvqa_pauc", "100 × PAUC at ω = 0.5, mean over all gold answers; silence gets 25"),
-    _row("pvqa_pauc_categories", "the same, mean over the means of categories", statistic="macro"),
-    _row("pvqa_pauc_w0", "the same at ω = 0: all weight on time, all gold answers"),
-    _row("pvqa_pauc_w1", "the same at ω = 1: time does not count"),
+    *_pauc_row_list("", "rule"),
     _row(
         "pvqa_no_response",
         "share of gold answers to which nothing was said",
@@ -225,7 +241,17 @@ ROWS = (
         lower_is_better=True,
     ),
 )
-_TML = "doi 10.64434/tml.20260511, revised (first version: 31.5); which average is not said"
+_TML = "doi 10.64434/tml.20260511, revised (first version: 31.5); graded by a language model"
+JUDGED = "_judged"
+
+
+def _published(suffix: str) -> tuple[Published, ...]:
+    values = {"TML-Interaction-Small": 33.5, "GPT-realtime-2.0 minimal": 25.0}
+    return tuple(
+        Published(row=f"pvqa_pauc{suffix}", system=name, value=value, source=_TML, date="2026-05")
+        for name, value in values.items()
+    )
+
 
 SUITE = Suite(
     name=KIND,
@@ -234,22 +260,17 @@ SUITE = Suite(
     twin=twin,
     load=load,
     score=score,
-    published=(
-        Published(
-            row="pvqa_pauc",
-            system="TML-Interaction-Small",
-            value=33.5,
-            source=_TML,
-            date="2026-05",
-        ),
-        Published(
-            row="pvqa_pauc",
-            system="GPT-realtime-2.0 minimal",
-            value=25.0,
-            source=_TML,
-            date="2026-05",
-        ),
-    ),
+    published=_published(""),
     how_to_get="ProactiveVideoQA: github.com/yellow-binary-tree/ProactiveVideoQA links the data; "
     "one folder each EGO, TV, VAD, WEB with anno.json and videos/.",
 )
+
+
+def judged(judge: Judge) -> Suite:
+    """The suite with rows of its own for the grades of a language model, beside those by rule."""
+
+    def score_with(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
+        return {**score(traces), **_pauc_rows(traces, by_judge(judge), JUDGED)}
+
+    rows = (*ROWS, *_pauc_row_list(JUDGED, "a judge"))
+    return replace(SUITE, rows=rows, score=score_with, published=_published(JUDGED))

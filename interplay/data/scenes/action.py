@@ -54,15 +54,15 @@ class Action:
 
 
 def draw_action(rng: np.random.Generator, seed: int) -> Action:
-    """3 to 8 s of action in a film of 9 to 15 s."""
-    start_s = round(float(rng.uniform(1.5, 4.5)), 3)
-    end_s = round(start_s + float(rng.uniform(3.0, 8.0)), 3)
+    """3 to 7 s of action in a film of 6 to 14 s."""
+    start_s = round(float(rng.uniform(1.5, 4.0)), 3)
+    end_s = round(start_s + float(rng.uniform(3.0, 7.0)), 3)
     red, green, blue = (int(value) for value in rng.integers(150, 235, 3))
     return Action(
         kind=str(rng.choice(list(KINDS))),
         start_s=start_s,
         end_s=end_s,
-        length_s=math.ceil(5 * (end_s + float(rng.uniform(2.0, 4.0)))) / 5,
+        length_s=math.ceil(5 * (end_s + float(rng.uniform(1.5, 3.0)))) / 5,
         seed=seed,
         x=float(rng.uniform(50, 110)),
         size=float(rng.uniform(62, 92)),

@@ -14,8 +14,8 @@ from interplay.data.scenes.canvas import COLOURS, SHAPES, Canvas, Colour, Point,
 
 KINDS = ("shape", "counter", "door", "lamp")
 SHADES = ("red", "green", "blue")
-STAY_S = 2.6  # a shape or a light goes again after this
-GAP_S = (3.2, 5.0)  # between two changes
+STAY_S = 2.2  # a shape or a light goes again after this
+GAP_S = (2.8, 4.2)  # between two changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Events:
 def draw_events(kind: str, rng: np.random.Generator, seed: int, num_changes: int) -> Events:
     """A film with so many changes, each unlike the one before it."""
     first = {"counter": str(rng.integers(10)), "door": str(rng.choice(["open", "closed"]))}
-    changes, before, time_s = [], first.get(kind, ""), float(rng.uniform(1.2, 3.0))
+    changes, before, time_s = [], first.get(kind, ""), float(rng.uniform(1.0, 2.5))
     for _ in range(num_changes):
         what = str(rng.choice([choice for choice in choices(kind) if choice != before]))
         place = (float(rng.uniform(30, 130)), float(rng.uniform(30, 90)))
@@ -89,7 +89,7 @@ def draw_events(kind: str, rng: np.random.Generator, seed: int, num_changes: int
         kind=kind,
         first=first.get(kind, ""),
         changes=tuple(changes),
-        length_s=math.ceil(5 * (changes[-1].time_s + 4.0)) / 5,
+        length_s=math.ceil(5 * (changes[-1].time_s + 2.6)) / 5,
         seed=seed,
         background=(red, green, blue),
     )
