@@ -323,17 +323,20 @@ def test_marking_rows():
 # ── the film's clock ─────────────────────────────────────────────────────────────────────────
 
 
-def test_talk_without_a_pause_is_cut_into_several_utterances():
-    what = shown({})
-    talk = [("la", STARTS_S - 1 + 0.5 * i) for i in range(20)]
+@pytest.mark.parametrize(
+    ("until_s", "expected"),
+    [(4.5, []), (9.0, [1.5, 4.0, 6.5])],  # what began a second before the film is left out
+)
+def test_only_endless_talk_is_cut_into_several_utterances(until_s, expected):
+    talk = [("la", STARTS_S - 1 + 0.5 * i) for i in range(int(2 * until_s) + 2)]
     trace = hand_made(
-        what,
+        shown({}),
         say=talk,
-        voice=[(STARTS_S - 1, STARTS_S + 9)],
+        voice=[(STARTS_S - 1, STARTS_S + until_s)],
         cues=((0.5, 1.0), (STARTS_S, STARTS_S + FILM_S)),
     )
     onsets = [onset for onset, _ in watching.said_during(trace)]
-    assert onsets == [pytest.approx(3.0), pytest.approx(7.0)]  # what began at -1 s is left out
+    assert onsets == pytest.approx(expected)
 
 
 def test_a_word_starts_with_its_sound():

@@ -24,7 +24,8 @@ from interplay.data.voices import random_voice
 BEFORE_S = 0.6
 ACKNOWLEDGE_S = 2.0  # from the end of the instruction to the film
 TAIL_S = 3.0  # what is said so soon after the film still counts
-PIECE_S = 4.0  # talk without a pause counts as several utterances of at most this
+ENDLESS_S = 6.0  # talk without a pause for longer than this counts as several utterances ...
+PIECE_S = 2.5  # ... of this length
 Due = tuple[str, float]  # what an ideal system would say, and when in the film
 _SYMBOLS = {"&": " and ", "%": " percent ", "+": " plus ", "’": "'"}
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+")
@@ -118,18 +119,18 @@ def _sounds_s(trace: Trace, word: Word) -> float:
 def said_during(trace: Trace) -> list[tuple[float, str]]:
     """Utterances (onset, text) that begin in the film or within TAIL_S after it, on its clock.
 
-    An utterance ends at a pause (bench.trace); one without a pause for PIECE_S is cut there into
-    several, so that talking without end hides neither a right answer nor a wrong one.
+    An utterance ends at a pause (bench.trace) and counts from its onset with all its words. Only
+    endless talk is cut into pieces: it hides neither a right answer nor a wrong one.
     """
     span = film(trace)
     if span is None:
         return []
     pieces: list[tuple[float, list[Word]]] = []
-    for (start, _), words in utterances(trace):
-        first_s = start
+    for (start, end), words in utterances(trace):
+        first_s, is_endless = start, end - start > ENDLESS_S
         for count, word in enumerate(words):
             at_s = max(start, word.start_s)
-            if count == 0 or at_s - first_s >= PIECE_S:
+            if count == 0 or (is_endless and at_s - first_s >= PIECE_S):
                 first_s = start if count == 0 else at_s
                 pieces.append((first_s, []))
             pieces[-1][1].append(word)
