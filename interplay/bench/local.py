@@ -1,4 +1,5 @@
-"""The local engine as a system to be measured. Knows nothing of items beyond sound and tokens."""
+"""The local engine as a system to be measured. Knows nothing of items beyond sound, tokens and
+pictures."""
 
 from collections.abc import Sequence
 
@@ -15,7 +16,10 @@ DEFAULT_SEATS = 32
 
 
 class LocalSystem:
-    """One engine; a stage is one of its sessions. `seed` varies the sampling of all of them."""
+    """One engine; a stage is one of its sessions. `seed` varies the sampling of all of them.
+
+    Pictures go only to a model that has eyes; another one gets the sound and the text alone.
+    """
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class LocalSystem:
         self.num_seats = num_seats
         self.engine = Engine(loaded, num_slots=num_seats, dtype=dtype)
         self._tokenizer = loaded.tokenizer
+        self._has_eyes = self.engine.config.see is not None
         self._seed = seed
         self._sessions: dict[Stage, Session] = {}
 
@@ -47,7 +52,9 @@ class LocalSystem:
     def step(self, stages: Sequence[Stage]) -> list[Emission]:
         sessions = [self._sessions[stage] for stage in stages]
         halves = {
-            session: InputHalf(hear=stage.hear, read=stage.read)
+            session: InputHalf(
+                hear=stage.hear, read=stage.read, see=stage.see if self._has_eyes else None
+            )
             for session, stage in zip(sessions, stages, strict=True)
         }
         said = self.engine.tick(halves)

@@ -24,6 +24,7 @@ from interplay.data.item import (
     KeepTalking,
     Noise,
     Say,
+    Show,
     Speak,
     StopBy,
     Type,
@@ -233,7 +234,7 @@ def _duties(item: Item) -> list[Expect]:
     return [*openers, *item.expect]
 
 
-def _waits(cue: Speak | Clip | Type) -> bool:
+def _waits(cue: Speak | Clip | Type | Show) -> bool:
     return cue.at.after == "voice"
 
 

@@ -1,4 +1,4 @@
-"""One item while it is played: cues become sound and tokens as their moments come.
+"""One item while it is played: cues become sound, tokens and pictures as their moments come.
 
 Time is the micro-turn index. Knows nothing about who answers: whatever plays is told what the
 user does in micro-turn i, and hands back what it emitted, which sounds in micro-turn i + 1.
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
+from interplay.bench.camera import Camera
 from interplay.bench.trace import (
     FRAME_S,
     SLOT_S,
@@ -26,7 +27,7 @@ from interplay.bench.trace import (
     words_of,
 )
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
-from interplay.data.item import Clip, Item, Noise, Speak, Type, When
+from interplay.data.item import Clip, Item, Noise, Show, Speak, Type, When
 
 FADE = SAMPLE_RATE_HZ * 3 // 1000
 FLOOR_DB = -60.0  # a microphone is never digitally silent
@@ -84,6 +85,7 @@ class Stage:
         self.read: tuple = ()  # tokens of `read` in this micro-turn
         self.pieces: dict[str, list[tuple[str, float]]] = {"heard": [], "say": [], "act": []}
         self._synthesize = synthesize
+        self._camera = Camera()
         self._queue: deque = deque()
         self._user = _noise(item, self.num_turns * SAMPLES_PER_TURN)
         self.model = np.zeros(len(self._user), np.int16)
@@ -103,6 +105,19 @@ class Stage:
         """The user's sound in the current micro-turn."""
         start = self.turn * SAMPLES_PER_TURN
         return np.clip(self._user[start : start + SAMPLES_PER_TURN], -1, 1)
+
+    @property
+    def see(self) -> UInt8[np.ndarray, "12 2 40 40 3"] | None:
+        """The camera's tile pairs in the current micro-turn, None while it is off.
+
+        Pictures are made when they are asked for: a system without eyes costs none.
+        """
+        return self._camera.tiles(self.turn)
+
+    @property
+    def frame(self) -> UInt8[np.ndarray, "120 160 3"] | None:
+        """The camera's picture in the current micro-turn, None while it is off."""
+        return self._camera.frame(self.turn)
 
     def begin_turn(self, encode: Callable[[str, str], list]) -> None:
         """Start the cues that are due; `encode(control, text)` gives tokens for `read`."""
@@ -188,6 +203,10 @@ class Stage:
             self._queue.extend(tokens)
             begin, end = ahead // NUM_SLOTS, -(-(ahead + len(tokens)) // NUM_SLOTS)
             return self.now_s + begin * TURN_S, self.now_s + end * TURN_S
+        if isinstance(cue, Show):
+            turn = math.ceil(start_s / TURN_S - 1e-6)
+            self._camera.show(cue, turn)
+            return turn * TURN_S, turn * TURN_S + cue.length_s
         start_s = round(start_s * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
         if isinstance(cue, Clip):
             samples = _as_float(cue.samples)

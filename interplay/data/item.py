@@ -4,7 +4,7 @@ Knows nothing about how items are invented, played or scored. Cues are named by 
 `Item.cues`. Words are lower-case, without punctuation; numbers are written out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ class When:
     voice: the model's voice is audible, the first time after cue `cue` ended (item start if
         None). The model may never speak: then the cue never comes.
     delegate: the model closes a delegation on `act`, the first after cue `cue` began.
-    cue_start, cue_end: first and last sound (or token) of cue `cue`.
+    cue_start, cue_end: first and last sound (or token, or picture) of cue `cue`.
     """
 
     seconds: float
@@ -70,7 +70,22 @@ class Noise:
     level_db: float
 
 
-Cue = Speak | Clip | Type | Noise
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """The user's camera films for `length_s`: five frames per second, one in each micro-turn.
+
+    frames: called when the item is played; frame k, uint8 [H, W, 3] of any size, is the picture at
+    k / 5 s and lies in the k-th micro-turn of the cue, which begins with a micro-turn. The last
+    frame stays if there are too few. A callable record (data.scenes, media.video_file) can be
+    stored with its item, a bare function cannot.
+    """
+
+    frames: Callable[[], Iterable[np.ndarray]]
+    length_s: float
+    at: When
+
+
+Cue = Speak | Clip | Type | Noise | Show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +140,8 @@ class KeepTalking:
 
 @dataclass(frozen=True, kw_only=True)
 class At:
-    """One of the texts begins to sound `due_s` (± `tol_s`) after the end of cue `after`."""
+    """One of the texts begins to sound `due_s` (± `tol_s`) after the end of cue `after`; before it
+    where negative, in the course of a `Show`, whose end is known when it begins."""
 
     text: tuple[str, ...]
     after: int

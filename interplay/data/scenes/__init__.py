@@ -1,0 +1,1 @@
+"""Drawn scenes with exact times: films whose events are known to the sample. See each module."""

@@ -1,0 +1,109 @@
+"""Video files as frames at five per second, one per micro-turn. Knows nothing of what they show.
+
+Read with PyAV (FFmpeg), which is imported when a file is opened.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from interplay.clock import TURN_S
+from interplay.errors import ConfigError, VideoError
+from interplay.media.video import fit_frame
+
+_EARLY_S = 1e-3  # time stamps are rounded
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoFacts:
+    """What the header of a file says. rate_hz: frames per second of the file itself, on average."""
+
+    length_s: float
+    rate_hz: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """The frames of a file, each time it is called: the k-th is the one on screen at k / 5 s.
+
+    They are decoded one by one, scaled into 160x120 and turned as the file asks.
+    """
+
+    path: Path
+
+    def __call__(self) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
+        """Raises VideoError for a file that cannot be read."""
+        av = _av()
+        try:
+            with av.open(str(self.path)) as container:
+                yield from _at_five_per_second(container.decode(_stream(container, self.path)))
+        except (av.error.FFmpegError, OSError) as error:
+            raise _unreadable(self.path, error) from error
+
+    def facts(self) -> VideoFacts:
+        """Length, rate and size, without decoding a frame. Raises VideoError."""
+        av = _av()
+        try:
+            with av.open(str(self.path)) as container:
+                stream = _stream(container, self.path)
+                rate = stream.average_rate or stream.guessed_rate
+                if stream.duration is not None and stream.time_base is not None:
+                    length_s = float(stream.duration * stream.time_base)
+                else:
+                    length_s = (container.duration or 0) / av.time_base
+                size = stream.codec_context
+                width, height = size.width, size.height
+        except (av.error.FFmpegError, OSError) as error:
+            raise _unreadable(self.path, error) from error
+        if not rate or length_s <= 0:
+            raise VideoError(f"{self.path} tells no length or frame rate; convert it, e.g. to mp4")
+        return VideoFacts(length_s=length_s, rate_hz=float(rate), width=width, height=height)
+
+
+def _at_five_per_second(decoded: Iterator[Any]) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
+    """Of each 0.2 s, the last frame that began by then; time runs from the file's first frame."""
+    start_s, index, current = None, 0, None
+    for frame in decoded:
+        time_s = frame.time
+        if time_s is None:
+            continue
+        start_s = time_s if start_s is None else start_s
+        while current is not None and time_s - start_s > index * TURN_S + _EARLY_S:
+            yield _pixels(current)
+            index += 1
+        current = frame
+    if current is not None:
+        yield _pixels(current)
+
+
+def _pixels(frame: Any) -> UInt8[np.ndarray, "120 160 3"]:
+    pixels = frame.to_ndarray(format="rgb24")
+    quarters = round(getattr(frame, "rotation", 0) / 90)
+    return fit_frame(np.ascontiguousarray(np.rot90(pixels, quarters)))
+
+
+def _stream(container: Any, path: Path) -> Any:
+    if not container.streams.video:
+        raise VideoError(f"{path} has no pictures; give a video file")
+    return container.streams.video[0]
+
+
+def _unreadable(path: Path, error: Exception) -> VideoError:
+    reason = getattr(error, "strerror", None) or error
+    return VideoError(f"{path} cannot be read as video: {reason}; get it again or convert it")
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise ConfigError(
+            "reading video files needs PyAV; install it with: pip install 'interplay[bench]'"
+        ) from error
+    return av
