@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from interplay.bench.trace import normal
 
 _UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
+    *("eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {word: value for value, word in enumerate(_UNITS)}
 _VALUES |= {word: 10 * (value + 2) for value, word in enumerate(_TENS)} | {"hundred": 100}
 
@@ -52,9 +53,9 @@ def says(words: Iterable[str], alternatives: Iterable[Sequence[str]], *, fuzzy: 
         wanted = tokens(" ".join(alternative))
         if wanted and set(wanted) <= set(said):
             return True
-        if fuzzy and len(wanted) == 1 and len(wanted[0]) >= MIN_FUZZY:
-            if any(one_edit(wanted[0], word) for word in said):
-                return True
+        near = fuzzy and len(wanted) == 1 and len(wanted[0]) >= MIN_FUZZY
+        if near and any(one_edit(wanted[0], word) for word in said):
+            return True
     return False
 
 

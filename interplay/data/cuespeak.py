@@ -23,8 +23,9 @@ WINDOW_S = (-0.1, 2.0)  # of the onset around the end of the cue
 REACTION_S = 0.4  # of the perfect oracle
 SEAM_S = (0.02, 0.1)  # between two pieces of one turn; shorter than a pause
 BEFORE_S = 1.5 + 1.0  # after the instruction: room for an acknowledgement
+TAIL_S = 2.5  # after the turn, so that answers that come too late are seen
 WORDS_PER_MINUTE = (135, 175)  # faster voices would need more words after each cue
-STRETCH = (0.95, 1.2)
+STRETCH = (0.92, 1.08)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,11 @@ class Event:
     voice: str = ""
     link: str = ""
 
+    @property
+    def goes_on(self) -> str:
+        """What follows instead of a long filler: nothing is waited for after what is no cue."""
+        return self.link or ("" if self.answer else "and so on and so forth")
+
 
 def _pick(rng: np.random.Generator, values):
     return values[int(rng.integers(len(values)))]
@@ -58,22 +64,26 @@ def _draft(rng: np.random.Generator, family: str) -> Draft:
     voice = random_voice(rng, "test")
     pace = f":r{rng.integers(*WORDS_PER_MINUTE)}:"
     voice = re.sub(r":r\d+:", pace, voice)
-    voice = re.sub(r":d[\d.]+", f":d{rng.uniform(*STRETCH):.2f}5", voice)
+    voice = re.sub(r":d[\d.]+", f":d{rng.uniform(*STRETCH):.3f}", voice)
     gain_db = float(rng.uniform(-8, 4))
-    return Draft(family=family, rng=rng, voice=voice, gain_db=gain_db, gap_s=0.3)
+    return Draft(family=family, rng=rng, voice=voice, gain_db=gain_db, gap_s=0.3, pace=0.78)
 
 
 def _talk(draft: Draft, instruction: str, events: Sequence[Event]) -> Draft:
     """The instruction, room to acknowledge it, and one long turn with the events in it."""
     asked = draft.speak(instruction, ack_s=BEFORE_S)
     fillers = iter(_some(draft.rng, cuewords.FILLERS, len(cuewords.FILLERS)))
-    _go_on(draft, next(fillers), BEFORE_S)
+    _go_on(draft, _short(next(fillers)), BEFORE_S)
     for number, event in enumerate(events):
         _event(draft, event, again=number > 0 and bool(events[number - 1].link))
-        _go_on(draft, event.link or next(fillers))
+        _go_on(draft, event.goes_on or next(fillers))
     last = len(draft.cues) - 1
     draft.monologue = Stretch(after=asked, from_s=BEFORE_S, until=last)
     return draft
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split()[:7])
 
 
 def _go_on(draft: Draft, text: str, wait_s: float | None = None, voice: str = "") -> int:
@@ -102,7 +112,7 @@ def _event(draft: Draft, event: Event, again: bool) -> None:
 def _finish(draft: Draft, number: int) -> Item:
     """The middle one of three cues is the probe; none where silence is wanted."""
     probe = None if draft.family.startswith("NEG") else min(1, len(draft.moments) - 1)
-    return draft.item("cuespeak", number, probe)
+    return draft.item("cuespeak", number, probe, tail_s=TAIL_S)
 
 
 def _openings(rng: np.random.Generator, count: int) -> list[str]:
@@ -226,7 +236,7 @@ def wrong_name(rng: np.random.Generator, number: int) -> Item:
 
 def game(rng: np.random.Generator, number: int) -> Item:
     """C9: a game: one word calls for another."""
-    answer = _pick(rng, ("paper", "rock", "scissors"))
+    answer = _pick(rng, ("paper", "scissors"))
     starts = ("and once more i say shoot", "ready steady shoot", "are you ready then shoot")
     events = [Event(opening=text, answer=answer) for text in _some(rng, starts, 3)]
     events = _with_close_pair(rng, events, "and again")
@@ -271,7 +281,7 @@ def revoked(rng: np.random.Generator, number: int) -> Item:
     back = _go_on(draft, f"from now on forget about {answer} and stay quiet", 1.0)
     draft.acks.append(Stretch(after=back, until=back, to_s=BEFORE_S))
     fillers = iter(_some(rng, cuewords.FILLERS, 3))
-    _go_on(draft, next(fillers), BEFORE_S)
+    _go_on(draft, _short(next(fillers)), BEFORE_S)
     for text in others:
         _event(draft, Event(opening=f"{text} {word}"), again=False)
         _go_on(draft, next(fillers))

@@ -105,13 +105,18 @@ def window_hi_s(delay_s: float) -> float:
 
 @dataclass(kw_only=True)
 class Draft:
-    """An item in the making. voice: of the user; ends_s: when it is over at the latest."""
+    """An item in the making.
+
+    voice: of the user. pace: the time it takes at the most, as a share of what the slowest voice
+    takes. ends_s: when the item is over at the latest.
+    """
 
     family: str
     rng: np.random.Generator
     voice: str
     gain_db: float = 0.0
     gap_s: float = 0.5
+    pace: float = 1.0
     cues: list[Cue] = field(default_factory=list)
     expect: list[Expect] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
@@ -141,10 +146,8 @@ class Draft:
         if cue >= 0:
             at = When(seconds=wait_s, after="cue_end", cue=cue)
             begins_s += self._latest_s[cue]
-        self.cues.append(
-            Speak(text=text, voice=voice or self.voice, at=at, gain_db=self.gain_db)
-        )
-        self._latest_s.append(begins_s + duration_s(text))
+        self.cues.append(Speak(text=text, voice=voice or self.voice, at=at, gain_db=self.gain_db))
+        self._latest_s.append(begins_s + self.pace * duration_s(text))
         self.ends_s = max(self.ends_s, self._latest_s[-1])
         index = len(self.cues) - 1
         if ack_s is not None:

@@ -106,7 +106,9 @@ def score(traces: Sequence[Trace]) -> Outcomes:
 def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
     plan, speech = reading.plan, moments.user_speech(reading.trace)
     assert plan.probe is not None
-    over = [is_over(reading.utterances[b], speech) if b is not None else None for b in reading.bound]
+    over = [
+        is_over(reading.utterances[b], speech) if b is not None else None for b in reading.bound
+    ]
     hits = [value is True for value in over]
     notes = () if hits[plan.probe] else (_why(reading, plan.probe, over),)
     probe = Outcome(value=POINTS * hits[plan.probe], notes=notes, group=plan.family)
@@ -137,8 +139,9 @@ def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
 
 
 def is_over(utterance: Utterance, speech: Sequence[tuple[float, float]]) -> bool:
-    """Whether it sounds for 0.2 s or more while the user speaks."""
-    return moments.common_s((utterance.start_s, utterance.end_s), speech) >= OVERLAP_S - 1e-6
+    """Whether it sounds for 0.2 s or more, or all the time, while the user speaks."""
+    span = utterance.start_s, utterance.end_s
+    return moments.common_s(span, speech) >= min(OVERLAP_S, span[1] - span[0]) - 1e-6
 
 
 def _why(reading: Reading, index: int, over: Sequence[bool | None]) -> str:
