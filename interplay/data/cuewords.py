@@ -56,12 +56,12 @@ PHRASES = {
         ("mein bruder ist krank", "my brother is ill", ("brother",)),
     ),
     "es": (
-        ("el perro es grande", "the dog is big", ("dog", "big")),
-        ("la casa es blanca", "the house is white", ("house", "white")),
-        ("el gato come pan", "the cat eats bread", ("cat", "bread")),
+        ("mi perro es malo", "my dog is bad", ("dog", "bad")),
+        ("la casa es roja", "the house is red", ("house", "red")),
+        ("mi mesa es alta", "my table is high", ("table", "high")),
         ("la puerta es roja", "the door is red", ("door", "red")),
         ("mi hermano canta", "my brother sings", ("brother",)),
-        ("la luna es blanca", "the moon is white", ("moon", "white")),
+        ("la luna es roja", "the moon is red", ("moon", "red")),
     ),
 }  # said in the foreign voice; what it means; words that have to come
 

@@ -233,7 +233,7 @@ def elapsed(rng: np.random.Generator, number: int) -> Item:
     """F8: the seconds between two utterances told when asked for (one more or less is right), or a
     sign, given while the user talks, when they have talked for so long."""
     draft = _draft(rng, "F8")
-    if rng.random() < 0.5:
+    if number % 2 == 0:  # every second item: a turn-taker can answer this one
         gap_s = float(rng.uniform(4.0, 9.0))
         ask = _pick(rng, vocabulary.CLOCK_ASK)
         draft.speak(_pick(rng, vocabulary.CLOCK_START))
