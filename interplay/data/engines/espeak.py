@@ -20,6 +20,7 @@ ACCENTS = (
     *("en-us", "en-us-nyc", "en", "en-gb-x-rp", "en-gb-scotland"),
     *("en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"),
 )
+LANGUAGES = ("de", "es", "it")  # for single foreign words; their letters must be ASCII here
 SETTINGS = {
     "p": Setting(meaning="pitch", default=50, low=0, high=99),
     "r": Setting(meaning="words per minute", default=160, low=80, high=320),
@@ -104,8 +105,9 @@ class Espeak:
     def _set_voice(self, spec: str) -> None:
         name, values = parse_voice(spec, SETTINGS)
         accent, _, variant = name.partition("+")
-        if accent not in ACCENTS:
-            raise SynthError(f"espeak accent {accent!r} is not one of {', '.join(ACCENTS)}")
+        known = (*ACCENTS, *LANGUAGES)
+        if accent not in known:
+            raise SynthError(f"espeak accent {accent!r} is not one of {', '.join(known)}")
         if variant and variant not in self.variants:  # the library would fall back in silence
             raise SynthError(f"espeak variant {variant!r} is not one of {', '.join(self.variants)}")
         if self._library.espeak_SetVoiceByName(name.encode()):

@@ -1,0 +1,194 @@
+"""CueSpeak-open: speaks on a cue while the user goes on talking. Rows and scores.
+
+The published benchmark has neither items nor code; this is a reconstruction from its description,
+with items of our own (data.cuespeak, docs/timespeak.md), so its published numbers are on another
+set. Words are compared by rule (bench.content). Knows nothing of how items are made.
+"""
+
+from collections.abc import Sequence
+
+from interplay.bench import moments
+from interplay.bench.moments import Reading, Utterance
+from interplay.bench.rows import Row
+from interplay.bench.score import Outcome
+from interplay.bench.suites.base import Outcomes, Published, Suite
+from interplay.bench.suites.timespeak import POINTS, SOURCE, why_missed
+from interplay.bench.trace import Trace
+from interplay.data import cuespeak
+from interplay.data.item import Item
+
+OVERLAP_S = 0.2
+KIND = "cuespeak"
+FAMILIES = {
+    "C1": "a key word",
+    "C2": "a word of another language",
+    "C3": "a filler",
+    "C4": "a wrong fact",
+    "C5": "a running count",
+    "C6": "last words or foreign phrases said again",
+    "C7": "a wrong sum",
+    "C8": "a wrong name",
+    "C9": "a game",
+}
+NEGATIVE = {
+    "NEG1": "no cue comes",
+    "NEG2": "words that sound like the cue",
+    "NEG3": "the instruction was taken back",
+}
+
+
+def _row(name: str, what: str, **kwargs) -> Row:
+    return Row(name=f"cuespeak_{name}", kind=KIND, what=what, reach=None, **kwargs)
+
+
+ROWS = (
+    _row(
+        "macro",
+        "right words, onset −0.1 to 2.0 s after the cue, over the user's speech for 0.2 s; one "
+        "probe per item; mean of C1 to C9",
+        unit="points",
+        statistic="macro",
+    ),
+    _row("micro", "the same, mean of items", unit="points"),
+    _row(
+        "strict",
+        "every cue hit and nothing else said; mean of C1 to C9",
+        unit="points",
+        statistic="macro",
+    ),
+    _row("hit", "hits among all cues of C1 to C9", unit="points"),
+    *(_row(name.lower(), what, unit="points") for name, what in FAMILIES.items()),
+    _row("latency_p50_s", "end of the cue to the onset, of hits", unit="s", statistic="median"),
+    _row("latency_p95_s", "the same, 95th percentile", unit="s", statistic="p95"),
+    _row("overlap", "of cues answered in their window, those answered over the user's speech"),
+    _row("post_turn", "cues answered with the right words only after the user had finished"),
+    _row(
+        "still_listening",
+        "of cues that come within 2 s of another one that was hit, those that are hit too: the "
+        "system hears while it speaks",
+    ),
+    _row(
+        "false_alarms_per_min",
+        "NEG1 to NEG3: utterances per minute of speech without a valid cue (one that is going on "
+        "when it begins counts)",
+        lower_is_better=True,
+        unit="count",
+    ),
+    _row(
+        "talks_over",
+        "NEG1 to NEG3: share of that speech under sound of the system",
+        lower_is_better=True,
+    ),
+    *(
+        _row(name.lower(), f"{what}: items without a false alarm (a silent system has 1)")
+        for name, what in NEGATIVE.items()
+    ),
+    _row("no_response", "items of C1 to C9 without any utterance", lower_is_better=True),
+)
+
+
+def twin(num_items: int, seed: int) -> list[Item]:
+    """`num_items` per family, those that want silence included."""
+    return cuespeak.items(num_items, seed)
+
+
+def score(traces: Sequence[Trace]) -> Outcomes:
+    """Outcomes of all rows."""
+    found: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
+    for trace in traces:
+        reading = moments.read(trace)
+        wanted = reading.plan.probe is not None
+        for name, outcome in _cues(reading) if wanted else _alarms(reading):
+            found[f"cuespeak_{name}"].append(outcome)
+    return found
+
+
+def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
+    plan, speech = reading.plan, moments.user_speech(reading.trace)
+    assert plan.probe is not None
+    over = [
+        is_over(reading.utterances[b], speech) if b is not None else None for b in reading.bound
+    ]
+    hits = [value is True for value in over]
+    notes = () if hits[plan.probe] else (_why(reading, plan.probe, over),)
+    probe = Outcome(value=POINTS * hits[plan.probe], notes=notes, group=plan.family)
+    clean = all(hits) and not (moments.stray(reading) or moments.premature(reading))
+    rows = [
+        ("macro", probe),
+        ("micro", probe),
+        (plan.family.lower(), probe),
+        ("strict", Outcome(value=POINTS * clean, group=plan.family)),
+        ("no_response", Outcome(value=float(not reading.utterances))),
+    ]
+    turn_end_s = max((end_s for _, end_s in speech), default=0.0)
+    for index, due in enumerate(reading.dues):
+        rows.append(("hit", Outcome(value=POINTS * hits[index])))
+        if over[index] is not None:
+            rows.append(("overlap", Outcome(value=float(hits[index]))))
+        if hits[index]:
+            rows.append(("latency_p50_s", Outcome(value=reading.error_s(index))))
+            rows.append(("latency_p95_s", Outcome(value=reading.error_s(index))))
+        late = not hits[index] and any(
+            u.start_s >= turn_end_s and moments.content_ok(u, due.moment)
+            for u in reading.utterances
+        )
+        rows.append(("post_turn", Outcome(value=float(late))))
+        if due.moment.again and hits[index - 1]:
+            rows.append(("still_listening", Outcome(value=float(hits[index]))))
+    return rows
+
+
+def is_over(utterance: Utterance, speech: Sequence[tuple[float, float]]) -> bool:
+    """Whether it sounds for 0.2 s or more, or all the time, while the user speaks."""
+    span = utterance.start_s, utterance.end_s
+    return moments.common_s(span, speech) >= min(OVERLAP_S, span[1] - span[0]) - 1e-6
+
+
+def _why(reading: Reading, index: int, over: Sequence[bool | None]) -> str:
+    return "not_over_the_user" if over[index] is False else why_missed(reading, index)
+
+
+def _alarms(reading: Reading) -> list[tuple[str, Outcome]]:
+    plan = reading.plan
+    assert plan.monologue is not None
+    spans = moments.spans_of(reading, [plan.monologue])
+    if not spans:
+        return []
+    [(start_s, end_s)] = spans
+    alarms = [u for u in reading.loose() if u.start_s < end_s and u.end_s > start_s]
+    seconds = end_s - start_s
+    covered_s = moments.sounding(reading, [plan.monologue])
+    return [
+        ("false_alarms_per_min", Outcome(value=float(len(alarms)), of=seconds / 60)),
+        ("talks_over", Outcome(value=covered_s, of=seconds)),
+        (plan.family.lower(), Outcome(value=float(not alarms))),
+    ]
+
+
+SUITE = Suite(
+    name="cuespeak",
+    what="speaks on a cue while the user goes on talking (CueSpeak-open, nine families and three "
+    "that want silence)",
+    rows=ROWS,
+    twin=twin,
+    score=score,
+    published=(
+        Published(
+            row="cuespeak_macro",
+            system="TML-Interaction-Small",
+            value=81.7,
+            source=SOURCE,
+            date="2026-05",
+        ),
+        Published(
+            row="cuespeak_macro",
+            system="GPT-Realtime-2 (minimal)",
+            value=2.9,
+            source=SOURCE,
+            date="2026-05",
+        ),
+    ),
+    how_to_get="The published CueSpeak set is not released; these items are made here "
+    "(docs/timespeak.md).",
+    baselines=("silent", "always", "half_duplex", "perfect"),
+)
