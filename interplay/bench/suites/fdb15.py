@@ -48,9 +48,9 @@ def score(traces: Sequence[Trace]) -> Outcomes:
             found[other].append(Outcome(value=float(verdict.label == label), group=part))
         found["fdb15_no_response"].append(_silence(verdict, part))
         if part == "user_interruption":
-            for ending, detector in DETECTED.items():
+            for which, detector in DETECTED.items():
                 for name, outcome in zip(LATENCIES, latencies(trace, detector), strict=True):
-                    found[f"{name}{ending}"].append(outcome)
+                    found[name.format(which)].append(outcome)
     if {str(trace.item.about["part"]) for trace in traces} != set(WANTED):
         found["fdb15_average"], found["fdb15_balanced"] = [], []
     return found
@@ -85,8 +85,8 @@ def _through(trace: Trace, time_s: float) -> bool:
     return any(start < time_s < end for start, end in trace.voice)
 
 
-LATENCIES = ("fdb15_stop_latency_s", "fdb15_response_latency_s")
-DETECTED: dict[str, Detector] = {"": energy_spans, "_webrtc": webrtc_spans}  # ending of the row
+LATENCIES = ("fdb15_stop_latency{}_s", "fdb15_response_latency{}_s")  # of which detector
+DETECTED: dict[str, Detector] = {"": energy_spans, "_webrtc": webrtc_spans}
 MEANINGS = (
     "both sounding (all of the interruption if it went on)",
     "end of the user's sound → next start of the model's",
@@ -119,8 +119,8 @@ ROWS = (
         weights=BALANCE,
     ),
     *(
-        _row(f"{name}{ending}", f"interrupted: {what}, mean, by {vad}", lower=True, unit="s")
-        for ending, vad in (("", "energy"), ("_webrtc", "webrtcvad, mode 2"))
+        _row(name.format(which), f"interrupted: {what}, mean, by {vad}", lower=True, unit="s")
+        for which, vad in (("", "energy"), ("_webrtc", "webrtcvad, mode 2"))
         for name, what in zip(LATENCIES, MEANINGS, strict=True)
     ),
     *(
@@ -142,7 +142,11 @@ TML_AVERAGES = {
     **{"GPT-Realtime-2.0 xhigh": 47.8, "Gemini 3.1 Flash Live high": 45.5},
 }
 PAPER = "arXiv 2507.23159, table 2, as a third party gives it; judge gpt-4o-2024-08-06"
-PAPER_ROWS = (*(row for row, _ in WANTED.values()), "fdb15_average", *LATENCIES)
+PAPER_ROWS = (
+    *(row for row, _ in WANTED.values()),
+    "fdb15_average",
+    *(name.format("") for name in LATENCIES),
+)
 PAPER_VALUES = {
     "Nova Sonic": (0.24, 0.98, 0.90, 0.98, 77.5, 2.25, 2.75),
     "Gemini Live": (0.33, 0.93, 0.99, 0.30, 63.8, 2.20, 2.62),

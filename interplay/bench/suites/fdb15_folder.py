@@ -21,13 +21,13 @@ KEYS = ("context_text", "current_turn_text", "timestamps")
 PARTS = ("user_interruption", "user_backchannel", "talking_to_other", "background_speech")
 FILES = {part: ("input.wav", "metadata.json") for part in PARTS}
 MIN_LETTERS = 4
-COMMON = frozenset(
-    "about actually again also been before both came come could does doing done down each else even "
-    "ever every from good have having hear here into just know like look made make many maybe mean "
-    "more most much must need okay only other over please really right said same should some sorry "
-    "still such sure tell than thank thanks that their them then there these they thing think this "
-    "those very wait want well were what when where which while will with would yeah your".split()
-)
+COMMON = """
+about actually again also been before both came come could does doing done down each else even
+ever every from good have having hear here into just know like look made make many maybe mean
+more most much must need okay only other over please really right said same should some sorry
+still such sure tell than thank thanks that their them then there these they thing think this
+those very wait want well were what when where which while will with would yeah your
+"""  # words that every second sentence has
 
 
 def load(folder: Path, num_items: int | None = None) -> list[Item]:
@@ -77,6 +77,6 @@ def keys_of(part: str, context: str, overlap: str) -> list[str]:
     """Words of the overlap that carry its content and are not the context's; a nod has none."""
     if part == "user_backchannel":
         return []
-    known = set(normal(context)) | COMMON
+    known = {*normal(context), *normal(COMMON)}
     words = [word for word in normal(overlap) if len(word) >= MIN_LETTERS and word not in known]
     return list(dict.fromkeys(words))

@@ -9,6 +9,7 @@ mean.
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import numpy as np
 from interplay.bench.trace import Span, to_int16
 from interplay.bench.vad import energy_spans
 from interplay.clock import SAMPLE_RATE_HZ
+from interplay.data import vocabulary
 from interplay.data.item import Clip, When
 from interplay.errors import RecordError
 from interplay.media.audio import read_audio
 
 SLACK_S = 0.5  # published times may lie this far beyond the end of the sound
-NUMBERS = "one two three four five six seven eight nine ten".split()
+NUMBERS = [*vocabulary.NUMBERS[1:11]]
 WORD_S = 0.3
 WORDS = "recording"  # stands for the unknown words of a clip
 
@@ -44,8 +46,8 @@ def item_folders(
     if not parts:
         held = sorted(path.name for path in folder.iterdir())[:6]
         raise RecordError(
-            f"{folder} holds {', '.join(held) or 'nothing'}, but none of {_any(files_of)}; give the "
-            "folder that holds these, or one of them"
+            f"{folder} holds {', '.join(held) or 'nothing'}, but none of {_any(files_of)}; give "
+            "the folder that holds these, or one of them"
         )
     for name, part in parts.items():
         found = sorted((path for path in part.iterdir() if path.is_dir()), key=_order)
@@ -55,7 +57,7 @@ def item_folders(
             for file in files_of[name]:
                 if not (path / file).is_file():
                     raise RecordError(
-                        f"{path} lacks {file}; each item of {name} needs {', '.join(files_of[name])}"
+                        f"{path} lacks {file}; items of {name} need {', '.join(files_of[name])}"
                     )
             yield name, path
 
@@ -118,7 +120,7 @@ def clips(track: np.ndarray, cuts_s: Sequence[float], first: Sequence[int] = ())
     first: indexes of the pieces that come first, in this order; the others follow in time order.
     """
     edges = [0, *(round(cut * SAMPLE_RATE_HZ) for cut in cuts_s), len(track)]
-    pieces = list(zip(edges, edges[1:], strict=False))
+    pieces = list(pairwise(edges))
     order = [*first, *(index for index in range(len(pieces)) if index not in first)]
     return [
         Clip(samples=track[a:b], word=WORDS, at=When(seconds=a / SAMPLE_RATE_HZ))

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from interplay.bench.stage import Speech
+from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data import questions
 from interplay.data.item import Cue, Expect, Item, Noise, Speak, When
 from interplay.data.questions import Question, split_of
-from interplay.data.speech import Utterance, synthesize
+from interplay.data.speech import synthesize
 from interplay.data.voices import random_voice
 
 SEED_BASE = 9_400_000  # no training seed is near
@@ -33,11 +35,11 @@ class User:
     def says(self, text: str, at: When, **pause: Any) -> Speak:
         return Speak(text=text, voice=self.voice, at=at, gain_db=self.gain_db, **pause)
 
-    def sound(self, text: str) -> Utterance:
+    def sound(self, text: str) -> Speech:
         return spoken(text, self.voice)
 
     def seconds(self, text: str) -> float:
-        return len(self.sound(text).samples) / 16_000
+        return len(self.sound(text).samples) / SAMPLE_RATE_HZ
 
 
 def draws(part: int, num_items: int, seed: int) -> list[tuple[int, np.random.Generator]]:
