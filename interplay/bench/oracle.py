@@ -1,19 +1,16 @@
 """Trivial systems that a table must print beside every number: they know the script of the item.
 
-silent        never emits anything
-always        talks without end, about nothing
-half_duplex   a flawless cascade: knows every word and answer, waits for 0.7 s of silence, then
-              needs 0.2 s; deaf while it speaks, never yields, never speaks unasked
-perfect       knows every word and answer and does all that the item expects, in time
-
-Knows nothing of models; they go through the same player, traces and scorers as a real system.
+Carries out the policies of bench.policies. Knows nothing of models; the oracles go through the same
+player, traces and scorers as a real system.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from interplay.bench.policies import POLICIES, Policy
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import (
@@ -30,34 +27,15 @@ from interplay.data.item import (
     StopBy,
     Type,
 )
+from interplay.data.vocabulary import NUMBERS
+from interplay.errors import ConfigError
 
 BABBLE = "la lo"
 LONG_TEXT = "one two three four five six seven eight nine ten"  # to be interrupted in
+TO_ANYTHING = "yes"
+BEAT_S = 2.0  # of the metronome
+ECHO_TURNS = 3  # 0.6 s
 _HEARD_LAG_S = 0.3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """How an oracle behaves. endpoint_s: silence after which it believes a turn has ended.
-
-    reaction_s: from there to its first sound. yields: stops when the item expects it.
-    keeps_time: speaks at due times without being asked. babbles: talks all the time.
-    """
-
-    knows: bool = True
-    babbles: bool = False
-    endpoint_s: float = 0.0
-    reaction_s: float = 0.4
-    yields: bool = True
-    keeps_time: bool = True
-
-
-POLICIES = {
-    "silent": Policy(knows=False),
-    "always": Policy(knows=False, babbles=True),
-    "half_duplex": Policy(endpoint_s=0.7, reaction_s=0.2, yields=False, keeps_time=False),
-    "perfect": Policy(),
-}
 
 
 @dataclass
@@ -70,6 +48,9 @@ class _Mouth:
     num_heard: int = 0
     busy_until_s: float = 0.0
     done: set[int] = field(default_factory=set)  # expectations taken care of
+    stopped_by: set[int] = field(default_factory=set)  # cues it yielded to, or has answered
+    again: set[int] = field(default_factory=set)  # cues that went on after it had answered
+    past: deque = field(default_factory=lambda: deque(maxlen=ECHO_TURNS))  # of the user's sound
 
 
 class Oracle:
@@ -78,8 +59,10 @@ class Oracle:
     num_seats = 32
 
     def __init__(self, name: str, synthesize: Synthesizer, voice: str) -> None:
+        if name not in POLICIES:
+            raise ConfigError(f"no baseline {name!r}; there are {', '.join(POLICIES)}")
         self.name = name
-        self._policy = POLICIES[name]
+        self._policy: Policy = POLICIES[name]
         self._synthesize = synthesize
         self._voice = voice
         self._mouths: dict[Stage, _Mouth] = {}
@@ -89,6 +72,9 @@ class Oracle:
         self._mouths[stage] = mouth
         while self._policy.babbles and mouth.busy_until_s < stage.item.length_s:
             self._speak(mouth, BABBLE, mouth.busy_until_s)
+        if self._policy.counts:
+            for beat in range(1, int(stage.item.length_s / BEAT_S) + 1):
+                self._speak(mouth, NUMBERS[1 + (beat - 1) % (len(NUMBERS) - 1)], beat * BEAT_S)
 
     def close(self, stage: Stage) -> None:
         del self._mouths[stage]
@@ -101,10 +87,16 @@ class Oracle:
 
     def _step(self, stage: Stage, mouth: _Mouth) -> Emission:
         plays_s = stage.now_s + TURN_S  # when this output half sounds
+        if self._policy.echoes:
+            return _echo(stage, mouth, plays_s)
+        if self._policy.yields == "always":
+            self._yield(stage, mouth, plays_s)
         if self._policy.knows:
-            for index, expect in enumerate(_duties(stage.item)):
+            for index, expect in enumerate(self._duties(stage.item)):
                 if index not in mouth.done and self._attend(stage, mouth, expect, plays_s):
                     mouth.done.add(index)
+        if self._policy.takes_all:
+            self._take_all(stage, mouth, plays_s)
         start = (stage.turn + 1) * SAMPLES_PER_TURN
         return Emission(
             heard=self._heard(stage, mouth) if self._policy.knows else EMPTY,
@@ -126,19 +118,70 @@ class Oracle:
             else:
                 self._speak(mouth, expect.text[0], max(ready_s, plays_s))
             return True
-        if isinstance(expect, At) and policy.keeps_time:
-            span = stage.cues[expect.after]
-            if span is None or span[1] + expect.due_s >= plays_s + TURN_S:
+        if isinstance(expect, At):
+            due_s = self._due_s(stage, expect)
+            if due_s is None or due_s >= plays_s + TURN_S:
                 return False
-            self._speak(mouth, expect.text[0], max(span[1] + expect.due_s, plays_s))
+            self._speak(mouth, expect.text[0], max(due_s, plays_s))
             return True
-        if isinstance(expect, StopBy) and policy.yields:
+        if isinstance(expect, StopBy) and policy.yields == "expected":
             span = stage.cues[expect.after]
             if span is None or plays_s < span[0] + TURN_S:
                 return False
             _hush(mouth, plays_s)
             return True
         return False
+
+    def _duties(self, item: Item) -> list[Expect]:
+        """What this policy cares about; one that acts once, of the earliest cue."""
+        duties = _duties(item)
+        if not self._policy.once:
+            return duties
+        first = [duty for duty in duties if isinstance(duty, Say)]
+        return sorted(first, key=lambda say: say.after)[:1]
+
+    def _due_s(self, stage: Stage, expect: At) -> float | None:
+        """When it would say what is due at a time; None while it would not."""
+        policy, span = self._policy, stage.cues[expect.after]
+        if span is None:
+            return None
+        if policy.early:
+            return span[1] + policy.reaction_s
+        if policy.keeps_time:
+            return span[1] + expect.due_s
+        if expect.due_s >= policy.endpoint_s or policy.once:
+            return None
+        end_s = span[1]
+        for begin_s, stop_s in sorted(cue for cue in stage.cues if cue is not None):
+            if begin_s <= end_s + policy.endpoint_s:
+                end_s = max(end_s, stop_s)
+        return end_s + policy.endpoint_s + policy.reaction_s
+
+    def _yield(self, stage: Stage, mouth: _Mouth, plays_s: float) -> None:
+        """Fall silent for good one micro-turn after a sound of the user began."""
+        for cue, span in _sounds(stage):
+            if not span[0] + TURN_S <= plays_s < span[1] + TURN_S:
+                continue
+            pause = stage.pauses.get(cue)
+            if pause is not None and pause[0] <= plays_s < pause[1] + TURN_S:
+                continue  # nothing sounds
+            if mouth.busy_until_s > plays_s:
+                _hush(mouth, plays_s)
+                mouth.stopped_by.add(cue)
+            for index, duty in enumerate(self._duties(stage.item)):
+                if index in mouth.done and isinstance(duty, Say) and duty.after == cue:
+                    mouth.done.discard(index)  # what it answered in a pause was not the whole turn
+                    mouth.again.add(cue)
+
+    def _take_all(self, stage: Stage, mouth: _Mouth, plays_s: float) -> None:
+        """Say something to every sound that wants nothing and did not stop it."""
+        wanted = {d.after for d in self._duties(stage.item) if isinstance(d, Say | At | Delegate)}
+        for cue, _ in _sounds(stage):
+            ready_s = self._ready_s(stage, mouth, cue)
+            if cue in wanted | mouth.stopped_by or ready_s is None or ready_s >= plays_s + TURN_S:
+                continue
+            mouth.stopped_by.add(cue)
+            self._speak(mouth, TO_ANYTHING, max(ready_s, plays_s))
 
     def _ready_s(self, stage: Stage, mouth: _Mouth, cue: int) -> float | None:
         """When an oracle would begin to answer a cue; None while it would wait."""
@@ -150,9 +193,9 @@ class Oracle:
             return max(span[1] + policy.reaction_s, mouth.busy_until_s)
         end_s = span[1]
         if policy.endpoint_s:
-            if mouth.busy_until_s > span[0] and not policy.yields:
+            if mouth.busy_until_s > span[0] and policy.yields == "never":
                 end_s = max(end_s, mouth.busy_until_s)
-            pause = stage.pauses.get(cue)
+            pause = None if cue in mouth.again else stage.pauses.get(cue)
             if pause is not None and pause[1] - pause[0] >= policy.endpoint_s:
                 end_s = pause[0]  # takes the pause for the end
         return max(end_s + policy.endpoint_s + policy.reaction_s, mouth.busy_until_s)
@@ -191,6 +234,34 @@ def _duties(item: Item) -> list[Expect]:
 
 def _waits(cue: Speak | Clip | Type) -> bool:
     return cue.at.after == "voice"
+
+
+def _sounds(stage: Stage) -> list[tuple[int, tuple[float, float]]]:
+    """Cues that have begun to sound, with their spans."""
+    return [
+        (cue, span)
+        for cue, span in enumerate(stage.cues)
+        if span is not None and isinstance(stage.item.cues[cue], Speak | Clip)
+    ]
+
+
+def _echo(stage: Stage, mouth: _Mouth, plays_s: float) -> Emission:
+    """The user's words, and their sound without what lies between them, 0.6 s late."""
+    mouth.past.append(stage.hear)
+    from_s = plays_s - ECHO_TURNS * TURN_S
+    if from_s < 0 or len(mouth.past) < ECHO_TURNS:
+        return Emission()
+    times_s = from_s + np.arange(SAMPLES_PER_TURN) / SAMPLE_RATE_HZ
+    spans = [span for _, span in _sounds(stage)]
+    inside = np.zeros(SAMPLES_PER_TURN, bool)
+    for begin_s, end_s in spans:
+        inside |= (begin_s <= times_s) & (times_s < end_s)
+    words = sorted(stage.user_words, key=lambda word: word[1])
+    late_s = plays_s - from_s
+    due = [(begin_s + late_s, f" {word}") for word, begin_s, _ in words]
+    due = [piece for piece in due if plays_s <= piece[0] < plays_s + TURN_S]
+    voice = np.where(inside, mouth.past[0], np.float32(0)).astype(np.float32)
+    return Emission(say=_due(due, plays_s), voice=voice)
 
 
 def _spread(text: str, time_s: float) -> list[tuple[float, str]]:
