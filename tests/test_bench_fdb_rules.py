@@ -5,6 +5,7 @@ https://github.com/DanielLin94144/Full-Duplex-Bench to compare with them on rand
 """
 
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -32,7 +33,7 @@ def spread(start: float, end: float, num_words: int) -> list[Chunk]:
     edges = np.linspace(start, end, num_words + 1)
     return [
         Chunk(text=f"w{i}", start_s=float(a), end_s=float(b))
-        for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+        for i, (a, b) in enumerate(itertools.pairwise(edges))
     ]
 
 

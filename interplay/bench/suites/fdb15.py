@@ -175,5 +175,5 @@ SUITE = Suite(
     score=score,
     published=PUBLISHED,
     how_to_get=HOW_TO_GET,
-    baselines=("silent", "always", "deaf", "half_duplex", "perfect"),
+    baselines=("silent", "always", "deaf", "always_yields", "half_duplex", "perfect"),
 )

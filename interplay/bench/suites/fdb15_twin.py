@@ -15,8 +15,6 @@ from interplay.data import questions, vocabulary
 from interplay.data.item import Clip, Cue, Expect, Item, KeepTalking, Say, StopBy, When
 from interplay.data.questions import Question
 
-AFTER_ONSET_S = (0.7, 1.5)  # from the model's first sound to the overlap
-RECITAL_WORDS = 7
 AFTER_OVERLAP_S = 6.0
 FACTS = questions.facts("test")
 CONTENT = frozenset(vocabulary.CONTENT)
@@ -24,7 +22,7 @@ CONTENT = frozenset(vocabulary.CONTENT)
 
 def user_interruption(rng: np.random.Generator, number: int) -> Item:
     """A question by the same person, dry: to be answered."""
-    user, asked = twin.somebody(rng), twin.recital(rng, words=RECITAL_WORDS)
+    user, asked = twin.somebody(rng), twin.recital(rng, long=True)
     fact = _fact(rng, asked)
     cue = user.says(fact.text, _overlap_at(rng))
     expect: list[Expect] = [
@@ -37,7 +35,7 @@ def user_interruption(rng: np.random.Generator, number: int) -> Item:
 
 def user_backchannel(rng: np.random.Generator, number: int) -> Item:
     """A nod by the same person: to be talked through."""
-    user, asked = twin.somebody(rng), twin.recital(rng, words=RECITAL_WORDS)
+    user, asked = twin.somebody(rng), twin.recital(rng, long=True)
     nod = twin.pick(rng, list(vocabulary.BACKCHANNELS))
     cue = user.says(nod, _overlap_at(rng))
     return _item(rng, number, "user_backchannel", user, asked, cue, nod, _goes_on(asked), [])
@@ -45,7 +43,7 @@ def user_backchannel(rng: np.random.Generator, number: int) -> Item:
 
 def talking_to_other(rng: np.random.Generator, number: int) -> Item:
     """A sentence that the same person says to somebody else."""
-    user, asked = twin.somebody(rng), twin.recital(rng, words=RECITAL_WORDS)
+    user, asked = twin.somebody(rng), twin.recital(rng, long=True)
     text = _told(rng, asked)
     cue = _clip(rng, aside(_sound(user, text)), text, user.gain_db)
     return _item(rng, number, "talking_to_other", user, asked, cue, text, _goes_on(asked), [])
@@ -54,7 +52,7 @@ def talking_to_other(rng: np.random.Generator, number: int) -> Item:
 def background_speech(rng: np.random.Generator, number: int) -> Item:
     """A sentence by somebody else in the room."""
     user, other = twin.somebody(rng), twin.somebody(rng)
-    asked = twin.recital(rng, words=RECITAL_WORDS)
+    asked = twin.recital(rng, long=True)
     text = _told(rng, asked)
     cue = _clip(rng, behind(_sound(other, text)), text, user.gain_db)
     return _item(rng, number, "background_speech", user, asked, cue, text, _goes_on(asked), [])
@@ -75,7 +73,9 @@ def _item(
     keys = [fact.answer for fact in facts]
     if part in ("talking_to_other", "background_speech"):
         keys = [word for word in text.split() if word in CONTENT]
-    seconds = at.seconds + user.seconds(asked.text) + 1.0 + AFTER_ONSET_S[1] + user.seconds(text)
+    seconds = (
+        at.seconds + user.seconds(asked.text) + 1.0 + twin.AFTER_ONSET_S[1] + user.seconds(text)
+    )
     return twin.item(
         rng,
         number,
@@ -88,7 +88,7 @@ def _item(
 
 
 def _overlap_at(rng: np.random.Generator) -> When:
-    return When(seconds=float(rng.uniform(*AFTER_ONSET_S)), after="voice", cue=0)
+    return When(seconds=float(rng.uniform(*twin.AFTER_ONSET_S)), after="voice", cue=0)
 
 
 def _goes_on(asked: Question) -> list[Expect]:

@@ -15,7 +15,6 @@ from interplay.data.item import At, Cue, Expect, Item, NoTakeover, Say, StopBy, 
 
 PAUSE_S = (0.4, 1.0)
 AFTER_TURN_S, AFTER_INTERRUPTION_S = 5.0, 10.0
-INTERRUPTS_AFTER_S = (0.8, 1.8)  # from the model's first sound
 BREATH_S = (0.35, 0.6)  # between two sentences of a monologue
 NUM_SENTENCES = (4, 6)
 NOD_DUE_S, NOD_WINDOW_S = 0.15, 0.6  # from the end of a sentence
@@ -58,10 +57,11 @@ def turn(rng: np.random.Generator, number: int) -> Item:
 
 def interrupt(rng: np.random.Generator, number: int) -> Item:
     """A request that cuts into the answer to another one."""
-    user, asked, at = twin.somebody(rng), twin.recital(rng), twin.at_first(rng)
+    user, at = twin.somebody(rng), twin.at_first(rng)
+    asked = twin.recital(rng, long=True)
     while (other := twin.recital(rng)).answer == asked.answer:
         pass
-    after_s = float(rng.uniform(*INTERRUPTS_AFTER_S))
+    after_s = float(rng.uniform(*twin.AFTER_ONSET_S))
     seconds = at.seconds + user.seconds(asked.text) + 1.5 + after_s + user.seconds(other.text)
     return twin.item(
         rng,

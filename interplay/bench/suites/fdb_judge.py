@@ -58,7 +58,7 @@ def judge(trace: Trace) -> Verdict:
     respond: a key occurs in what is said from the overlap on, and the voice stopped, or started
     anew, at most 3 s after the overlap. uncertain: a phrase of not having understood. resume: no
     key, and the voice went on through the overlap (`_went_on`), or started again after a gap above
-    1 s, with a word of its task where that is known. unknown: all else, silence included.
+    1 s, with its task where that is known (`_started_again`). unknown: all else, silence included.
     """
     window = window_of(trace)
     if window is None:
@@ -103,11 +103,17 @@ def _went_on(trace: Trace, window: Span, before: Span | None) -> bool:
 
 
 def _started_again(trace: Trace, later: Sequence[Span]) -> bool:
-    if not later:
-        return False
+    """Whether the voice came on again and, where the task is known, said two words in a row of it:
+    one alone may be there by chance."""
     task = _plain([str(trace.item.about["task"])])
-    again = _plain([chunk.text for chunk in chunks(trace, later[0][0])])
-    return not task or bool(set(again) & set(task))
+    if not task or not later:
+        return bool(later)
+    pairs = [task[i : i + LAST_WORDS] for i in range(max(1, len(task) - LAST_WORDS + 1))]
+    for start, end in later:
+        said = _plain([c.text for c in chunks(trace) if start <= c.start_s < end])
+        if any(_has(said, pair) for pair in pairs):
+            return True
+    return False
 
 
 def _plain(texts: Sequence[str]) -> list[str]:

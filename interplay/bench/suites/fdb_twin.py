@@ -22,6 +22,8 @@ from interplay.data.voices import random_voice
 SEED_BASE = 9_400_000  # no training seed is near
 NOISE_DB = (-68.0, -58.0)  # below the softest overlap by more than 12 dB
 GAIN_DB = (-4.0, 4.0)
+LONG_LETTERS = 44  # with spaces; "one" to "nine" has just as many
+AFTER_ONSET_S = (0.5, 1.1)  # from the model's first sound to an overlap, well within a long answer
 spoken = lru_cache(512)(synthesize)
 
 
@@ -56,9 +58,10 @@ def at_first(rng: np.random.Generator) -> When:
     return When(seconds=float(rng.uniform(0.4, 1.0)))
 
 
-def recital(rng: np.random.Generator, *, words: int = 6) -> Question:
-    """A request whose answer has at least so many words."""
-    return pick(rng, [q for q in questions.recitals() if len(q.answer.split()) >= words])
+def recital(rng: np.random.Generator, *, long: bool = False) -> Question:
+    """A request whose answer has five words or more; a long one lasts 2 s and more."""
+    known = questions.recitals()
+    return pick(rng, [q for q in known if not long or len(q.answer) >= LONG_LETTERS])
 
 
 def statement(rng: np.random.Generator) -> str:
