@@ -114,9 +114,10 @@ def _people(path: Path) -> list[float]:
 
 
 def _nods(people: list[float], length_s: float) -> list[float]:
-    """The moments at which most people nod, some seconds apart."""
+    """The moments at which most people nod, some seconds apart; all above the average."""
     times: list[float] = []
-    for index in np.argsort(people)[::-1]:
+    often = [index for index in np.argsort(people)[::-1] if people[index] > np.mean(people)]
+    for index in often:
         time_s = float(index) / max(1, len(people) - 1) * length_s
         if len(times) < NUM_NODS and all(abs(time_s - t) >= NODS_APART_S for t in times):
             times.append(time_s)

@@ -10,6 +10,7 @@ from scipy.signal import butter, sosfilt
 from interplay.clock import SAMPLE_RATE_HZ
 
 Sound = Float32[np.ndarray, " T"]
+Longer = Float32[np.ndarray, " R"]
 ASIDE_DB, SHELF_DB, SHELF_HZ = -8.0, -5.0, 4000.0
 ASIDE_REFLECTIONS = ((0.045, -6.0), (0.120, -12.0))  # seconds later, dB below
 BEHIND_DB, BEHIND_HZ = -15.0, 3000.0
@@ -17,12 +18,12 @@ BEHIND_REFLECTIONS = ((0.100, -10.0),)
 LOWPASS_ORDER = 4
 
 
-def aside(samples: Sound) -> Sound:
+def aside(samples: Sound) -> Longer:
     """The user, turned to somebody else: softer, duller, with two reflections; [T + 0.12 s]."""
     return _gain(ASIDE_DB) * _reflected(high_shelf(samples), ASIDE_REFLECTIONS)
 
 
-def behind(samples: Sound) -> Sound:
+def behind(samples: Sound) -> Longer:
     """Somebody else in the same room: softer still, nothing above 3 kHz, one echo; [T + 0.1 s]."""
     sections = butter(LOWPASS_ORDER, BEHIND_HZ, fs=SAMPLE_RATE_HZ, output="sos")
     low = np.asarray(sosfilt(sections, samples), np.float32)
@@ -49,7 +50,7 @@ def _gain(level_db: float) -> np.float32:
     return np.float32(10 ** (level_db / 20))
 
 
-def _reflected(samples: Sound, reflections: tuple[tuple[float, float], ...]) -> Sound:
+def _reflected(samples: Sound, reflections: tuple[tuple[float, float], ...]) -> Longer:
     """The sound and its reflections, room made at the end."""
     shifts = [(round(delay_s * SAMPLE_RATE_HZ), level_db) for delay_s, level_db in reflections]
     track = np.zeros(len(samples) + max(shift for shift, _ in shifts), np.float32)
