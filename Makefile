@@ -56,8 +56,8 @@ $(VENV)/.core: $(INSTALLED_BY) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.core
-	@echo "installing into $(VENV): synth, train"
-	@$(INSTALL) -e '.[synth,train]'
+	@echo "installing into $(VENV): synth, train, bench"
+	@$(INSTALL) -e '.[synth,train,bench]'
 	@touch $@
 
 $(VENV)/.serve: $(VENV)/.core

@@ -64,6 +64,10 @@ COMMANDS = {
         module="interplay.bench.command",
         summary="measure a system in timed scenarios, beside the trivial baselines",
     ),
+    "tune": Command(
+        module="interplay.bench.tune",
+        summary="choose how readily a trained model writes, on texts and voices of the training",
+    ),
     "train": Command(
         module="interplay.recipes",
         summary="train a model by the name of its recipe",

@@ -15,13 +15,14 @@ import numpy as np
 import torch
 
 from interplay import __version__
+from interplay.bench.tune import tune
 from interplay.data.compose import ComposeConfig, Composer, own_voice_statistics
 from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
 from interplay.data.example import Example
 from interplay.engine.precision import choose_dtype
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
-from interplay.model.interaction import InteractionModel, PadBias
+from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
 from interplay.train.loop import TrainConfig, train
@@ -34,6 +35,7 @@ from interplay.train.vocoder import VocoderTraining, train_vocoder
 
 OUT = Path("out")
 EXPORT_MINUTES = 0.5
+TUNING_MINUTES = 0.08  # per item of every kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
     start: name or path of a model to go on from; None begins with nothing.
-    pad_bias: of the model that is written, chosen on training voices; training ignores it.
+    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune).
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     """
@@ -58,7 +60,7 @@ class Recipe:
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    pad_bias: PadBias = field(default_factory=PadBias)
+    num_tuned: int = 60
 
 
 def xs() -> Recipe:
@@ -75,7 +77,6 @@ def xs_long() -> Recipe:
         vocoder_share=0.08,
         corpus=CorpusPlan(scale=1.5),
         losses=LossConfig(flow_from=0.8),
-        pad_bias=PadBias(heard=1.0, act=0.8),
     )
 
 
@@ -91,7 +92,6 @@ def xs_longer() -> Recipe:
         compose=ComposeConfig(listening_until=0.0, long_from=0.2),
         losses=LossConfig(flow_from=0.9, heard_pad_from=0.2),
         optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=0.7),
-        pad_bias=PadBias(heard=1.0, act=0.8),
     )
 
 
@@ -103,6 +103,7 @@ def smoke() -> Recipe:
         minutes=3,
         vocoder_share=0.2,
         num_said=8,
+        num_tuned=2,
         corpus=CorpusPlan(scale=0.03),
         compose=ComposeConfig(batch_size=8),
         losses=LossConfig(num_flow_draws=1),
@@ -163,6 +164,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
         )
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
+    spent += TUNING_MINUTES * recipe.num_tuned
     minutes = recipe.minutes - spent
     model = train_model(recipe, data, folder, out / "model", minutes, start=start, resume=resume)
     vocoder = _train_vocoder(
@@ -178,6 +180,16 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
         "num_threads": recipe.num_threads,
         "snapshot": snapshots(out / "model")[-1].stem,
     }
+    made = Loaded(
+        model=model.eval(),
+        vocoder=vocoder,
+        tokenizer=data.tokenizer,
+        config=model.config,
+        facts=facts,
+    )
+    print(f"{out}: choosing the bias of the empty token on texts and voices of the training")
+    for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed):
+        print(trial, flush=True)
     save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, torch.float16)
     return checkpoint
 
@@ -197,7 +209,7 @@ def train_model(
     print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
     torch.manual_seed(recipe.seed)
     sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
-    model = InteractionModel(replace(sizes, pad_bias=recipe.pad_bias))
+    model = InteractionModel(sizes)
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))
     model.voice.mel_std.copy_(torch.from_numpy(std))

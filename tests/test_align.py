@@ -41,6 +41,15 @@ def test_words_are_found_where_the_engine_put_them():
     assert np.quantile(errors, 0.95) < 0.06
 
 
+def test_what_was_heard_before_changes_no_time():
+    sounds = [known(text)[:2] for text in TEXTS]
+    forwards, backwards = Aligner(), Aligner()
+    there = [forwards.align(*sound) for sound in sounds]
+    back = [backwards.align(*sound) for sound in reversed(sounds)]
+    assert there == back[::-1]
+    assert None not in there
+
+
 def test_of_several_ways_the_one_that_was_said_is_timed_and_silence_does_not_matter():
     samples, words, _ = known("seven birds")
     words[0].insert(0, tuple(PHONE_ID[name] for name in ("AW", "CH", "OY")))

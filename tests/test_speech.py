@@ -182,6 +182,7 @@ def test_statistical_and_diphone_voices_repeat_themselves_exactly(voice):
     if first is None or second is None:
         return
     np.testing.assert_array_equal(first.samples, second.samples)
+    assert first.phones == second.phones
 
 
 @pytest.mark.parametrize(

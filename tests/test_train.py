@@ -6,7 +6,6 @@ import math
 import os
 import pickle
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,6 @@ from interplay.train.feed import WorkerFeed
 from interplay.train.loop import TrainConfig, train
 from interplay.train.losses import LossConfig, PhoneHeads, compute_losses, phone_loss, word_loss
 from interplay.train.optim import OptimConfig
-from interplay.train.start import start_from
 from interplay.turns.types import PAD, Streams
 
 VOCAB = 96
@@ -364,28 +362,6 @@ def test_curves_need_no_particular_line(tmp_path: Path):
     (tmp_path / "log.jsonl").write_text('{"elapsed_s": 1.0, "heard": 2.0}\n{"elapsed_s": 2.0}\n')
     draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-
-
-# Going on from a trained model
-
-
-def test_a_wider_model_begins_as_the_old_one_was():
-    old = a_model()
-    wide = replace(old.config, voice=replace(old.config.voice, mean_dim=96))
-    torch.manual_seed(1)
-    model = InteractionModel(wide)
-    assert start_from(model, old) == ["voice.mean_in", "voice.mean_out"]
-    hidden, say = torch.randn(2, 5, old.config.backbone.dim)
-    torch.testing.assert_close(model.voice.mean(hidden, say), old.voice.mean(hidden, say))
-    assert model.voice.mean_in[64:].any(), "new units must be able to learn"
-    torch.testing.assert_close(model.words, old.words)
-
-
-def test_starting_from_another_size_names_what_differs():
-    old = a_model()
-    small = replace(old.config, voice=replace(old.config.voice, mean_dim=32))
-    with pytest.raises(ConfigError, match=r"voice\.mean_in has shape \[64, 128\] and has shape"):
-        start_from(InteractionModel(small), old)
 
 
 # Recipes

@@ -27,7 +27,10 @@ Times = list[tuple[int, int, float, float]]
 
 
 class Aligner:
-    """One decoder, used again and again. Not safe to call from two threads at once."""
+    """One decoder, used again and again: what came before changes no time.
+
+    Not safe to call from two threads at once.
+    """
 
     def __init__(self) -> None:
         try:
@@ -71,6 +74,7 @@ class Aligner:
         return found if {word for word, *_ in found} == set(range(len(words))) else None
 
     def _pass(self, sound: bytes) -> None:
+        self._decoder.reinit_feat()  # or its noise estimate would remember what it heard before
         self._decoder.start_utt()
         self._decoder.process_raw(sound, no_search=False, full_utt=True)
         self._decoder.end_utt()

@@ -6,7 +6,7 @@ every op computes a row from that row alone, so the doors agree bit for bit. Kno
 wall clocks, sampling policy or losses.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -92,11 +92,16 @@ class InteractionModel(nn.Module):
         written = [TEXT_OUT.index(name) for name, _ in PAIRS]
         self.embed.follow_roles.data.copy_(self.word_streams.detach()[written])
         self.pad_bias: Tensor  # in the order of TEXT_OUT; of the config, so not among the weights
-        bias = torch.tensor([getattr(config.pad_bias, name) for name in TEXT_OUT])
-        self.register_buffer("pad_bias", bias, persistent=False)
+        self.register_buffer("pad_bias", torch.zeros(len(TEXT_OUT)), persistent=False)
+        self.set_pad_bias(config.pad_bias)
         self.gate = nn.Parameter(torch.zeros(dim))
         self.gate_bias = nn.Parameter(torch.full((1,), -2.0))
         self.voice = VoiceHead(config.voice)
+
+    def set_pad_bias(self, bias: PadBias) -> None:
+        """What the empty token gains from now on, here and in the config."""
+        self.config = replace(self.config, pad_bias=bias)
+        self.pad_bias.copy_(torch.tensor([getattr(bias, name) for name in TEXT_OUT]))
 
     def forward(
         self, inputs: Inputs, dtype: torch.dtype

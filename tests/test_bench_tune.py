@@ -1,0 +1,92 @@
+"""The bias of the empty token: the best value is kept, and nothing held out is played."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from bench_helpers import beep
+
+from interplay.bench import tune as tuning
+from interplay.bench.oracle import Oracle
+from interplay.bench.stage import Emission, Stage
+from interplay.bench.tune import ACT, HEARD, set_bias, tune
+from interplay.data.item import Item, Speak
+from interplay.data.questions import split_of
+from interplay.engine.engine import Engine
+from interplay.model.checkpoint import Loaded, load_checkpoint, save_checkpoint
+from interplay.model.griffin_lim import GriffinLim
+from interplay.model.interaction import InteractionModel, PadBias
+from interplay.model.named import model_config
+from interplay.turns.tokens import Tokenizer
+
+
+@pytest.fixture
+def loaded() -> Loaded:
+    tokenizer = Tokenizer.train(["one two three four"], 300)
+    config = model_config("tiny", vocab_size=tokenizer.vocab_size)
+    model = InteractionModel(config).eval()
+    return Loaded(
+        model=model, vocoder=GriffinLim(), tokenizer=tokenizer, config=config, facts={"name": "t"}
+    )
+
+
+class Pupil:
+    """Stands for the model: hears at +1.4 only, keeps time at +0.4 only. played: all its items."""
+
+    num_seats = 8
+    played: ClassVar[list[Item]] = []
+
+    def __init__(self, loaded: Loaded, *, name: str, seed: int) -> None:
+        self.name, self.bias = name, loaded.config.pad_bias
+        self.oracles = {
+            good: Oracle("perfect" if good else "silent", beep, "any") for good in (0, 1)
+        }
+        self.encode = self.oracles[1].encode
+
+    def oracle(self, stage: Stage) -> Oracle:
+        is_timer = stage.item.kind == "timer"
+        return self.oracles[self.bias.act == 0.4 if is_timer else self.bias.heard == 1.4]
+
+    def open(self, stage: Stage) -> None:
+        self.played.append(stage.item)
+        self.oracle(stage).open(stage)
+
+    def close(self, stage: Stage) -> None:
+        self.oracle(stage).close(stage)
+
+    def step(self, stages: Sequence[Stage]) -> list[Emission]:
+        return [self.oracle(stage).step([stage])[0] for stage in stages]
+
+
+def test_the_best_value_of_every_stream_is_kept(loaded, monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path))
+    monkeypatch.setattr(tuning, "LocalSystem", Pupil)
+    trials = list(tune(loaded, num_items=3, synthesize=beep))
+    assert [(t.stream, t.bias) for t in trials] == [
+        *(("heard", value) for value in HEARD),
+        *(("act", value) for value in ACT),
+    ]
+    assert {t.errors for t in trials if t.stream == "heard" and t.bias != 1.4} == {1.0}
+    assert loaded.config.pad_bias == loaded.model.config.pad_bias == PadBias(heard=1.4, act=0.4)
+    spoken = [
+        c.text for i in Pupil.played if i.kind == "hear" for c in i.cues if isinstance(c, Speak)
+    ]
+    assert spoken and all(split_of(text) == "train" for text in spoken)
+
+
+def test_a_bias_is_what_the_engine_uses_and_what_the_file_keeps(loaded, tmp_path: Path):
+    hidden = torch.randn(2, loaded.config.backbone.dim)
+    before = loaded.model.text_logits(hidden)
+    set_bias(loaded, "heard", 1.5)
+    after = Engine(loaded, num_slots=1).model.text_logits(hidden.to(torch.float32))
+    torch.testing.assert_close(after[:, 0, 0], before[:, 0, 0] + 1.5, atol=0.05, rtol=0.05)
+    save_checkpoint(tmp_path / "t.safetensors", loaded.model, None, loaded.tokenizer, {})
+    again = load_checkpoint(tmp_path / "t.safetensors")
+    assert again.config.pad_bias == PadBias(heard=1.5)
+    assert again.model.pad_bias.tolist() == [1.5, 0.0, 0.0]
+    assert replace(again.config, pad_bias=PadBias()) == model_config(
+        "tiny", vocab_size=loaded.tokenizer.vocab_size
+    )
