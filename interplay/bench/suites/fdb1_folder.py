@@ -131,8 +131,10 @@ MAKERS: dict[str, Callable[[Path, np.ndarray], Made]] = {
     "icc_backchannel": _backchannel,
     "synthetic_user_interruption": _interrupt,
 }
-ANNOTATION = {_pause: "pause.json", _turn: "turn_taking.json", _interrupt: "interrupt.json"}
 FILES = {
-    part: ["input.wav", *([ANNOTATION[make]] if make in ANNOTATION else [])]
-    for part, make in MAKERS.items()
+    "candor_pause_handling": ("input.wav", "pause.json"),
+    "synthetic_pause_handling": ("input.wav", "pause.json"),
+    "candor_turn_taking": ("input.wav", "turn_taking.json"),
+    "icc_backchannel": ("input.wav",),
+    "synthetic_user_interruption": ("input.wav", "interrupt.json"),
 }
