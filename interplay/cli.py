@@ -85,6 +85,7 @@ EXTRA_OF_MODULE = {
     "matplotlib": "train",
     "pocketsphinx": "bench",
     "jiwer": "bench",
+    "webrtcvad": "bench",
     "ttspico": "voices",
     "sounddevice": "mic",
     "openai": "background",

@@ -28,6 +28,7 @@ MAX_FLAGS = 8
 NOT_USED_BY_US = {"dev", "clients"}  # extras that only tests import
 MORE_FLAGS = {"serve": 9, "bench": 15}  # nothing of it could be left out
 IMPORT_NAMES = {
+    "webrtcvad-wheels": "webrtcvad",
     "pillow": "PIL",
     "espeakng-loader": "espeakng_loader",
     "prometheus-client": "prometheus_client",

@@ -1,0 +1,179 @@
+"""Full-Duplex-Bench V1.5: overlapped by a user, a nod, an aside or a voice behind, what now?
+
+The published labels come from an LLM; these come from a rule (fdb_judge), and say so. The average
+of four rates is what is quoted; a talker who answers once and hears nothing afterwards has 75 of
+it, so the balanced one, in which the interruption weighs half, stands beside it and gives him 50.
+Stop and response latencies are those of interruptions, from the sound of both sides.
+Knows nothing of how items are made or played.
+"""
+
+from collections.abc import Sequence
+
+from interplay.bench.rows import Row
+from interplay.bench.score import Outcome
+from interplay.bench.suites import fdb_rules as rules
+from interplay.bench.suites.base import Outcomes, Published, Suite
+from interplay.bench.suites.fdb15_folder import HOW_TO_GET, load
+from interplay.bench.suites.fdb15_twin import PARTS, items
+from interplay.bench.suites.fdb_judge import JUDGE, Label, Verdict, judge, window_of
+from interplay.bench.trace import Trace
+from interplay.bench.vad import Detector, energy_spans, webrtc_spans
+
+WANTED: dict[str, tuple[str, Label]] = {
+    "user_interruption": ("fdb15_interrupt_respond", "respond"),
+    "user_backchannel": ("fdb15_backchannel_resume", "resume"),
+    "talking_to_other": ("fdb15_other_resume", "resume"),
+    "background_speech": ("fdb15_background_resume", "resume"),
+}
+OTHERS: dict[str, tuple[Label, str]] = {
+    "fdb15_uncertain": ("uncertain", "said it had not understood, mean of the four scenarios"),
+    "fdb15_unknown": ("unknown", "fell silent or said something else, mean of the four scenarios"),
+}
+INTERRUPTION_WEIGHT = 0.5
+
+
+def score(traces: Sequence[Trace]) -> Outcomes:
+    """Outcomes of every row. Average and balanced are given only if all four scenarios are there:
+    fewer would be another measure."""
+    found: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
+    for trace in traces:
+        part, verdict = str(trace.item.about["part"]), judge(trace)
+        name, wanted = WANTED[part]
+        notes = (verdict.label, *verdict.notes)
+        right = float(verdict.label == wanted)
+        found[name].append(Outcome(value=right, notes=notes, group=part))
+        for average in ("fdb15_average", "fdb15_balanced"):
+            found[average].append(Outcome(value=100 * right, notes=notes, group=part))
+        for other, (label, _) in OTHERS.items():
+            found[other].append(Outcome(value=float(verdict.label == label), group=part))
+        found["fdb15_no_response"].append(_silence(verdict, part))
+        if part == "user_interruption":
+            for which, detector in DETECTED.items():
+                for name, outcome in zip(LATENCIES, latencies(trace, detector), strict=True):
+                    found[name.format(which)].append(outcome)
+    if {str(trace.item.about["part"]) for trace in traces} != set(WANTED):
+        found["fdb15_average"], found["fdb15_balanced"] = [], []
+    return found
+
+
+def _silence(verdict: Verdict, part: str) -> Outcome:
+    silent = {"silent_afterwards", "overlap_never_came"} & set(verdict.notes)
+    return Outcome(value=float(bool(silent)), group=part)
+
+
+def latencies(trace: Trace, detector: Detector) -> tuple[Outcome, Outcome]:
+    """(stop, response) of one interruption; one that has none weighs nothing and is noted."""
+    window = window_of(trace)
+    if window is None:
+        never = Outcome(value=0, of=0, notes=("overlap_never_came",))
+        return never, never
+    user, model = rules.sides(trace, detector)
+    stop_s = rules.stop_latency(user, model, window)
+    response_s = rules.response_latency(user, model, window)
+    notes = ("did_not_stop",) if _through(trace, window[1]) else ()
+    return (
+        Outcome(value=0, of=0, notes=("was_not_talking",))
+        if stop_s is None
+        else Outcome(value=stop_s, notes=notes),
+        Outcome(value=0, of=0, notes=("no_new_start",))
+        if response_s is None
+        else Outcome(value=response_s),
+    )
+
+
+def _through(trace: Trace, time_s: float) -> bool:
+    return any(start < time_s < end for start, end in trace.voice)
+
+
+LATENCIES = ("fdb15_stop_latency{}_s", "fdb15_response_latency{}_s")  # of which detector
+DETECTED: dict[str, Detector] = {"": energy_spans, "_webrtc": webrtc_spans}
+MEANINGS = (
+    "both sounding (all of the interruption if it went on)",
+    "end of the user's sound → next start of the model's",
+)
+_REST = (1 - INTERRUPTION_WEIGHT) / (len(WANTED) - 1)
+BALANCE = {part: INTERRUPTION_WEIGHT if part == "user_interruption" else _REST for part in WANTED}
+
+
+def _row(name: str, what: str, *, lower: bool = False, **more) -> Row:
+    kind = next((f"fdb15_{part}" for part, (row, _) in WANTED.items() if row == name), "fdb15")
+    return Row(name=name, kind=kind, what=what, reach=None, lower_is_better=lower, **more)
+
+
+ROWS = (
+    _row("fdb15_interrupt_respond", f"interrupted: answered that (judge: {JUDGE})"),
+    _row("fdb15_backchannel_resume", f"nodded at: went on (judge: {JUDGE})"),
+    _row("fdb15_other_resume", f"the user talks to somebody else: went on (judge: {JUDGE})"),
+    _row("fdb15_background_resume", f"somebody talks behind: went on (judge: {JUDGE})"),
+    _row(
+        "fdb15_average",
+        "mean of the four rates above; 75 for who answers once and then hears nothing",
+        unit="points",
+        statistic="macro",
+    ),
+    _row(
+        "fdb15_balanced",
+        "the same, the interruption weighing as much as the other three; 50 for such a talker",
+        unit="points",
+        statistic="macro",
+        weights=BALANCE,
+    ),
+    *(
+        _row(name.format(which), f"interrupted: {what}, mean, by {vad}", lower=True, unit="s")
+        for which, vad in (("", "energy"), ("_webrtc", "webrtcvad, mode 2"))
+        for name, what in zip(LATENCIES, MEANINGS, strict=True)
+    ),
+    *(
+        _row(name, f"{what} (judge: {JUDGE})", lower=True, statistic="macro")
+        for name, (_, what) in OTHERS.items()
+    ),
+    _row(
+        "fdb15_no_response",
+        "said nothing more after the overlap, mean of the four scenarios",
+        lower=True,
+        statistic="macro",
+    ),
+)
+
+TML = "Thinking Machines Lab, doi 10.64434/tml.20260511; its own LLM judge and formula unpublished"
+TML_AVERAGES = {
+    **{"TML-Interaction-Small": 77.8, "GPT-Realtime-2.0 min": 46.8, "GPT-Realtime-1.5": 48.3},
+    **{"Gemini 3.1 Flash Live min": 54.3, "Qwen3.5-Omni+ realtime": 39.0},
+    **{"GPT-Realtime-2.0 xhigh": 47.8, "Gemini 3.1 Flash Live high": 45.5},
+}
+PAPER = "arXiv 2507.23159, table 2, as a third party gives it; judge gpt-4o-2024-08-06"
+PAPER_ROWS = (
+    *(row for row, _ in WANTED.values()),
+    "fdb15_average",
+    *(name.format("") for name in LATENCIES),
+)
+PAPER_VALUES = {
+    "Nova Sonic": (0.24, 0.98, 0.90, 0.98, 77.5, 2.25, 2.75),
+    "Gemini Live": (0.33, 0.93, 0.99, 0.30, 63.8, 2.20, 2.62),
+    "Freeze-Omni": (0.72, 0.80, 0.25, 0.25, 50.5, 1.42, 1.35),
+    "GPT-4o Realtime": (0.78, 0.70, 0.02, 0.04, 38.5, 0.23, 1.50),
+    "Moshi": (0.50, 0.06, 0.19, 0.07, 20.5, 1.16, 1.47),
+}
+PUBLISHED = (
+    *(
+        Published(row="fdb15_average", system=name, value=value, source=TML, date="2026-05")
+        for name, value in TML_AVERAGES.items()
+    ),
+    *(
+        Published(row=row, system=system, value=value, source=PAPER, date="2025-07")
+        for system, values in PAPER_VALUES.items()
+        for row, value in zip(PAPER_ROWS, values, strict=True)
+    ),
+)
+
+SUITE = Suite(
+    name="fdb15",
+    what="Full-Duplex-Bench V1.5: " + ", ".join(PARTS),
+    rows=ROWS,
+    twin=items,
+    load=load,
+    score=score,
+    published=PUBLISHED,
+    how_to_get=HOW_TO_GET,
+    baselines=("silent", "always", "deaf", "always_yields", "half_duplex", "perfect"),
+)

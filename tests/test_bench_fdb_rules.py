@@ -1,0 +1,254 @@
+"""The rules of Full-Duplex-Bench against values worked out by hand, and against its own scripts.
+
+The scripts are not part of this repository (CC BY-NC). Set FDB_CHECKOUT to a checkout of
+https://github.com/DanielLin94144/Full-Duplex-Bench to compare with them on random inputs.
+"""
+
+import importlib.util
+import itertools
+import json
+import os
+import re
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from bench_helpers import RATE, hand_made, item, said
+
+from interplay.bench.score import summarize
+from interplay.bench.suites import fdb1, fdb_rules
+from interplay.bench.suites.fdb_rules import Chunk
+from interplay.bench.vad import energy_spans
+
+CHECKOUT = os.environ.get("FDB_CHECKOUT", "")
+official = pytest.mark.skipif(
+    not CHECKOUT, reason="FDB_CHECKOUT does not name a checkout of Full-Duplex-Bench"
+)
+
+
+def spread(start: float, end: float, num_words: int) -> list[Chunk]:
+    edges = np.linspace(start, end, num_words + 1)
+    return [
+        Chunk(text=f"w{i}", start_s=float(a), end_s=float(b))
+        for i, (a, b) in enumerate(itertools.pairwise(edges))
+    ]
+
+
+# Words of a trace
+
+
+def test_words_lie_over_the_sound_that_carries_them():
+    made = hand_made(
+        item(said("hi"), length_s=8.0),
+        voice=[(1, 2), (3, 3.5), (5, 7)],
+        say=[("one", 0.8), ("two", 1.4), ("three", 3.2)],
+    )
+    found = fdb_rules.chunks(made)
+    assert [chunk.text for chunk in found] == ["one", "two", "three", ""]
+    times = [(chunk.start_s, chunk.end_s) for chunk in found]
+    wanted = [(1, 1.4), (1.4, 2), (3, 3.5), (5, 7)]
+    assert times == [pytest.approx(span) for span in wanted]
+
+
+def test_words_after_a_cut_begin_with_it():
+    made = hand_made(item(said("hi")), voice=[(1, 2)], say=[("one", 1.0), ("two", 1.5)])
+    found = fdb_rules.chunks(made, 1.7)
+    assert [(chunk.text, chunk.start_s) for chunk in found] == [("two", 1.7)]
+    assert fdb_rules.chunks(made, 2.5) == []
+
+
+def test_words_that_come_all_at_once_stay_within_their_sound():
+    made = hand_made(item(said("hi")), voice=[(1, 2)], say=[("one", 1.9), ("two", 1.9)])
+    found = fdb_rules.chunks(made)
+    assert [chunk.start_s for chunk in found] == pytest.approx([1, 1.9])
+    assert found[-1].end_s == pytest.approx(2)
+
+
+# Turns
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "num_words", "taken"),
+    [(1, 1.99, 3, False), (1, 1.5, 4, True), (1, 2, 1, True), (1, 1.2, 1, False)],
+)
+def test_a_turn_is_a_second_or_four_words(start, end, num_words, taken):
+    assert fdb_rules.takes_turn(spread(start, end, num_words)) is taken
+
+
+def test_silence_is_no_turn_and_a_greeting_and_a_cough_are_one():
+    assert fdb_rules.takes_turn([]) is False
+    assert fdb_rules.takes_turn([*spread(0.1, 0.3, 1), *spread(8, 8.2, 1)]) is True
+
+
+# Backchannels
+
+
+def test_backchannels_are_counted_and_the_last_says_whether_the_turn_was_taken():
+    nod, talk = (1.0, 1.5), (3.0, 4.2)
+    assert fdb_rules.backchannels([nod], spread(1, 1.5, 2)) == (False, [nod])
+    assert fdb_rules.backchannels([nod], spread(1, 1.5, 3)) == (True, [nod])
+    assert fdb_rules.backchannels([nod, talk], []) == (True, [nod, talk])
+    assert fdb_rules.backchannels([talk, (6.0, 6.4)], []) == (False, [talk, (6.0, 6.4)])
+
+
+def test_speech_beyond_three_seconds_ends_the_reading():
+    assert fdb_rules.backchannels([(1.0, 1.4), (2.0, 5.1), (6.0, 6.2)], []) == (True, [(1.0, 1.4)])
+    assert fdb_rules.backchannels([(0.0, 9.0)], []) == (True, [])
+    assert fdb_rules.backchannels([], []) == (False, [])
+
+
+def test_distance_by_hand():
+    distance = fdb_rules.jensen_shannon
+    assert distance(np.array([1.0, 0.0]), np.array([0.0, 2.0])) == pytest.approx(np.sqrt(np.log(2)))
+    assert distance(np.array([1.0, 3.0]), np.array([2.0, 6.0])) == pytest.approx(0, abs=1e-7)
+    # KL to (.75, .25): .5 ln(2/3) + .5 ln 2 = .143841 and ln(4/3) = .287682; half the sum .215762
+    assert distance(np.array([1.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(0.464501, abs=1e-6)
+
+
+def test_distance_of_nods():
+    even = [0.5, 0.5]  # people nod all the time
+    assert fdb_rules.nod_divergence([], 10.0, even) == 1.0
+    everywhere = [(0.0, 1.0)]  # bins 0..5 of 1 s: all six
+    assert fdb_rules.nod_divergence(everywhere, 1.0, even) == pytest.approx(0, abs=1e-6)
+    # one bin of six: KL 0.5 ln(1/(7/12)) + 0.5 (ln((1/6)/(7/12))/6 + 5/6 ln 2)
+    one = 0.5 * np.log(12 / 7) + 0.5 * (np.log(2 / 7) / 6 + 5 / 6 * np.log(2))
+    assert fdb_rules.nod_divergence([(0.0, 0.1)], 1.0, even) == pytest.approx(np.sqrt(one))
+
+
+# Latencies
+
+
+def test_stops_are_where_both_sound():
+    user, model = [(0.0, 2.0), (5.0, 7.0)], [(1.0, 3.0), (6.0, 6.5), (6.8, 9.0)]
+    assert fdb_rules.stop_intervals(user, model) == [(1.0, 2.0), (6.0, 6.5), (6.8, 7.0)]
+    assert fdb_rules.stop_intervals([(1.0, 3.0)], [(0.0, 2.9998), (2.9999, 4.0)]) == [(2.9999, 3.0)]
+    assert fdb_rules.stop_intervals([], model) == fdb_rules.stop_intervals(user, []) == []
+
+
+def test_responses_are_next_starts_for_the_latest_end():
+    user, model = [(0.0, 2.0), (3.0, 5.5), (8.0, 9.0)], [(1.0, 2.5), (6.0, 7.0)]
+    assert fdb_rules.response_intervals(user, model) == [(5.5, 6.0)]
+    assert fdb_rules.response_intervals(user, []) == []
+
+
+def test_latencies_of_a_window():
+    user, model = [(0.0, 1.0), (4.0, 6.0)], [(1.5, 4.6), (7.2, 9.0)]
+    assert fdb_rules.stop_latency(user, model, (4.0, 6.0)) == pytest.approx(0.6)
+    assert fdb_rules.response_latency(user, model, (4.0, 6.0)) == pytest.approx(1.2)
+    deaf = [(1.5, 8.0)]
+    assert fdb_rules.stop_latency(user, deaf, (4.0, 6.0)) == pytest.approx(2.0)
+    assert fdb_rules.response_latency(user, deaf, (4.0, 6.0)) is None
+    assert fdb_rules.stop_latency(user, [], (4.0, 6.0)) is None
+
+
+# The official scripts
+
+
+def script(name: str, monkeypatch, **stubs) -> types.ModuleType:
+    """An official script as a module; `stubs` stand for packages that it asks for."""
+    for package, content in stubs.items():
+        module = types.ModuleType(package)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, package, module)
+    path = Path(CHECKOUT) / "v1_v1.5" / "evaluation" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"official_{name}", path)
+    assert spec and spec.loader, f"{path} is not there"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def number(text: str, label: str) -> float:
+    found = re.search(rf"{label}\s*(-?[\d.]+)", text)
+    assert found, text
+    return float(found[1])
+
+
+def random_trace(rng, part: str, length_s: float = 12.0, **about):
+    """Anything a system could have done around a turn of the user that ends at 3 s."""
+    edges = np.sort(rng.uniform(0, length_s - 0.5, 2 * int(rng.integers(0, 5))))
+    spans = [(s, e) for s, e in edges.reshape(-1, 2) if e - s > 0.1]
+    words = [(f"w{k}", t) for s, e in spans for k, t in enumerate(np.arange(s, e, 0.33))]
+    about = {"part": part, "cue": 0} | about
+    what = item(said("hi"), length_s=length_s)
+    what = type(what)(**{**vars(what), "about": about, "subset": part})
+    return hand_made(what, voice=spans, say=words, cues=((1.0, 3.0),))
+
+
+def write(folder: Path, trace) -> None:
+    folder.mkdir(parents=True)
+    chunks = [{"text": c.text, "timestamp": [c.start_s, c.end_s]} for c in fdb_rules.chunks(trace)]
+    text = json.dumps({"text": "", "chunks": chunks})
+    (folder / "output.json").write_text(text)
+    soundfile.write(folder / "output.wav", trace.model, RATE, subtype="PCM_16")
+
+
+def value(traces, row: str) -> float | None:
+    found = {each.name: each for each in fdb1.ROWS}[row]
+    return summarize(fdb1.score(traces)[row], found.statistic, 0).value
+
+
+@official
+def test_pauses_and_turns_as_the_scripts(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    for part, name in (("pause", "eval_pause_handling"), ("turn", "eval_smooth_turn_taking")):
+        traces = [random_trace(rng, part) for _ in range(60)]
+        for index, trace in enumerate(traces):
+            write(tmp_path / part / str(index), trace)
+            timestamp = json.dumps([{"timestamp": [3.0, 3.4]}])
+            (tmp_path / part / str(index) / "turn_taking.json").write_text(timestamp)
+        getattr(script(name, monkeypatch), name)(str(tmp_path / part))
+        printed = capsys.readouterr().out
+        tor = number(printed, "Average take turn:")
+        assert 0 < tor < 1
+        assert value(traces, f"fdb1_{part}_tor") == pytest.approx(tor, abs=1e-9)
+        if part == "turn":
+            latency_s = number(printed, "Average latency:")
+            assert value(traces, "fdb1_turn_latency_s") == pytest.approx(latency_s, abs=1e-9)
+
+
+@official
+def test_backchannels_as_the_script(tmp_path, monkeypatch, capsys):
+    where = Path(CHECKOUT) / "v1_v1.5" / "evaluation"
+    people = json.loads((where / "icc_gt_distribution.json").read_text())
+    rng = np.random.default_rng(1)
+    traces = [random_trace(rng, "backchannel", people=people[str(i)]) for i in range(50)]
+    for index, trace in enumerate(traces):
+        write(tmp_path / str(index), trace)
+
+    def load(path):
+        samples, rate = soundfile.read(path, dtype="int16")
+        return samples[None], rate
+
+    def stamps(wav, _, **options):
+        return [{"start": s, "end": e} for s, e in energy_spans(np.asarray(wav)[0])]
+
+    monkeypatch.chdir(where)
+    silero = {"load_silero_vad": lambda: None, "get_speech_timestamps": stamps}
+    name = "eval_backchannel"
+    module = script(name, monkeypatch, silero_vad=silero, torchaudio={"load": load})
+    module.eval_backchannel(str(tmp_path))
+    printed = capsys.readouterr().out
+    for row, label in (("jsd", "JSD"), ("tor", "TOR"), ("freq", "Frequency")):
+        ours = value(traces, f"fdb1_backchannel_{row}")
+        assert ours == pytest.approx(number(printed, f"{label} - Mean:"), abs=5.1e-5)
+
+
+@official
+def test_latencies_as_the_script(monkeypatch):
+    vad = {"VoiceActivityDetector": lambda sample_rate: None}
+    module = script("get_timing", monkeypatch, silero_vad=vad, torchaudio={})
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        user, model = (
+            [(float(s), float(e)) for s, e in np.sort(rng.integers(0, 400, 2 * n)).reshape(-1, 2)]
+            for n in rng.integers(0, 9, 2)
+        )
+        user, model = ([(s / 20, e / 20) for s, e in side if e > s] for side in (user, model))
+        stops = [[round(s, 3), round(e, 3)] for s, e in fdb_rules.stop_intervals(user, model)]
+        assert stops == module.overlaps(user, model)
+        gaps = [[round(s, 3), round(e, 3)] for s, e in fdb_rules.response_intervals(user, model)]
+        assert gaps == module.response_gaps(user, model)
