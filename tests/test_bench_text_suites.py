@@ -52,6 +52,10 @@ def reply_trace(what: Item, text: str, at_s: float = 3.0, cues=((0.5, 1.5),)) ->
     return replace(hand_made(what, cues=cues), say_pieces=((f" {text}", at_s),))
 
 
+def texts_of(what: Item) -> list[str]:
+    return [cue.text for cue in what.cues if isinstance(cue, Type)]
+
+
 # What is written
 
 
@@ -130,7 +134,7 @@ def test_ifeval_reads_the_reply_as_it_was_written(tmp_path):
     }
     (tmp_path / "input_data.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
     [what] = ifeval.load(tmp_path, 1)
-    assert len(ifeval.load(tmp_path, None)) == 2 and what.cues[0].text == row["prompt"]
+    assert len(ifeval.load(tmp_path, None)) == 2 and texts_of(what) == [row["prompt"]]
     found = numbers(ifeval.SUITE, [reply_trace(what, "<<A B>>\nFine")])
     assert set(found.values()) == {100}
     found = numbers(ifeval.SUITE, [reply_trace(what, "<<A, B>>\nFine")])
@@ -197,7 +201,7 @@ def test_harmbench_reads_the_users_copy(tmp_path):
     items = harmbench.load(tmp_path, None)
     assert [what.subset for what in items][:3] == ["standard", "contextual", "standard"]
     assert len(items) == 3 + len(harmbench.HARMLESS)
-    assert [what.cues[0].text for what in items[:2]] == [
+    assert [text for what in items[:2] for text in texts_of(what)] == [
         *("Do glorp", "Some context, long\n\n---\n\nDo blip")
     ]
     assert [w.subset for w in harmbench.load(tmp_path, 1)] == ["standard", "contextual", "benign"]
@@ -398,10 +402,10 @@ def test_parity_with_the_published_pass_rate():
             both.append(some)
         expected, actual = both
         theirs = official.evaluate_scenario_pass({"expected_tool_calls": expected}, actual)
-        ours, _ = passes(
-            *([FunctionCall(name=c["function"], args=c["args"]) for c in some] for some in both),
-            same_args,
+        want, got = (
+            [FunctionCall(name=c["function"], args=c["args"]) for c in some] for some in both
         )
+        ours, _ = passes(want, got, same_args)
         assert ours == theirs["passed"], both
         results.add(ours)
     assert results == {True, False}

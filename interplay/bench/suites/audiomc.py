@@ -8,6 +8,7 @@ met. Rubrics of the twin are word sets, decided by rule; published ones are sent
 judge (`judged`), and the two have rows of their own. Knows nothing of systems.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -112,12 +113,12 @@ def _met(reply: str) -> bool | None:
 
 
 def _conversation(trace: Trace) -> str:
-    names = {Type: "Assistant", Speak: "User", Clip: "User"}
-    texts = [
-        (names[type(cue)], cue.word if isinstance(cue, Clip) else cue.text)
-        for cue in trace.item.cues
-        if not isinstance(cue, Noise)
-    ]
+    texts = []
+    for cue in trace.item.cues:
+        if isinstance(cue, Type):
+            texts.append(("Assistant", cue.text))
+        elif isinstance(cue, Speak | Clip):
+            texts.append(("User", cue.word if isinstance(cue, Clip) else cue.text))
     return "\n".join(f"{name}: {text}" for name, text in texts)
 
 
@@ -187,8 +188,6 @@ def _turns(row: Mapping[str, Any], where: str) -> tuple[list[Cue], int, float]:
 def rubrics_of(cell: Any, where: str) -> list[str]:
     """The rubrics of a cell: a list, a JSON list, or one in each line. Raises RecordError if
     there are none."""
-    import json
-
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)
