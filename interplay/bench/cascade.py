@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from interplay.bench.cascade_ear import FRAME, Ear, Endpointer, HANGOVER_S
+from interplay.bench.cascade_ear import FRAME, HANGOVER_S, Ear, Endpointer
 from interplay.bench.cascade_replies import Replies, Rules
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
 from interplay.bench.trace import normal
