@@ -1,23 +1,22 @@
 """Ears of the cascade: where an utterance ends (webrtcvad) and which words it has (pocketsphinx).
 
-Knows nothing of items or replies; the grammar is the whole language of the small models' world,
-never the words of the item that is played.
+Knows nothing of items or replies.
 """
 
+import tempfile
 from collections import deque
-from collections.abc import Iterable
-from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pocketsphinx
 import webrtcvad
 from jaxtyping import Float32, Int16
 
+from interplay.bench.cascade_language import arpa, forms, words_of
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import to_int16
 from interplay.bench.voice import dictionary_phones
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data import questions, vocabulary
 
 FRAME_MS = 20
 FRAME = SAMPLE_RATE_HZ * FRAME_MS // 1000
@@ -27,7 +26,6 @@ ONSET_FRAMES, ONSET_OF = 7, 10  # so many voiced frames among so many are speech
 LEFT_FRAMES = 2  # stray voiced frames that a silence may hold
 PREROLL_S = 0.3  # kept from before the onset
 MAX_S = 20.0  # a turn is cut there
-NUM_DRAWS = 400  # of statements, to learn their forms
 
 
 class Endpointer:
@@ -69,8 +67,8 @@ class Endpointer:
 
 
 class Ear:
-    """pocketsphinx with one closed grammar. A word missing in its dictionary gets the phones that
-    `synthesize` speaks it with."""
+    """pocketsphinx with the trigram model of the whole language (bench.cascade_language). A word
+    missing in its dictionary gets the phones that `synthesize` speaks it with."""
 
     def __init__(self, synthesize: Synthesizer, voice: str) -> None:
         self._decoder = pocketsphinx.Decoder(
@@ -78,74 +76,18 @@ class Ear:
         )
         for word in words_of(forms()):
             if self._decoder.lookup_word(word) is None:
-                self._decoder.add_word(
-                    word, dictionary_phones(synthesize(word, voice).phones), False
-                )
-        self._decoder.add_jsgf_string("talk", grammar())
+                phones = dictionary_phones(synthesize(word, voice).phones)
+                self._decoder.add_word(word, phones, False)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "talk.arpa"
+            model.write_text(arpa())
+            self._decoder.add_lm_file("talk", str(model))
         self._decoder.activate_search("talk")
 
     def words(self, samples: Int16[np.ndarray, " T"]) -> str:
-        """The most likely sentence of the grammar; "" if there is none."""
+        """The most likely words, "" if there are none."""
         self._decoder.start_utt()
         self._decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
         self._decoder.end_utt()
         found = self._decoder.hyp()
         return found.hypstr if found else ""
-
-
-CLASSES: dict[str, tuple[str, ...]] = {
-    "number": tuple(vocabulary.NUMBERS),
-    "digit": tuple(vocabulary.DIGITS),
-    "day": tuple(vocabulary.DAYS),
-    "thing": tuple(vocabulary.COLOUR_OF),
-    "opposite": tuple(vocabulary.OPPOSITE),
-    "colour": tuple(vocabulary.COLOURS),
-    "city": tuple(vocabulary.CITIES),
-    "noun": tuple(vocabulary.NOUNS),
-    "adjective": tuple(vocabulary.ADJECTIVES),
-    "verb": tuple(vocabulary.VERBS),
-    "content": vocabulary.CONTENT,
-}
-_OF_KIND = {
-    "arithmetic": ("number",),
-    "opposite": ("opposite",),
-    "colour": ("thing",),
-    "day": ("day",),
-    "spelling": ("digit",),
-}
-_IN_STATEMENTS = ("day", "colour", "city", "adjective", "noun", "verb")
-
-
-@cache
-def forms() -> tuple[str, ...]:
-    """Every form of sentence a user may speak, words of a class written as `<class>`."""
-    closed = [*questions.facts("train"), *questions.facts("test"), *questions.greetings()]
-    found = {_form(q.text, _OF_KIND.get(q.kind, ())) for q in [*closed, *questions.recitals()]}
-    rng = np.random.default_rng(0)
-    for draw in (questions.statement, questions.open_question):
-        found |= {_form(draw(rng), _IN_STATEMENTS) for _ in range(NUM_DRAWS)}
-    found |= {*vocabulary.BACKCHANNELS, *vocabulary.CANCELS, *vocabulary.CLOCK_START}
-    found |= {*vocabulary.CLOCK_ASK, *vocabulary.REPEAT_ASK}
-    say = "( say | please say | can you say ) <content> [ <content> ] [ <content> ]"
-    found |= {say, "( say | please say | can you say ) <content> [ <content> ] in <number> seconds"}
-    found |= {f"remind me to {text} every <number> seconds" for text in vocabulary.REMINDERS}
-    return tuple(sorted(found))
-
-
-def _form(text: str, classes: Iterable[str]) -> str:
-    """A sentence with the words of these classes put as classes, the first one that has them."""
-    of = {word: f"<{name}>" for name in reversed(tuple(classes)) for word in CLASSES[name]}
-    return " ".join(of.get(word, word) for word in text.split())
-
-
-def grammar() -> str:
-    """All forms as one JSGF grammar."""
-    rules = [f"<{name}> = {' | '.join(words)} ;" for name, words in CLASSES.items()]
-    talk = "public <talk> = " + " | ".join(forms()) + " ;"
-    return "#JSGF V1.0;\ngrammar talk;\n" + "\n".join([*rules, talk]) + "\n"
-
-
-def words_of(texts: Iterable[str]) -> list[str]:
-    """Every word that the grammar of these forms can have."""
-    plain = {w for text in texts for w in text.split() if w.isalpha()}
-    return sorted(plain.union(*CLASSES.values()))

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from interplay.bench.bad_line import arriving
 from interplay.bench.camera import Camera
 from interplay.bench.trace import (
     FRAME_S,
@@ -102,9 +103,8 @@ class Stage:
 
     @property
     def hear(self) -> Float32[np.ndarray, " 3200"]:
-        """The user's sound in the current micro-turn."""
-        start = self.turn * SAMPLES_PER_TURN
-        return np.clip(self._user[start : start + SAMPLES_PER_TURN], -1, 1)
+        """The user's channel in the current micro-turn, as a system gets it."""
+        return arriving(self.item.about, self.turn, self._user, self.model)
 
     @property
     def see(self) -> UInt8[np.ndarray, "12 2 40 40 3"] | None:
@@ -146,7 +146,7 @@ class Stage:
         """The record of the whole item."""
         return Trace(
             item=self.item,
-            user=to_int16(self._user),
+            user=to_int16(self._streamed()),
             model=self.model,
             voice=voice_spans(self.model),
             heard=words_of(self.pieces["heard"]),
@@ -158,6 +158,10 @@ class Stage:
             user_words=tuple(sorted(self.user_words, key=lambda word: word[1])),
             pauses=self.pauses,
         )
+
+    def _streamed(self) -> Float32[np.ndarray, " T"]:
+        turns = range(self.num_turns)
+        return np.concatenate([arriving(self.item.about, t, self._user, self.model) for t in turns])
 
     def _moment(self, when: When) -> float | None:
         """Seconds at which a `When` falls, or None while its anchor has not come."""
