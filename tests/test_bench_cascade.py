@@ -7,7 +7,8 @@ import pytest
 from bench_helpers import item, said
 
 from interplay.bench.cascade import Cascade, Talk
-from interplay.bench.cascade_ear import Ear, Endpointer, forms, grammar, words_of
+from interplay.bench.cascade_ear import Ear, Endpointer
+from interplay.bench.cascade_language import arpa, forms, words_of
 from interplay.bench.cascade_replies import UNKNOWN, Rules, speakable
 from interplay.bench.runner import System, play
 from interplay.data import questions, vocabulary
@@ -62,14 +63,31 @@ def test_a_short_breath_ends_nothing_and_a_long_one_does():
         assert sum(len(ends.push(turn)) for turn in turns(heard)) == num
 
 
-def test_the_grammar_is_the_whole_language_and_no_item():
-    talk = grammar()
-    assert "what is <number> plus <number>" in forms() and "<noun> = " in talk
-    every = {word for word in questions.vocabulary() if word.isalpha()}
-    known = set(words_of(forms()))
-    assert every - known <= {*"abcdefghijklmnopqrstuvwxyz"} | set(vocabulary.BRIDGE.split()) | {
-        word for q in [*questions.greetings()] for word in q.answer.split()
-    }
+def test_the_language_is_all_that_users_say_and_no_item():
+    assert "what is <number> plus <number>" in forms()
+    asked = {word for split in questions.SPLITS for q in questions.facts(split)
+             for word in q.text.split()}  # fmt: skip
+    assert asked | set(vocabulary.CONTENT) <= set(words_of(forms()))
+
+
+def test_the_trigram_model_is_a_distribution():
+    grams: dict[tuple, tuple[float, float]] = {}
+    for line in arpa().splitlines():
+        if line.startswith("-"):
+            chance, *rest = line.split()
+            weight = float(rest.pop()) if rest[-1].lstrip("-")[:1].isdigit() else 0.0
+            grams[tuple(rest)] = (float(chance), weight)
+    words = [gram[0] for gram in grams if len(gram) == 1 and gram != ("<s>",)]
+
+    def chance(gram: tuple) -> float:
+        if gram in grams:
+            return 10 ** grams[gram][0]
+        backoff = grams.get(gram[:-1], (0.0, 0.0))[1]
+        return 10**backoff * chance(gram[1:])
+
+    for context in ((), ("what",), ("what", "is"), ("<s>", "tell"), ("plus", "four")):
+        assert sum(chance((*context, word)) for word in words) == pytest.approx(1, abs=2e-3)
+    assert chance(("seven", "plus", "four")) > 100 * chance(("seven", "plus", "banana"))
 
 
 # Rules
