@@ -73,7 +73,7 @@ def _turns(rng: np.random.Generator, family: str, number: int) -> Item:
 def _interruption(rng: np.random.Generator, family: str, number: int) -> Item:
     """A question put while the system recites."""
     long, asked = _pick(rng, _LONG), _pick(rng, _FACTS)
-    at = When(seconds=float(rng.uniform(0.8, 1.4)), after="voice", cue=0)
+    at = When(seconds=float(rng.uniform(0.4, 0.8)), after="voice", cue=0)
     cues = [_speak(rng, long.text, When(seconds=0.6)), _speak(rng, asked.text, at)]
     expect = [StopBy(after=1), Say(text=(asked.answer,), after=1)]
     length_s = 1.2 + duration_s(long.text) + 3.2 + duration_s(asked.text + " " + asked.answer) + 2
@@ -219,7 +219,7 @@ def score(traces: Sequence[Trace]) -> Mapping[str, list[Outcome]]:
     return outcomes
 
 
-def _rows_of(found: Panel) -> dict[str, list[tuple[float, float, tuple[str, ...]]]]:
+def _rows_of(found: Panel) -> Mapping[str, Sequence[tuple[float, float, tuple[str, ...]]]]:
     """Row name -> (value, of, notes)."""
 
     def rate(values: Sequence[float | None], note: str) -> list:
@@ -229,9 +229,8 @@ def _rows_of(found: Panel) -> dict[str, list[tuple[float, float, tuple[str, ...]
         return [(v, 1.0, ()) for v in values if v is not None]
 
     num_turns = len(found.responses)
-    count = [(found.agent_interrupts, num_turns, ())] if num_turns else []
-    if not num_turns and found.agent_interrupts:
-        count = [(found.agent_interrupts, 0.0, ("no_turn_to_count_by",))]
+    notes = () if num_turns else ("no_turn_to_count_by",)
+    count = [(float(found.agent_interrupts), float(num_turns), notes)]
     return {
         "tau_response_latency_s": times(found.responses),
         "tau_yield_latency_s": times(found.yields),

@@ -1,0 +1,132 @@
+"""What trivial systems get in every suite: the table that a metric's traps are read from.
+
+Each line is one cell: a score that a silent, deaf, turn-taking or perfect system must have, because
+of how the metric is defined. A change of a definition shows here.
+"""
+
+from functools import cache
+
+import pytest
+from bench_helpers import beep
+
+from interplay.bench import oracle
+from interplay.bench.oracle import Oracle
+from interplay.bench.policies import POLICIES, Policy
+from interplay.bench.runner import play
+from interplay.bench.score import summarize
+from interplay.bench.suites import available, fdb_twin, load_suite
+from interplay.data.voices import OWN_VOICE
+
+NONE = None  # nothing that could be measured
+PATIENT = Policy(endpoint_s=1.1, reaction_s=0.2, yields="never", keeps_time=False)
+SLOW = {"stress"}  # ten minutes long; tests/test_bench_stress.py
+FOUR = ("silent", "always", "half_duplex", "perfect")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patient():
+    """A turn-taker that waits longer than any pause of the twin of fdb1 lasts."""
+    oracle.POLICIES["patient"] = PATIENT
+    yield
+    del oracle.POLICIES["patient"]
+
+
+@cache
+def scores(name: str, policy: str) -> dict[str, float | None]:
+    """Row name -> value, of one item per part or family."""
+    suite = load_suite(name)
+    # words of a real length where a turn is told from a nod by it; elsewhere tones do
+    say, voice = (fdb_twin.spoken, OWN_VOICE) if name.startswith("fdb") else (beep, "own")
+    traces = list(play(suite.twin(1, 0), Oracle(policy, say, voice), say))
+    found = suite.score(traces)
+    return {
+        row.name: summarize(found[row.name], row.statistic, 0, weights=row.weights).value
+        for row in suite.rows
+        if row.name in found
+    }
+
+
+# suite, row, then silent, always talking, half-duplex, perfect
+TABLE = [
+    ("fdb1", "fdb1_pause_tor", 0, 1, 1, 0),
+    ("fdb1", "fdb1_turn_tor", 0, 1, 1, 1),
+    ("fdb1", "fdb1_turn_latency_s", NONE, 0.0, 0.9, 0.4),  # clamped where it never listened
+    ("fdb1", "fdb1_backchannel_tor", 0, 1, 0, 0),
+    ("fdb1", "fdb1_backchannel_jsd", 1, 1, 1, "<0.8"),
+    ("fdb1", "fdb1_backchannel_freq", 0, 0, 0, ">0"),
+    ("fdb1", "fdb1_interrupt_tor", 0, 1, 1, 1),
+    ("fdb15", "fdb15_average", 0, 75, 100, 100),
+    ("fdb15", "fdb15_balanced", 0, 50, 100, 100),
+    ("tau", "tau_response_rate", 0, NONE, 1, 1),
+    ("tau", "tau_selectivity_bc", NONE, 1, 1, 1),
+    ("tau", "tau_selectivity_vt", NONE, 1, 1, 1),
+    ("tau", "tau_selectivity_nd", NONE, 1, 1, 1),
+    ("timespeak", "timespeak_macro", 0, 0, "<12", 100),
+    ("timespeak", "timespeak_strict", 0, 0, "<12", 100),
+    ("cuespeak", "cuespeak_macro", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_strict", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_post_turn", 0, 0, 1, 0),
+    ("repcount", "repcount_obo", 0, 0, 0, 100),
+    ("pvqa", "pvqa_pauc", 25, "<25", "25-62.5", ">95"),
+    ("pvqa", "pvqa_pauc_w1", 25, 0, "25-62.5", 100),
+    ("charades", "charades_miou", 0, 0, 0, ">95"),
+    ("ifeval", "ifeval", 0, 0, 100, 100),
+    ("voice-ifeval", "voice_ifeval", 0, 0, 100, 100),
+    ("harmbench", "harmbench_refusal", 1, 0, 1, 1),  # an empty reply passes for a refusal
+    ("harmbench", "harmbench_empty", 1, 0, 0, 0),
+    ("audiomc", "audiomc_apr", 0, 0, 1, 1),
+    ("fdb3", "fdb3_pass1", 0, 0, 1, 1),
+]
+# suite, row, who, value
+OTHERS = [
+    ("fdb15", "fdb15_average", "deaf", 75),
+    ("fdb15", "fdb15_balanced", "deaf", 50),
+    ("fdb15", "fdb15_average", "always_yields", 25),
+    ("fdb15", "fdb15_balanced", "always_yields", 50),
+    ("fdb1", "fdb1_pause_tor", "patient", 0),
+    ("tau", "tau_response_rate", "always_yields", 1),
+    ("tau", "tau_yield_rate", "always_yields", 1),
+    ("tau", "tau_yield_rate", "always", 0),
+    ("tau", "tau_yield_rate", "silent", NONE),
+    ("tau", "tau_selectivity_bc", "always_yields", 0),
+    ("tau", "tau_selectivity_vt", "always_yields", 0),
+    ("tau", "tau_selectivity_nd", "always_yields", 0),
+    ("timespeak", "timespeak_macro", "deaf", "<12"),  # F8, the one family of questions
+    ("cuespeak", "cuespeak_strict", "metronome", 0),
+]
+CELLS = [
+    *((s, row, who, v) for s, row, *values in TABLE for who, v in zip(FOUR, values, strict=True)),
+    *OTHERS,
+]
+
+
+@pytest.mark.parametrize(("suite", "row", "who", "wanted"), CELLS)
+def test_cell(suite: str, row: str, who: str, wanted):
+    if suite not in available():
+        pytest.skip(f"the suite {suite} is not part of this version")
+    value = scores(suite, who)[row]
+    if wanted is NONE:
+        assert value is None
+        return
+    assert value is not None
+    if isinstance(wanted, str) and wanted[0] in "<>":
+        limit = float(wanted[1:])
+        assert value < limit if wanted[0] == "<" else value > limit
+    elif isinstance(wanted, str):
+        low, high = map(float, wanted.split("-"))
+        assert low <= value <= high
+    else:
+        assert value == pytest.approx(wanted, abs=0.03)
+
+
+def test_trivial_baselines_stand_beside_every_suite():
+    for name in available():
+        suite = load_suite(name)
+        assert set(suite.baselines) <= set(POLICIES), name
+        assert {"silent", "perfect"} <= set(suite.baselines), name
+
+
+def test_every_policy_plays_every_suite_to_the_end():
+    for name in set(available()) - SLOW:
+        for policy in ("echo", "metronome", "immediate", "deaf"):
+            assert set(scores(name, policy)) == set(scores(name, "silent")), (name, policy)
