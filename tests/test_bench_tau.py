@@ -14,7 +14,8 @@ from bench_helpers import beep
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
-from interplay.bench.suites.tau import FAMILIES, SUITE, ticks_of
+from interplay.bench.suites.tau import SUITE, ticks_of
+from interplay.bench.suites.tau_twin import FAMILIES
 from interplay.bench.tick_panel import (
     BACKCHANNEL,
     NON_DIRECTED,

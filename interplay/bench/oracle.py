@@ -134,7 +134,7 @@ class Oracle:
             return True
         return False
 
-    def _duties(self, item: Item) -> list[Expect]:
+    def _duties(self, item: Item) -> Sequence[Expect]:
         """What this policy cares about; one that acts once, of the earliest cue."""
         duties = _duties(item)
         if not self._policy.once:
