@@ -1,13 +1,15 @@
 """The cascade: end-pointing, rules, hearing through pocketsphinx, deafness and barge-in."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
 from bench_helpers import item, said
 
 from interplay.bench.cascade import Cascade, Talk
-from interplay.bench.cascade_ear import Ear, Endpointer, forms, grammar, words_of
+from interplay.bench.cascade_ear import Ear, Endpointer
+from interplay.bench.cascade_language import arpa, forms, words_of
 from interplay.bench.cascade_replies import UNKNOWN, Rules, speakable
 from interplay.bench.runner import System, play
 from interplay.data import questions, vocabulary
@@ -62,9 +64,10 @@ def test_a_short_breath_ends_nothing_and_a_long_one_does():
         assert sum(len(ends.push(turn)) for turn in turns(heard)) == num
 
 
-def test_the_grammar_is_the_whole_language_and_no_item():
-    talk = grammar()
-    assert "what is <number> plus <number>" in forms() and "<noun> = " in talk
+def test_its_language_is_the_whole_one_and_no_item():
+    assert "what is <number> plus <number>" in forms()
+    lines = arpa().splitlines()
+    assert any(line.split("\t")[0].endswith("what is") for line in lines if "what is" in line)
     every = {word for word in questions.vocabulary() if word.isalpha()}
     known = set(words_of(forms()))
     assert every - known <= {*"abcdefghijklmnopqrstuvwxyz"} | set(vocabulary.BRIDGE.split()) | {
@@ -151,9 +154,12 @@ def test_barge_in_stops_it(cascade: Cascade):
 
 
 def test_thinking_elsewhere_answers_later_but_the_same(cascade: Cascade):
+    busy = Event()
     with ThreadPoolExecutor(1) as pool:
         talk = Talk(cascade._ear, Rules(), synthesize, voice=VOICE, executor=pool)
-        talk.push(FLOOR[:TURN], ["<text>", "hello", "<end>"])
+        pool.submit(busy.wait)
+        assert not any(talk.push(FLOOR[:TURN], ["<text>", "hello", "<end>"]).say)
+        busy.set()
         pool.submit(lambda: None).result()
         said_later = [piece for _ in range(4) for piece in talk.push(FLOOR[:TURN]).say if piece]
         talk.close()

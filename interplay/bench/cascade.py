@@ -120,7 +120,8 @@ class Talk:
         voice = np.zeros(SAMPLES_PER_TURN, np.float32)
         voice[: len(now)] = now
         plays_s = (self._turn + 1) * TURN_S
-        say, slot = list(EMPTY), 0
+        say: list[str] = list(EMPTY)
+        slot = 0
         while self._words and slot < NUM_SLOTS and self._words[0][0] < plays_s + TURN_S:
             time_s, piece = self._words.popleft()
             slot = max(slot, min(NUM_SLOTS - 1, int((time_s - plays_s) / TURN_S * NUM_SLOTS)))

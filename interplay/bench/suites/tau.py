@@ -229,19 +229,19 @@ def _rows_of(found: Panel) -> dict[str, list[tuple[float, float, tuple[str, ...]
         return [(v, 1.0, ()) for v in values if v is not None]
 
     num_turns = len(found.responses)
-    count = [(found.agent_interrupts, num_turns, ())] if num_turns else []
+    count: list = [(found.agent_interrupts, num_turns, ())] if num_turns else []
     if not num_turns and found.agent_interrupts:
         count = [(found.agent_interrupts, 0.0, ("no_turn_to_count_by",))]
-    return {
+    selective: dict[str, list] = {
+        f"tau_selectivity_{short}": [(float(ok), 1.0, ()) for ok in found.ignored[kind]]
+        for short, kind in (("bc", BACKCHANNEL), ("vt", VOCAL_TIC), ("nd", NON_DIRECTED))
+    }
+    return selective | {
         "tau_response_latency_s": times(found.responses),
         "tau_yield_latency_s": times(found.yields),
         "tau_response_rate": rate(found.responses, "no_response"),
         "tau_yield_rate": rate(found.yields, "no_yield"),
         "tau_agent_interrupts": count,
-        **{
-            f"tau_selectivity_{short}": [(float(ok), 1.0, ()) for ok in found.ignored[kind]]
-            for short, kind in (("bc", BACKCHANNEL), ("vt", VOCAL_TIC), ("nd", NON_DIRECTED))
-        },
     }
 
 
