@@ -7,6 +7,7 @@ import numpy as np
 from interplay.bench import trace
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
+from interplay.bench.score import summarize
 from interplay.bench.trace import Trace, Word
 from interplay.data.item import (
     At,
@@ -115,3 +116,23 @@ def values(outcomes) -> list:
 
 def notes(outcomes) -> list:
     return [note for outcome in outcomes for note in outcome.notes]
+
+
+TYPED = item(Type(text="x", at=When(seconds=0.4)))
+
+
+class Fixed:
+    """A judge that gives one reply to everything and keeps what it was asked."""
+
+    def __init__(self, reply: str) -> None:
+        self.name, self.reply, self.asked = "fixed", reply, []
+
+    def judge(self, system: str, user: str) -> str:
+        self.asked.append(user)
+        return self.reply
+
+
+def numbers(suite, traces) -> dict[str, float | None]:
+    outcomes = suite.score(traces)
+    assert list(outcomes) == [row.name for row in suite.rows]
+    return {row.name: summarize(outcomes[row.name], row.statistic, 0).value for row in suite.rows}

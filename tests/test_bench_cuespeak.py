@@ -55,8 +55,8 @@ def spoken(what: Item, *said_at: tuple[str, float, float]) -> Trace:
 
 def value(traces: Trace | list[Trace], row: str) -> float | None:
     traces = traces if isinstance(traces, list) else [traces]
-    statistic = next(r.statistic for r in suite.ROWS if r.name == f"cuespeak_{row}")
-    return summarize(suite.score(traces)[f"cuespeak_{row}"], statistic, 0).value
+    [found] = [r for r in suite.ROWS if r.name == f"cuespeak_{row}"]
+    return summarize(suite.score(traces)[found.name], found.statistic, 0).value
 
 
 def test_the_window_runs_from_a_tenth_before_to_two_seconds_after_the_cue():

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from interplay.bench.stage import Stage
 from interplay.bench.suites import fdb1, fdb15, fdb15_folder
 from interplay.bench.suites.fdb1_folder import PEOPLE
 from interplay.errors import AudioError, RecordError
+
+V1: Any = fdb1.SUITE  # both have a `load`
+V15: Any = fdb15.SUITE
 
 
 def beep(text: str, voice: str) -> Tone:
@@ -84,7 +88,7 @@ def heard(item) -> np.ndarray:
 
 
 def test_v1_is_read_and_played_sample_for_sample(v1):
-    items = fdb1.SUITE.load(v1, None)
+    items = V1.load(v1, None)
     assert [item.about["part"] for item in items] == [
         *("pause", "pause", "turn", "turn", "backchannel", "interrupt")
     ]
@@ -96,21 +100,22 @@ def test_v1_is_read_and_played_sample_for_sample(v1):
 
 
 def test_only_the_first_items_of_each_part(v1):
-    assert len(fdb1.SUITE.load(v1, 1)) == 5
-    assert len(fdb1.SUITE.load(v1 / "candor_turn_taking", 1)) == 1
-    assert len(fdb1.SUITE.load(v1 / "candor_turn_taking", None)) == 2
+    assert len(V1.load(v1, 1)) == 5
+    assert len(V1.load(v1 / "candor_turn_taking", 1)) == 1
+    assert len(V1.load(v1 / "candor_turn_taking", None)) == 2
 
 
 def test_times_of_turns_and_overlaps_are_the_published_ones(v1, v15):
-    items = fdb1.SUITE.load(v1, 1)
+    items = V1.load(v1, 1)
     for trace in play(items, Oracle("silent", beep, "own"), beep):
-        part, spans = trace.item.about["part"], trace.cues
+        part = trace.item.about["part"]
+        spans: Any = trace.cues
         if part == "turn":
             assert spans[0] == pytest.approx((0, 2.01), abs=1e-4)
         if part == "interrupt":
             assert spans[1] == pytest.approx((6, 8), abs=1e-4)
             assert spans[0][1] == pytest.approx(2, abs=0.03)  # where the context ends
-    for item in fdb15.SUITE.load(v15, 1):
+    for item in V15.load(v15, 1):
         assert item.about["keys"] == (
             [] if item.subset == "user_backchannel" else ["dogs", "horses"]
         )
@@ -120,35 +125,35 @@ def test_oracles_on_published_items(v1, v15):
     def score(suite, items, name):
         return suite.score(list(play(items, Oracle(name, beep, "own"), beep)))
 
-    items = fdb1.SUITE.load(v1, 1)
-    perfect, silent = (score(fdb1.SUITE, items, name) for name in ("perfect", "silent"))
+    items = V1.load(v1, 1)
+    perfect, silent = (score(V1, items, name) for name in ("perfect", "silent"))
     assert [o.value for o in perfect["fdb1_turn_tor"] + perfect["fdb1_interrupt_tor"]] == [1, 1]
     assert [o.value for o in silent["fdb1_turn_tor"] + silent["fdb1_interrupt_tor"]] == [0, 0]
     [nods] = perfect["fdb1_backchannel_freq"]
     assert nods.value == pytest.approx(0.2)  # two in ten seconds
     [near], [far] = perfect["fdb1_backchannel_jsd"], silent["fdb1_backchannel_jsd"]
     assert near.value < far.value == 1
-    items = fdb15.SUITE.load(v15, None)
+    items = V15.load(v15, None)
     for name, average in (("perfect", 100), ("silent", 0)):
-        values = [o.value for o in score(fdb15.SUITE, items, name)["fdb15_average"]]
+        values = [o.value for o in score(V15, items, name)["fdb15_average"]]
         assert np.mean(values) == average
 
 
 def test_what_is_missing_is_named(v1, tmp_path):
     with pytest.raises(RecordError, match="is not a folder; give the one that holds candor_pause"):
-        fdb1.SUITE.load(tmp_path / "nowhere", None)
+        V1.load(tmp_path / "nowhere", None)
     (tmp_path / "other" / "cats").mkdir(parents=True)
     with pytest.raises(RecordError, match="holds cats, but none of candor_pause_handling"):
-        fdb1.SUITE.load(tmp_path / "other", None)
+        V1.load(tmp_path / "other", None)
     (tmp_path / "empty" / "icc_backchannel").mkdir(parents=True)
     with pytest.raises(RecordError, match="holds no folder of an item"):
-        fdb1.SUITE.load(tmp_path / "empty", None)
+        V1.load(tmp_path / "empty", None)
     (v1 / PEOPLE).unlink()
     with pytest.raises(RecordError, match=f"{PEOPLE} is neither in .*icc_backchannel nor beside"):
-        fdb1.SUITE.load(v1, None)
+        V1.load(v1, None)
     (v1 / "candor_turn_taking" / "10" / "turn_taking.json").unlink()
     with pytest.raises(RecordError, match=r"10 lacks turn_taking.json; items of candor_turn"):
-        fdb1.SUITE.load(v1 / "candor_turn_taking", None)
+        V1.load(v1 / "candor_turn_taking", None)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,7 @@ def test_what_is_missing_is_named(v1, tmp_path):
 def test_annotations_that_cannot_be_are_refused(v1, value, message):
     write(v1 / "synthetic_user_interruption" / "7" / "interrupt.json", value)
     with pytest.raises(RecordError, match=message) as caught:
-        fdb1.SUITE.load(v1 / "synthetic_user_interruption", None)
+        V1.load(v1 / "synthetic_user_interruption", None)
     assert "interrupt.json" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -174,8 +179,8 @@ def test_broken_files_are_refused(v15):
     folder = v15 / "talking_to_other" / "1"
     (folder / "metadata.json").write_text("{")
     with pytest.raises(RecordError, match=r"metadata.json is not readable JSON"):
-        fdb15.SUITE.load(v15, None)
+        V15.load(v15, None)
     shutil.rmtree(v15 / "user_backchannel")
     (v15 / "user_interruption" / "1" / "input.wav").write_bytes(b"")
     with pytest.raises(AudioError, match=r"input.wav is empty"):
-        fdb15.SUITE.load(v15, None)
+        V15.load(v15, None)

@@ -312,9 +312,9 @@ def test_the_page_of_a_report_shows_what_goes_with_a_row():
     [
         (["serve", "--seconds", "0"], "at least 1"),
         (["core", "--seconds", "5"], "for the suite serve"),
-        (["serve", "--clock", "wall"], "for the suite core"),
+        (["serve", "--clock", "wall"], "for the other suites"),
         (["serve", "--model", "perfect", "--rows", "overhead_ms"], "only a model can be served"),
-        (["server"], "choose one of core, report, serve"),
+        (["server"], "choose one of core, report"),
     ],
 )
 def test_wrong_options_are_explained(words: list[str], hint: str, capsys):

@@ -54,7 +54,9 @@ def forms() -> tuple[str, ...]:
     for ask in ("say", "please say", "can you say"):
         for words in ("<content>", "<content> <content>"):
             found |= {f"{ask} {words}", f"{ask} {words} in <number> seconds"}
-    found |= {f"remind me to {text} every <number> seconds" for text in vocabulary.REMINDERS}
+            found.add(f"{ask} {words} in one second")
+    for text in vocabulary.REMINDERS:
+        found |= {f"remind me to {text} every {gap}" for gap in ("second", "<number> seconds")}
     return tuple(sorted(found))
 
 

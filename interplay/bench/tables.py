@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _json(line: str, path: Path, number: int) -> Any:
 
 def _parquet(path: Path) -> Iterator[Any]:
     try:
-        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+        parquet = import_module("pyarrow.parquet")  # optional, and no extra of ours has it
     except ImportError as error:
         raise RecordError(
             f"reading {path.name} needs pyarrow: pip install pyarrow, or export the rows as JSON "

@@ -95,7 +95,8 @@ def plan_of(item: Item) -> Plan:
 
 def _moment(value: Mapping[str, Any]) -> Moment:
     alternatives = tuple(tuple(words) for words in value["any"])
-    return Moment(**dict(value) | {"any": alternatives})
+    fields: dict[str, Any] = {**value, "any": alternatives}
+    return Moment(**fields)
 
 
 def window_hi_s(delay_s: float) -> float:

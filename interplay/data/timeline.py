@@ -2,7 +2,7 @@
 
 The timing rules of the whole project live here. Knows nothing about what is said or why.
 
-    heard   a word is due 0.22 s after its end; `<text>` stands before the first word of a
+    heard   a word is due 0.24 s after its end; `<text>` stands before the first word of a
             sentence and behind the last one before a quotation
     say     the answer begins in the micro-turn in which the last word is due, one slot later;
             later words run 0.3 s ahead of their sound
@@ -23,7 +23,7 @@ from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import PAD, Streams
 
-HEARD_DELAY = int(0.22 * SAMPLE_RATE_HZ)
+HEARD_DELAY = int(0.24 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
 UNKNOWN = -1  # recordings of people come without phone times
 SAY_LEAD_SLOTS = 6

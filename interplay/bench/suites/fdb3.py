@@ -89,6 +89,19 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     return found
 
 
+JUDGED_PUBLISHED = tuple(
+    Published(row=JUDGED.name, system=system, value=value, source="arXiv 2604.04847", date="2026")
+    for system, value in (
+        ("GPT-realtime", 0.60),
+        ("Gemini-3.1", 0.54),
+        ("Gemini-2.5", 0.49),
+        ("cascade", 0.45),
+        ("Grok", 0.43),
+        ("Ultravox", 0.41),
+    )
+)
+
+
 def judged(judge: Judge) -> Suite:
     """The suite with a row of its own in which `judge` compares arguments."""
 
@@ -102,7 +115,8 @@ def judged(judge: Judge) -> Suite:
     def score_with(traces: Sequence[Trace]) -> Outcomes:
         return {**score(traces), JUDGED.name: [_passed(trace, same) for trace in traces]}
 
-    return replace(SUITE, rows=(*ROWS, JUDGED), score=score_with)
+    published = (*SUITE.published, *JUDGED_PUBLISHED)
+    return replace(SUITE, rows=(*ROWS, JUDGED), score=score_with, published=published)
 
 
 def _correct(reply: str) -> bool | None:
@@ -242,19 +256,6 @@ SUITE = Suite(
                 ("Qwen3.5-Omni-plus realtime", 0.50),
                 ("GPT-realtime-2.0 xhigh", 0.58),
                 ("Gemini-3.1-flash-live high", 0.48),
-            )
-        ),
-        *(
-            Published(
-                row=JUDGED.name, system=system, value=value, source="arXiv 2604.04847", date="2026"
-            )
-            for system, value in (
-                ("GPT-realtime", 0.60),
-                ("Gemini-3.1", 0.54),
-                ("Gemini-2.5", 0.49),
-                ("cascade", 0.45),
-                ("Grok", 0.43),
-                ("Ultravox", 0.41),
             )
         ),
     ),

@@ -95,10 +95,6 @@ def _rows_of(found: Panel) -> Mapping[str, Sequence[tuple[float, float, tuple[st
         "tau_response_rate": rate(found.responses, "no_response"),
         "tau_yield_rate": rate(found.yields, "no_yield"),
         "tau_agent_interrupts": count,
-        **{
-            f"tau_selectivity_{short}": [(float(ok), 1.0, ()) for ok in found.ignored[kind]]
-            for short, kind in (("bc", BACKCHANNEL), ("vt", VOCAL_TIC), ("nd", NON_DIRECTED))
-        },
     }
 
 
