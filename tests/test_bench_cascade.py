@@ -118,6 +118,9 @@ def test_a_timer_waits_until_it_is_spoken_to():
     assert rules.reply("what is two plus two", 4.0, 5.0) == "four"
     assert rules.reply("what is two plus two", 9.0, 10.0) == "tea four"
     assert rules.reply("what is two plus two", 19.0, 20.0) == "four"
+    assert rules.reply("remind me to stretch every second", 23.0, 24.0) == "okay"
+    assert rules.reply("say tea in one second", 24.5, 24.8) == "okay"
+    assert rules.reply("hello", 26.0, 27.0) == "stretch tea hello"
     rules.reply("remind me to stretch every two seconds", 30.0, 31.0)
     rules.reply("stop", 31.5, 32.0)
     assert rules.reply("hello", 40.0, 41.0) == "hello"

@@ -14,8 +14,8 @@ from interplay.data import questions, vocabulary
 from interplay.errors import BackgroundError, ConfigError
 
 UNKNOWN = "i do not know"
-_SAY = re.compile(r"^(?:please |can you )?say (.+?)(?: in (\w+) seconds)?$")
-_REMIND = re.compile(r"^remind me to (.+) every (\w+) seconds$")
+_SAY = re.compile(r"^(?:please |can you )?say (.+?)(?: in (\w+) seconds?)?$")
+_REMIND = re.compile(r"^remind me to (.+) every (?:(\w+) seconds|second)$")
 _ASKS = ("who", "what", "where", "when", "how", "find", "search")
 INSTRUCTIONS = (
     "You are a voice assistant. Answer in one short plain sentence: what you write is read aloud."
@@ -77,8 +77,9 @@ class Rules:
         if said and said[2] is None:
             return said[1]
         match = said or timed
-        if match and match[2] in vocabulary.NUMBERS:
-            self.due.append((end_s + vocabulary.NUMBERS.index(match[2]), match[1]))
+        count = match and (match[2] or "one")
+        if match and count in vocabulary.NUMBERS:
+            self.due.append((end_s + vocabulary.NUMBERS.index(count), match[1]))
             return vocabulary.ACKNOWLEDGE
         return UNKNOWN if text.split()[0] in _ASKS else vocabulary.ACKNOWLEDGE
 
