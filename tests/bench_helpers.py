@@ -1,10 +1,11 @@
 """What the tests of the core suite share: a beeping voice, one item of each kind, traces."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from interplay.bench import trace
+from interplay.bench.answering import answer_acc, answer_latency
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
@@ -136,3 +137,26 @@ def numbers(suite, traces) -> dict[str, float | None]:
     outcomes = suite.score(traces)
     assert list(outcomes) == [row.name for row in suite.rows]
     return {row.name: summarize(outcomes[row.name], row.statistic, 0).value for row in suite.rows}
+
+
+def small_twin(num_items: int, seed: int) -> list[Item]:
+    kinds = [("easy", "what is two plus two", "four"), ("hard", "who was here", "a cat")]
+    return [
+        replace(
+            item(said(asked), expect=[Say(text=(answer,), after=0)], length_s=5.0),
+            seed=100 * seed + index,
+            subset=subset,
+        )
+        for subset, asked, answer in kinds
+        for index in range(num_items)
+    ]
+
+
+def small_score(traces):
+    tries = [
+        replace(outcome, group=trace.item.subset)
+        for trace in traces
+        for outcome in answer_acc(trace)
+    ]
+    times = [outcome for trace in traces for outcome in answer_latency(trace)]
+    return {"small_right": tries, "small_latency_s": times}

@@ -1,57 +1,31 @@
 """Outcomes of single items, and two results compared item by item."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from bench_helpers import (
-    item,
     oracle_trace,
-    said,
+    small_score,
+    small_twin,
 )
 
 from interplay.bench import report
-from interplay.bench.answering import answer_acc, answer_latency
 from interplay.bench.compare import compare
 from interplay.bench.item_json import item_id
 from interplay.bench.measure import spread
 from interplay.bench.outcomes import columns, from_columns, match_items
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome, summarize
-from interplay.data.item import Item, Say
 from interplay.errors import RecordError
-
-
-def twin(num_items: int, seed: int) -> list[Item]:
-    kinds = [("easy", "what is two plus two", "four"), ("hard", "who was here", "a cat")]
-    return [
-        replace(
-            item(said(asked), expect=[Say(text=(answer,), after=0)], length_s=5.0),
-            seed=100 * seed + index,
-            subset=subset,
-        )
-        for subset, asked, answer in kinds
-        for index in range(num_items)
-    ]
-
-
-def score(traces):
-    tries = [
-        replace(outcome, group=trace.item.subset)
-        for trace in traces
-        for outcome in answer_acc(trace)
-    ]
-    times = [outcome for trace in traces for outcome in answer_latency(trace)]
-    return {"small_right": tries, "small_latency_s": times}
-
 
 # Outcomes of items
 
 
 def test_outcomes_find_their_items_unless_traces_are_scored_together():
-    traces = [oracle_trace("perfect", what) for what in twin(2, 1)]
-    matched = match_items(score, traces, score(traces))
+    traces = [oracle_trace("perfect", what) for what in small_twin(2, 1)]
+    matched = match_items(small_score, traces, small_score(traces))
     assert [name for name, _ in matched["small_right"]] == [item_id(t.item) for t in traces]
     pooled = match_items(
         lambda ts: {"x": [Outcome(value=len(ts))]}, traces, {"x": [Outcome(value=4)]}
@@ -68,7 +42,7 @@ def test_columns_come_back_and_leave_out_what_is_always_the_same():
 
 
 def test_baselines_get_alike_from_every_subset():
-    items = twin(3, 0)[:5]  # 3 easy, 2 hard
+    items = small_twin(3, 0)[:5]  # 3 easy, 2 hard
     assert [(i.subset, i.seed) for i in spread(items, 4)] == [
         ("easy", 0),
         ("hard", 0),

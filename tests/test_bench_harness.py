@@ -22,11 +22,11 @@ from bench_helpers import (
     beep,
     item,
     oracle_trace,
-    said,
+    small_score,
+    small_twin,
 )
 
 from interplay.bench import measuring, report, suites
-from interplay.bench.answering import answer_acc, answer_latency
 from interplay.bench.item_json import NotStored, decode, encode, item_hash, item_id
 from interplay.bench.kept import Kept, read_traces, resuming
 from interplay.bench.outcomes import columns, match_items
@@ -37,34 +37,11 @@ from interplay.bench.rows import Row
 from interplay.bench.score import summarize
 from interplay.bench.suites.base import Published, Suite
 from interplay.cli import main
-from interplay.data.item import Clip, Item, Say, When
+from interplay.data.item import Clip, Item, When
 from interplay.errors import ConfigError, RecordError
 
 RATE = 16_000
 ITEMS = (QUESTION, PAUSE, INTERRUPT, BACKCHANNEL, TIMER, DELEGATE)
-
-
-def twin(num_items: int, seed: int) -> list[Item]:
-    kinds = [("easy", "what is two plus two", "four"), ("hard", "who was here", "a cat")]
-    return [
-        replace(
-            item(said(asked), expect=[Say(text=(answer,), after=0)], length_s=5.0),
-            seed=100 * seed + index,
-            subset=subset,
-        )
-        for subset, asked, answer in kinds
-        for index in range(num_items)
-    ]
-
-
-def score(traces):
-    tries = [
-        replace(outcome, group=trace.item.subset)
-        for trace in traces
-        for outcome in answer_acc(trace)
-    ]
-    times = [outcome for trace in traces for outcome in answer_latency(trace)]
-    return {"small_right": tries, "small_latency_s": times}
 
 
 SMALL = Suite(
@@ -82,8 +59,8 @@ SMALL = Suite(
             statistic="median",
         ),
     ),
-    twin=twin,
-    score=score,
+    twin=small_twin,
+    score=small_score,
     published=(
         Published(
             row="small_right", system="Somebody", value=0.4, source="a paper", date="2026-05"
@@ -345,7 +322,7 @@ def test_list_tells_rows_of_a_suite(small, capsys):
 
 
 def result(traces, name: str = "silent") -> dict:
-    matched = match_items(score, traces, score(traces))
+    matched = match_items(small_score, traces, small_score(traces))
     rows = {}
     for row in SMALL.rows:
         outcomes = [outcome for _, outcome in matched[row.name]]
@@ -355,7 +332,7 @@ def result(traces, name: str = "silent") -> dict:
 
 
 def test_the_worst_item_comes_first_and_says_why():
-    right, wrong = twin(1, 0)
+    right, wrong = small_twin(1, 0)
     traces = [oracle_trace("perfect", right), oracle_trace("silent", wrong)]
     (first, why), (second, nothing) = worst_first(result(traces))
     assert (first, second) == (item_id(wrong), item_id(right)) and nothing == []
