@@ -89,7 +89,11 @@ def _rows_of(found: Panel) -> Mapping[str, Sequence[tuple[float, float, tuple[st
     num_turns = len(found.responses)
     notes = () if num_turns else ("no_turn_to_count_by",)
     count = [(float(found.agent_interrupts), float(num_turns), notes)]
-    return {
+    selective = {
+        f"tau_selectivity_{short}": [(float(ok), 1.0, ()) for ok in found.ignored[kind]]
+        for short, kind in (("bc", BACKCHANNEL), ("vt", VOCAL_TIC), ("nd", NON_DIRECTED))
+    }
+    return selective | {
         "tau_response_latency_s": times(found.responses),
         "tau_yield_latency_s": times(found.yields),
         "tau_response_rate": rate(found.responses, "no_response"),
