@@ -22,14 +22,15 @@ from bench_helpers import (
     said,
 )
 
-from interplay.bench import measuring, report, suite, system, trace
+from interplay.bench import core, report, system, trace
+from interplay.bench import main as bench_main
+from interplay.bench.core import Bench
 from interplay.bench.local import LocalSystem
 from interplay.bench.oracle import Oracle
 from interplay.bench.rows import BASELINES, CORE, ROWS, choose_rows
 from interplay.bench.runner import play
 from interplay.bench.score import Outcome, summarize
 from interplay.bench.stage import Stage
-from interplay.bench.suite import Bench
 from interplay.cli import main
 from interplay.data.item import Clip, Heard, Noise, Say, Type, When
 from interplay.model.untrained import untrained
@@ -154,7 +155,7 @@ def test_trivial_systems_score_what_they_must(name: str):
 
 
 def test_sound_is_recognised_with_a_closed_grammar():
-    from interplay.bench import voice  # pocketsphinx is slow to import
+    from interplay.bench import recognisers, voice  # pocketsphinx is slow to import
     from interplay.data.speech import synthesize
 
     text, own = "seven yellow apples", "espeak:en-us"
@@ -167,7 +168,7 @@ def test_sound_is_recognised_with_a_closed_grammar():
     assert recognizer.words_of(played) == text.split() == voice.own_words(played)
     elsewhere = voice.Recognizer([], synthesize, own)
     elsewhere.listen_for(["market", "glorpy"], seed=0)
-    [sound] = voice.utterance_sounds(played)
+    [(_, sound)] = recognisers.utterance_sounds(played)
     assert set(elsewhere.words(sound)) <= {"market", "glorpy"}, "the grammar is closed"
     again = voice.item_for_itself(played)
     assert again and again.expect == (Heard(text=text),)
@@ -199,7 +200,7 @@ def test_probes_of_the_machine(monkeypatch):
         synthesize=beep,
         draw=lambda kind, num_items, seed: [replace(QUESTION, length_s=2.0)],
     )
-    monkeypatch.setattr(suite, "TURNS_PER_ITEM", 8)
+    monkeypatch.setattr(core, "TURNS_PER_ITEM", 8)
     monkeypatch.setattr(system, "SETTLED_TURNS", 4)
     names = ["tick_p99_ms", "session_misses", "session_memory_growth", "bits_differing"]
     found = {row.name: entry for row, entry in bench.run(choose_rows(names))}
@@ -236,7 +237,7 @@ def test_user_errors_are_one_line(capsys, words, told):
 
 
 def test_an_interrupted_run_is_taken_up_again(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(measuring, "current_commit", lambda: "abc")
+    monkeypatch.setattr(bench_main, "current_commit", lambda: "abc")
     started: list[str] = []
 
     def run(self, rows):

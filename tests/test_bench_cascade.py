@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from bench_helpers import item
 
-from interplay.bench.cascade import Cascade, Talk
-from interplay.bench.cascade_ear import Ear, Endpointer
-from interplay.bench.cascade_language import arpa, forms, words_of
-from interplay.bench.cascade_replies import UNKNOWN, Rules, speakable
+from interplay.bench.cascade.ear import Ear, Endpointer
+from interplay.bench.cascade.language import arpa, forms, words_of
+from interplay.bench.cascade.replies import UNKNOWN, Rules
+from interplay.bench.cascade.system import Cascade, Talk
 from interplay.bench.runner import System, play
+from interplay.bench.written import speakable
 from interplay.data import questions, vocabulary
 from interplay.data.item import Say, Speak, Type, When
 from interplay.data.speech import synthesize
@@ -136,7 +137,7 @@ def test_the_clock_and_what_was_said():
 
 
 def test_what_a_language_model_writes_becomes_speakable():
-    assert speakable("It's 12 o'clock, **Bob**: 42!") == "it's twelve o'clock bob four two"
+    assert speakable("It's 12 o'clock, **Bob**: 42!") == "it's twelve o'clock bob forty two"
 
 
 # The whole

@@ -100,14 +100,6 @@ def test_speech_beyond_three_seconds_ends_the_reading():
     assert fdb_rules.backchannels([], []) == (False, [])
 
 
-def test_distance_by_hand():
-    distance = fdb_rules.jensen_shannon
-    assert distance(np.array([1.0, 0.0]), np.array([0.0, 2.0])) == pytest.approx(np.sqrt(np.log(2)))
-    assert distance(np.array([1.0, 3.0]), np.array([2.0, 6.0])) == pytest.approx(0, abs=1e-7)
-    # KL to (.75, .25): .5 ln(2/3) + .5 ln 2 = .143841 and ln(4/3) = .287682; half the sum .215762
-    assert distance(np.array([1.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(0.464501, abs=1e-6)
-
-
 def test_distance_of_nods():
     even = [0.5, 0.5]  # people nod all the time
     assert fdb_rules.nod_divergence([], 10.0, even) == 1.0

@@ -4,7 +4,6 @@ import json
 import sys
 from dataclasses import fields, replace
 from functools import partial
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
@@ -19,6 +18,7 @@ from bench_helpers import (
     PAUSE,
     QUESTION,
     TIMER,
+    Fixed,
     beep,
     item,
     oracle_trace,
@@ -26,13 +26,14 @@ from bench_helpers import (
     small_twin,
 )
 
-from interplay.bench import measuring, report, suites
+from interplay.bench import main as bench_main
+from interplay.bench import report, suites
 from interplay.bench.item_json import NotStored, decode, encode, item_hash, item_id
 from interplay.bench.kept import Kept, read_traces, resuming
 from interplay.bench.outcomes import columns, match_items
-from interplay.bench.page import page_html, worst_first
-from interplay.bench.page_charts import histogram, nice_step
-from interplay.bench.page_timeline import timeline
+from interplay.bench.page.charts import histogram, nice_step
+from interplay.bench.page.page import page_html, worst_first
+from interplay.bench.page.timeline import timeline
 from interplay.bench.rows import Row
 from interplay.bench.score import summarize
 from interplay.bench.suites.base import Published, Suite
@@ -74,30 +75,28 @@ def small(monkeypatch) -> Suite:
     """The suite `small` is the only one there is; speech is tones."""
     module = ModuleType("interplay.bench.suites.small")
     module.SUITE = SMALL  # type: ignore[attr-defined]
-    module.__spec__ = ModuleSpec(module.__name__, None)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(suites, "NAMES", ("small", "not-written-yet"))
+    monkeypatch.setattr(suites, "NAMES", ("small",))
     judged = replace(SMALL, what="judged")
-    module.judged = lambda judge: replace(judged, how_to_get=judge)  # type: ignore[attr-defined]
-    monkeypatch.setattr(measuring, "NAMES", ("small",))
-    monkeypatch.setattr(measuring, "synthesize", beep)
-    monkeypatch.setattr(measuring, "current_commit", lambda: "abc")
+    module.judged = lambda judge: replace(judged, how_to_get=judge.name)  # type: ignore[attr-defined]
+    monkeypatch.setattr(bench_main, "NAMES", ("small",))
+    monkeypatch.setattr(bench_main, "synthesize", beep)
+    monkeypatch.setattr(bench_main, "current_commit", lambda: "abc")
     return SMALL
 
 
 # Suites by name
 
 
-def test_a_suite_whose_module_is_not_there_is_not_listed(small):
-    assert suites.available() == ["small"]
+def test_suites_are_found_by_name(small):
     assert suites.load_suites("behaviours") == [small]
-    assert suites.load_suite("small", "somebody").how_to_get == "somebody"
+    assert suites.load_suite("small", Fixed("yes")).how_to_get == "fixed"
     with pytest.raises(ConfigError, match="no suite 'nope'; suites: small"):
         suites.load_suite("nope")
 
 
 def test_every_suite_that_is_there_is_whole():
-    for name in suites.available():
+    for name in suites.NAMES:
         found = suites.load_suite(name)
         names = [row.name for row in found.rows]
         assert found.name == name and names and len(set(names)) == len(names)
@@ -262,7 +261,7 @@ def test_a_suite_is_measured_kept_scored_again_and_compared(small, tmp_path, cap
 
 def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch):
     played: list[int] = []
-    opened = measuring.open_endpoint
+    opened = bench_main.open_endpoint
 
     def opening(*args, **kwargs):
         play = opened(*args, **kwargs)
@@ -276,7 +275,7 @@ def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch)
 
         return counted
 
-    monkeypatch.setattr(measuring, "open_endpoint", opening)
+    monkeypatch.setattr(bench_main, "open_endpoint", opening)
     words = ["behaviours", "--n", "3", "--model", "perfect", "--keep", str(tmp_path / "kept")]
     assert bench(*words) == 130
     assert bench(*words, "--json", str(tmp_path / "r.json")) == 0

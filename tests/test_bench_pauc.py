@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from video_helpers import shown, trace_of
 
 from interplay.bench import pauc
+from interplay.bench.judges import NUM_TRIES, JudgeUnreachable
 from interplay.bench.pauc import Gold, area_ratio, grade_turn
 from interplay.bench.suites import pvqa
-from interplay.errors import BackgroundError
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ class Strict:
     def judge(self, system: str, user: str) -> str:
         self.asked.append(user)
         if "Answer given: green" in user:
-            raise BackgroundError("nobody there")
+            raise JudgeUnreachable("nobody there")
         return "1" if "Answer given: red" in user else "no idea"
 
 
@@ -153,7 +153,7 @@ def test_pvqa_with_a_judge_has_rows_of_its_own():
     assert len(judge.asked) == 1
     lost = ("judge_gave_no_grade",)
     assert scored("blue") == (pytest.approx(0), pytest.approx(25), lost)
-    assert len(set(judge.asked)) == len(judge.asked) == 1 + pauc.NUM_TRIES
+    assert len(set(judge.asked)) == len(judge.asked) == 1 + NUM_TRIES
     assert scored("green") == (pytest.approx(0), pytest.approx(25), lost)
 
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from video_helpers import FILM_S, STARTS_S, shown, trace_of
 
 from interplay.bench import watching
-from interplay.bench.numbers import cardinals, last_number, spelled
+from interplay.bench.numbers import cardinals, last_number
+from interplay.bench.spelling import number_words
 from interplay.bench.suites import charades, repcount
 from interplay.bench.suites.charades import Marks, marks
 from interplay.bench.trace import Word, normal
+from interplay.bench.written import speakable
 
 
 def words(text: str, every_s: float = 2.0) -> list[Word]:
@@ -58,7 +60,7 @@ def test_ordinals_count_only_without_a_cardinal():
 
 @given(st.integers(0, 100))
 def test_what_is_spelled_is_read_again(value):
-    assert last_number(words(spelled(value), 0.3)) == value
+    assert last_number(words(" ".join(number_words(value)), 0.3)) == value
 
 
 # ── counting ─────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +206,7 @@ def test_no_film_no_words():
     ],
 )
 def test_any_text_can_be_spoken(text, spoken):
-    assert watching.speakable(text) == spoken
+    assert speakable(text) == spoken
 
 
 # ── parity with official code ────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from bench_helpers import INTERRUPT, beep, hand_made, item, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interplay.bench import content, moments, publish
+from interplay.bench import moments, publish, rules, spelling
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
@@ -81,13 +81,13 @@ def value(traces: Trace | list[Trace], row: str) -> float | None:
     ],
 )
 def test_content_by_rule(words, wanted, fuzzy, right):
-    assert content.says(words.split(), wanted, fuzzy=fuzzy) is right
+    assert rules.says(words.split(), wanted, fuzzy=fuzzy) is right
 
 
 def test_numbers_are_one_token_each():
-    assert content.tokens("forty two minus nineteen is 23") == ["42", "minus", "19", "is", "23"]
-    assert content.tokens("one hundred two hundred") == ["102", "100"]
-    assert content.tokens("twenty eleven") == ["20", "11"]
+    assert spelling.canonical("forty two minus nineteen is 23") == ["42", "minus", "19", "is", "23"]
+    assert spelling.canonical("one hundred two hundred") == ["102", "100"]
+    assert spelling.canonical("twenty eleven") == ["20", "11"]
 
 
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6))
@@ -97,7 +97,7 @@ def test_one_edit_is_edit_distance(one: str, other: str):
         last, row[0] = row[0], i
         for j, b in enumerate(other, 1):
             last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (a != b))
-    assert content.one_edit(one, other) == (row[-1] <= 1)
+    assert spelling.one_edit(one, other) == (row[-1] <= 1)
 
 
 # Time

@@ -78,14 +78,14 @@ def check_say(trace: Trace, expect: Say) -> Outcome:
     span = trace.cues[expect.after]
     assert span is not None
     if isinstance(trace.item.cues[expect.after], Type):
-        onset_s = _sound_of(trace, reply.words[index])
+        onset_s = sound_of(trace, reply.words[index])
         late = onset_s is None or onset_s - span[1] > expect.within_s
     else:
         late = not reply.premature and (reply.latency_s or 0.0) > expect.within_s
     return Outcome(value=float(not late), notes=("late",) if late else ())
 
 
-def _sound_of(trace: Trace, word: Word) -> float | None:
+def sound_of(trace: Trace, word: Word) -> float | None:
     """First audible moment from a word on."""
     return next((max(s, word.start_s) for s, e in trace.voice if e > word.start_s), None)
 

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n",
         type=int,
         help=f"items per row of core (default: {DEFAULT_NUM_ITEMS['core']}), per part of a suite "
-        f"(default: {DEFAULT_SUITE_ITEMS}), in all with --data (default: all); in serve: items, "
+        f"(default: {DEFAULT_SUITE_ITEMS}; with --data: all); in serve: items, "
         "sessions or kills, whatever the row counts (default: see --list)",
     )
     parser.add_argument(
@@ -98,19 +98,19 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args)
     if args.list:
         return _list(args.suite)
-    from interplay.bench import measuring
+    from interplay.bench import main
 
     if args.suite == "score":
-        return measuring.score_kept(args, _one_folder(args.paths))
+        return main.score_kept(args, _one_folder(args.paths))
     if args.n is None and args.data is None and args.suite != "serve":
         args.n = DEFAULT_NUM_ITEMS.get(args.suite, DEFAULT_SUITE_ITEMS)
-    return measuring.measure(args, _endpoint(args))
+    return main.measure(args, _endpoint(args))
 
 
 def _check_suite(name: str) -> None:
-    from interplay.bench.suites import BEHAVIOURS, available
+    from interplay.bench.suites import BEHAVIOURS, NAMES
 
-    known = ("core", *READERS, "serve", BEHAVIOURS, *available())
+    known = ("core", *READERS, "serve", BEHAVIOURS, *NAMES)
     if name not in known:
         raise ConfigError(f"unknown suite {name!r}; choose one of {', '.join(known)}")
 

@@ -5,7 +5,6 @@ A local system plays on the logical clock unless told otherwise, a server always
 Knows nothing of suites or scores.
 """
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -93,8 +92,7 @@ def open_endpoint(
     loaded: Loaded | None = None,
     num_sessions: int = 1,
 ) -> Play:
-    """How items are played at it. num_sessions: at once in real time. loaded: of `local`. Raises
-    ConfigError where the cascade is not there."""
+    """How items are played at it. num_sessions: at once in real time. loaded: of `local`."""
     if endpoint.is_remote:
         return _remote(endpoint, synthesize, num_sessions)
     system = open_system(
@@ -121,8 +119,7 @@ def open_system(
     loaded: Loaded | None = None,
     wall: bool = False,
 ) -> System:
-    """A system of this process. wall: for real time. Raises ConfigError where the cascade is not
-    there."""
+    """A system of this process. wall: for real time."""
     if endpoint.kind == "baseline":
         return Oracle(endpoint.target, synthesize, own_voice)
     if endpoint.kind == "cascade":
@@ -144,11 +141,7 @@ def _remote(endpoint: Endpoint, synthesize: Synthesizer, num_sessions: int) -> P
 
 def _cascade(synthesize: Synthesizer, own_voice: str, wall: bool) -> System:
     """In real time it hears and thinks in a thread of its own, and goes on listening."""
-    try:
-        module = importlib.import_module("interplay.bench.cascade")
-    except ModuleNotFoundError as error:
-        if error.name != "interplay.bench.cascade":
-            raise
-        raise ConfigError(f"this version has no cascade; endpoints: {FORMS}") from None
+    from interplay.bench.cascade.system import Cascade  # its recogniser is slow to import
+
     executor = ThreadPoolExecutor(1) if wall else None
-    return module.Cascade(synthesize=synthesize, voice=own_voice, executor=executor)
+    return Cascade(synthesize=synthesize, voice=own_voice, executor=executor)

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from jaxtyping import Int16
+from scipy.io import wavfile
 
 from interplay.bench.item_json import decode, encode, item_hash, item_id
 from interplay.bench.trace import Call, Trace, Word, overlaps
@@ -38,7 +40,6 @@ INPUT, OUTPUT, WORDS, TURNS, META = (
     "trace.jsonl",
     "meta.json",
 )
-HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")  # RIFF, fmt and data of plain PCM
 READABLE = ("voice", "heard", "say", "act", "cues", "user_words", "pauses")  # in meta.json
 DRAFT = ".part"
 Play = Callable[[Sequence[Item]], Iterator[Trace]]
@@ -82,8 +83,8 @@ class Kept:
         try:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
-            _write_wav(draft / INPUT, trace.user)
-            _write_wav(draft / OUTPUT, trace.model)
+            soundfile.write(draft / INPUT, trace.user, SAMPLE_RATE_HZ)
+            soundfile.write(draft / OUTPUT, trace.model, SAMPLE_RATE_HZ)
             (draft / WORDS).write_text(json.dumps(official_words(trace)))
             lines = [json.dumps(line) + "\n" for line in turn_lines(trace)]
             (draft / TURNS).write_text("".join(lines))
@@ -224,25 +225,9 @@ def _read(place: Path, meta: dict[str, Any], item: Item) -> Trace:
         raise RecordError(f"{place} is damaged ({error}); delete it and play it again") from error
 
 
-def _write_wav(path: Path, track: Int16[np.ndarray, " T"]) -> None:
-    num_bytes = 2 * len(track)
-    riff = (b"RIFF", 36 + num_bytes, b"WAVE")
-    form = (b"fmt ", 16, 1, 1, SAMPLE_RATE_HZ, 2 * SAMPLE_RATE_HZ, 2, 16)
-    with open(path, "wb") as file:
-        file.write(HEADER.pack(*riff, *form, b"data", num_bytes))
-        file.write(track.astype("<i2").tobytes())
-
-
 def _map_wav(path: Path) -> Int16[np.ndarray, " T"]:
-    """The samples of a file that `_write_wav` wrote. Raises ValueError or struct.error for any
-    other."""
-    with open(path, "rb") as file:
-        fields = HEADER.unpack(file.read(HEADER.size))
-    if (fields[0], fields[6], fields[7], fields[11]) != (b"RIFF", 1, SAMPLE_RATE_HZ, b"data"):
+    """The samples of a file that `write` wrote, mapped. Raises ValueError for any other."""
+    rate_hz, samples = wavfile.read(path, mmap=True)
+    if rate_hz != SAMPLE_RATE_HZ or samples.dtype != np.int16 or samples.ndim != 1:
         raise ValueError(f"{path.name} is not 16-bit mono sound at {SAMPLE_RATE_HZ} Hz")
-    num_samples = fields[12] // 2
-    if path.stat().st_size != HEADER.size + 2 * num_samples:
-        raise ValueError(f"{path.name} has another length than its header says")
-    if not num_samples:
-        return np.zeros(0, np.int16)
-    return np.memmap(path, "<i2", "r", offset=HEADER.size, shape=(num_samples,))
+    return samples

@@ -41,8 +41,8 @@ class Measured:
 class SuiteBench:
     """How a suite is measured.
 
-    play: plays items at the system. num_items: per subset of the twin, or of the official folder
-    in all (None: all of it). data: that folder. words: puts what a recogniser hears in place of
+    play: plays items at the system. num_items: of each part of the twin or of the official folder
+    (None: all of that). data: that folder. words: puts what a recogniser hears in place of
     the words of a system, the trivial ones included.
     """
 

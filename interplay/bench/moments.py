@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interplay.bench.content import says
-from interplay.bench.trace import FRAME_S, VOICE_LAG_S, Span, Trace, Word
+from interplay.bench.rules import says
+from interplay.bench.trace import FRAME_S, VOICE_LAG_S, Span, Trace, Word, merged
 from interplay.data.moments import Moment, Plan, Stretch, plan_of
 
 _EPSILON_S = FRAME_S / 2 + 1e-9  # onsets are known to a frame
-USER_GAP_S = 0.3  # shorter gaps lie inside the user's speech
+USER_GAP_S = 0.3  # such gaps and shorter ones lie inside the user's speech
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +81,7 @@ def utterances(trace: Trace, gap_s: float) -> tuple[Utterance, ...]:
     A word belongs to the first stretch that still sounds when the word comes out or begins within
     a second of it: `say` runs ahead of the voice. Stretches without a word count as utterances.
     """
-    spans: list[list[float]] = []
-    for start_s, end_s in trace.voice:
-        if spans and start_s - spans[-1][1] <= gap_s + _EPSILON_S:
-            spans[-1][1] = end_s
-        else:
-            spans.append([start_s, end_s])
+    spans = merged(trace.voice, gap_s + _EPSILON_S)
     words: list[list[str]] = [[] for _ in spans]
     for word in trace.say:
         index = _home(spans, word)
@@ -98,7 +93,7 @@ def utterances(trace: Trace, gap_s: float) -> tuple[Utterance, ...]:
     )
 
 
-def _home(spans: Sequence[Sequence[float]], word: Word) -> int | None:
+def _home(spans: Sequence[Span], word: Word) -> int | None:
     found = (
         index
         for index, (start_s, end_s) in enumerate(spans)
@@ -195,14 +190,8 @@ def spans_of(reading: Reading, stretches: Sequence[Stretch]) -> list[Span]:
 
 
 def user_speech(trace: Trace) -> list[Span]:
-    """When the user speaks: their words, gaps shorter than 0.3 s closed."""
-    spans: list[list[float]] = []
-    for _, start_s, end_s in sorted(trace.user_words, key=lambda word: word[1]):
-        if spans and start_s - spans[-1][1] < USER_GAP_S:
-            spans[-1][1] = max(spans[-1][1], end_s)
-        else:
-            spans.append([start_s, end_s])
-    return [(start_s, end_s) for start_s, end_s in spans]
+    """When the user speaks: their words, gaps up to 0.3 s closed."""
+    return merged([(start_s, end_s) for _, start_s, end_s in trace.user_words], USER_GAP_S)
 
 
 def common_s(span: Span, spans: Sequence[Span]) -> float:

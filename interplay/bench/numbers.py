@@ -6,17 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from interplay.bench.spelling import TENS, VALUES
 from interplay.bench.trace import Word
-from interplay.data.vocabulary import NUMBERS
 
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _ORDINALS = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
 )
 SAME_NUMBER_S = 1.0  # "twenty" and "one" that begin within this are twenty-one
-_CARDINAL = {word: value for value, word in enumerate(NUMBERS)}
-_CARDINAL |= {word: 10 * tens for tens, word in enumerate(TENS, 2)}
 _ORDINAL = {word: value for value, word in enumerate(_ORDINALS.split(), 1)}
 _DIGITS = re.compile(r"\d{1,4}")
 _DIGIT_ORDINAL = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
@@ -54,27 +51,15 @@ def last_number(words: Sequence[Word]) -> int | None:
     return found[-1].value if found else None
 
 
-def spelled(value: int) -> str:
-    """0 to 100 in words, without a hyphen; digits for other numbers."""
-    if 0 <= value <= 20:
-        return NUMBERS[value]
-    if value == 100:
-        return "one hundred"
-    if not 0 < value < 100:
-        return str(value)
-    tens, ones = divmod(value, 10)
-    return TENS[tens - 2] + (f" {NUMBERS[ones]}" if ones else "")
-
-
 def _cardinal(words: Sequence[Word], index: int) -> tuple[int | None, int]:
     """(value, how many words it takes)."""
     word = words[index]
     if _DIGITS.fullmatch(word.text):
         return int(word.text), 1
-    value = _CARDINAL.get(word.text)
+    value = VALUES.get(word.text)
     following = words[index + 1] if index + 1 < len(words) else None
     if following is not None and following.start_s - word.start_s <= SAME_NUMBER_S:
-        ones = _CARDINAL.get(following.text, 0)
+        ones = VALUES.get(following.text, 0)
         if word.text in TENS and 1 <= ones <= 9:
             return (value or 0) + ones, 2
         if word.text in ("one", "a") and following.text == "hundred":

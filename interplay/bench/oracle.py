@@ -12,7 +12,7 @@ import numpy as np
 
 from interplay.bench.policies import POLICIES, Policy
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
-from interplay.bench.written import speakable, timed_pieces
+from interplay.bench.written import NOTHING, speakable, timed_pieces
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import (
     At,
@@ -204,7 +204,7 @@ class Oracle:
 
     def _speak(self, mouth: _Mouth, text: str, start_s: float) -> None:
         start_s = max(start_s, mouth.busy_until_s)
-        speech = self._synthesize(speakable(text), self._voice)
+        speech = self._synthesize(speakable(text) or NOTHING, self._voice)
         start = round(start_s * SAMPLE_RATE_HZ)
         room = mouth.voice[start : start + len(speech.samples)]
         room += speech.samples[: len(room)].astype(np.float32) / 32768

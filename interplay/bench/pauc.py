@@ -11,14 +11,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from interplay.bench.numbers import cardinals
-from interplay.bench.trace import Span, Word, normal
-from interplay.errors import BackgroundError
+from interplay.bench.judges import Judge, ask
+from interplay.bench.spelling import canonical
+from interplay.bench.trace import Span
 
 START, MOST = 0.5, 2.0
-NUM_TRIES = 3  # of a judge that gives no grade
 OMEGAS = (0.0, 0.5, 1.0)  # weight taken from time: 0 all of it counts, 1 none
 Point = tuple[float, float]  # seconds, grade
 INSTRUCTION = (
@@ -28,9 +27,11 @@ INSTRUCTION = (
     "beside the point or says nearly nothing of it. Reply with the number of the grade alone."
 )  # ours: the official wording is not copied; it is part of a judged number
 _GRADE = re.compile(r"(?<![\d.])[123](?!\.?\d)")
-_FILLERS = (
-    "a an the is are was were be been it its he she his her they their this that there to of in "
-    "on at and or with for from by as into has have had"
+_FILLERS = frozenset(
+    canonical(
+        "a an the is are was were be been it its he she his her they their this that there to of "
+        "in on at and or with for from by as into has have had"
+    )
 )
 
 
@@ -61,13 +62,6 @@ class Gold:
 
 
 Grade = Callable[[str, Gold, str], int | None]  # question, gold, all that was said -> 0, 1, 2
-
-
-@runtime_checkable
-class Judge(Protocol):
-    """A language model that is asked (bench.judges)."""
-
-    def judge(self, system: str, user: str) -> str: ...
 
 
 def area_ratio(points: Sequence[Point], length_s: float, omega: float) -> float:
@@ -130,10 +124,10 @@ def grade_turn(
 
 def by_rule(question: str, gold: Gold, said: str) -> int:
     """2 if all words of one key were said, 1 if any word of any key, else 0."""
-    content = [word for word in _tokens(gold.content) if word not in _FILLERS.split()]
+    content = [word for word in canonical(gold.content) if word not in _FILLERS]
     keys = gold.keys or (tuple(content),)
-    words = set(_tokens(said))
-    wanted = [set(_tokens(" ".join(key))) for key in keys]
+    words = set(canonical(said))
+    wanted = [set(canonical(" ".join(key))) for key in keys]
     if any(key and key <= words for key in wanted):
         return 2
     return int(any(key & words for key in wanted))
@@ -145,15 +139,7 @@ def by_judge(judge: Judge, instruction: str = INSTRUCTION) -> Grade:
 
     def grade(question: str, gold: Gold, said: str) -> int | None:
         user = f"Question: {question}\nReference answer: {gold.content}\nAnswer given: {said}"
-        for number in range(NUM_TRIES):
-            again = f"\n\nReply with 1, 2 or 3 alone. (Request {number + 1}.)" if number else ""
-            try:
-                value = read_grade(judge.judge(instruction, user + again))
-            except BackgroundError:
-                return None
-            if value is not None:
-                return value
-        return None
+        return ask(judge, instruction, user, read_grade).value
 
     return grade
 
@@ -162,12 +148,3 @@ def read_grade(reply: str) -> int | None:
     """The last 1, 2 or 3 that stands alone, less one; None without any."""
     found = _GRADE.findall(reply)
     return int(found[-1]) - 1 if found else None
-
-
-def _tokens(text: str) -> list[str]:
-    """Words, numbers as digits."""
-    words = [
-        Word(text=word, start_s=float(i), end_s=float(i)) for i, word in enumerate(normal(text))
-    ]
-    numbers = {round(number.time_s): str(number.value) for number in cardinals(words)}
-    return [numbers.get(i, word.text) for i, word in enumerate(words)]

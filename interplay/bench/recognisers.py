@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int16
 
-from interplay.bench.trace import Span, Trace, Word, normal
+from interplay.bench.trace import Span, Trace, Word, merged, normal
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import ConfigError
 
@@ -100,22 +100,21 @@ def transcribed(trace: Trace, source: Recogniser) -> Trace:
     transcript has no capitals, marks or line breaks: what asks for them cannot be met by it.
     """
     words: list[Word] = []
-    pad = np.random.default_rng(0).integers(-_FLOOR, _FLOOR + 1, int(PAD_S * SAMPLE_RATE_HZ))
-    pad = pad.astype(np.int16)
-    for start_s, end_s in _utterances(trace):
-        cut = slice(round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ))
-        for text, first_s, last_s in source.words(np.concatenate([pad, trace.model[cut], pad])):
+    for (start_s, end_s), sound in utterance_sounds(trace):
+        for text, first_s, last_s in source.words(sound):
             begin_s = max(start_s + first_s - PAD_S, start_s)
             finish_s = max(min(start_s + last_s - PAD_S, end_s), begin_s)
             words += [Word(text=w, start_s=begin_s, end_s=finish_s) for w in normal(text)]
     return replace(trace, say=tuple(words), say_pieces=())
 
 
-def _utterances(trace: Trace) -> list[Span]:
-    spans: list[Span] = []
-    for start_s, end_s in trace.voice:
-        if spans and start_s - spans[-1][1] <= PAUSE_S:
-            spans[-1] = (spans[-1][0], end_s)
-        else:
-            spans.append((start_s, end_s))
-    return spans
+def utterance_sounds(trace: Trace) -> list[tuple[Span, Int16[np.ndarray, " T"]]]:
+    """The model's track cut into utterances: when, and the sound with PAD_S of near-silence on
+    either side."""
+    pad = np.random.default_rng(0).integers(-_FLOOR, _FLOOR + 1, int(PAD_S * SAMPLE_RATE_HZ))
+    pad = pad.astype(np.int16)
+    found = []
+    for span in merged(trace.voice, PAUSE_S):
+        first, last = (round(time_s * SAMPLE_RATE_HZ) for time_s in span)
+        found.append((span, np.concatenate([pad, trace.model[first:last], pad])))
+    return found

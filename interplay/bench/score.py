@@ -54,9 +54,9 @@ def summarize(
     """One number with a 95 % interval: percentiles of a bootstrap over outcomes, seeded.
 
     ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
-    group, then their mean, by `weights` of groups if given (a group without outcomes has no part
-    in it); resampled within groups. median, p95, p99: over
-    the values there are. sum: of all values, without an interval.
+    group, then their mean, by `weights` of groups if given (a group in which nothing could be
+    counted has no part in it); resampled within groups. median, p95, p99: over the values there
+    are. sum: of all values, without an interval.
     """
     notes = Counter(note for outcome in outcomes for note in outcome.notes)
     extra = {name: count / len(outcomes) for name, count in sorted(notes.items())}
@@ -76,7 +76,10 @@ def _macro(
     seed: int,
     extra: dict[str, float],
 ) -> Score:
-    names = list(dict.fromkeys(outcome.group for outcome in outcomes))
+    of: dict[str, float] = {}
+    for outcome in outcomes:
+        of[outcome.group] = of.get(outcome.group, 0.0) + outcome.of
+    names = [name for name, whole in of.items() if whole > 0]
     shares = np.array([1.0 if weights is None else weights[name] for name in names])
     if not names or not shares.sum():
         return Score(value=None, n=len(outcomes), ci95=None, extra=extra)

@@ -3,7 +3,6 @@ their sound. Knows nothing of what a row means.
 """
 
 import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 from jaxtyping import Int16
 
-from interplay.clock import SAMPLE_RATE_HZ
+from interplay.bench.trace import to_int16
 from interplay.errors import AudioError, RecordError
+from interplay.media.audio import decode_audio, read_audio
 
 Row = Mapping[str, Any]
 
@@ -86,20 +84,11 @@ def _parquet(path: Path) -> Iterator[Any]:
 def sound_of(value: Any, where: str) -> Int16[np.ndarray, " T"]:
     """int16 mono 16 kHz from a cell: a path relative to the table, or {"bytes", "path"} as in
     Hugging Face data sets. Other rates are resampled, channels averaged. Raises AudioError."""
-    source: Any = value
-    if isinstance(value, Mapping):
-        source = io.BytesIO(value["bytes"]) if value.get("bytes") else value.get("path")
-    if isinstance(source, str):
-        source = Path(where.rsplit(":", 1)[0]).parent / source
-    if not isinstance(source, Path | io.BytesIO):
-        raise AudioError(f"{where}: no sound in this cell; a path or bytes are wanted")
-    try:
-        samples, rate_hz = soundfile.read(source, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise AudioError(f"{where}: cannot read its sound: {error}") from error
-    mono = samples.mean(1)
-    if not len(mono):
-        raise AudioError(f"{where}: its sound is empty")
-    if rate_hz != SAMPLE_RATE_HZ:
-        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
-    return np.clip(np.rint(mono * 32767), -32768, 32767).astype(np.int16)
+    if isinstance(value, Mapping) and value.get("bytes"):
+        sound = decode_audio(value["bytes"], where)
+    else:
+        path = value.get("path") if isinstance(value, Mapping) else value
+        if not isinstance(path, str):
+            raise AudioError(f"{where}: no sound in this cell; a path or bytes are wanted")
+        sound = read_audio(Path(where.rsplit(":", 1)[0]).parent / path)
+    return to_int16(sound.samples)

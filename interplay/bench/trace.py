@@ -108,6 +108,17 @@ def voice_spans(track: Int16[np.ndarray, " T"]) -> tuple[Span, ...]:
     return tuple((float(s), float(e)) for s, e in spans if e - s >= MIN_SPAN_S - FRAME_S / 2)
 
 
+def merged(spans: Iterable[Span], max_gap_s: float) -> list[Span]:
+    """Spans in order of their start, joined where the gap between two is at most `max_gap_s`."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start - joined[-1][1] <= max_gap_s + 1e-9:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
 def overlaps(spans: Iterable[Span], start_s: float, end_s: float) -> bool:
     """Whether any of the spans has time in common with [start_s, end_s]."""
     return any(s < end_s and e > start_s for s, e in spans)

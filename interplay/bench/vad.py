@@ -4,15 +4,15 @@ Both give (start, end) in seconds from the first sample of a track at 16 kHz. Re
 never stand in a column with results of the other. Knows nothing of traces or of whose track it is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Int16
 
+from interplay.bench.trace import Span, merged
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import ConfigError
 
-Span = tuple[float, float]
 Detector = Callable[[Int16[np.ndarray, " T"]], list[Span]]
 
 FRAME_S = 0.02
@@ -65,17 +65,6 @@ def webrtc_spans(
 
 
 DETECTORS: dict[str, Detector] = {"energy": energy_spans, "webrtc": webrtc_spans}
-
-
-def merged(spans: Iterable[Span], max_gap_s: float) -> list[Span]:
-    """Spans in order of their start, joined where the gap between two is at most `max_gap_s`."""
-    joined: list[Span] = []
-    for start, end in sorted(spans):
-        if joined and start - joined[-1][1] <= max_gap_s + 1e-9:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _levels_db(track: Int16[np.ndarray, " T"]) -> np.ndarray:

@@ -13,6 +13,7 @@ import pocketsphinx
 from jaxtyping import Int16
 
 from interplay.bench.hearing import word_errors
+from interplay.bench.recognisers import utterance_sounds
 from interplay.bench.score import Outcome
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import Trace, normal
@@ -20,11 +21,8 @@ from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import At, Clip, Heard, Item, Say, Speak, Type, When
 from interplay.data.phones import PHONES, SILENCE
 
-PAD_S = 0.25  # of near-silence around what is recognised
-PAUSE_S = 0.6  # utterances further apart are recognised one by one
 INSERTION_PENALTY = 1e-4  # set on flite's own speech: without it short words fill every breath
 GRAMMAR_WORDS = 100
-_FLOOR = 8  # peak of the noise around it; digital zero confuses recognisers
 _DICTIONARY_NAME = {"AX": "AH", "DX": "T", "OH": "AA"}
 
 
@@ -76,27 +74,13 @@ class Recognizer:
     def words_of(self, trace: Trace) -> list[str]:
         """What the model's track says, utterance by utterance, if it is words like these."""
         self.listen_for([*wanted_words(trace), *own_words(trace)], trace.item.seed)
-        return [word for sound in utterance_sounds(trace) for word in self.words(sound)]
+        return [word for _, sound in utterance_sounds(trace) for word in self.words(sound)]
 
 
 def dictionary_phones(spans: Iterable[tuple[int, float, float]]) -> str:
     """Phones of an utterance in the dictionary's inventory."""
     names = [PHONES[phone] for phone, *_ in spans if phone != SILENCE and PHONES[phone] != "Q"]
     return " ".join(_DICTIONARY_NAME.get(name, name) for name in names)
-
-
-def utterance_sounds(trace: Trace) -> list[Int16[np.ndarray, " T"]]:
-    """The model's track cut into utterances, each in a little near-silence."""
-    groups: list[list[float]] = []
-    for start, end in trace.voice:
-        if groups and start - groups[-1][1] <= PAUSE_S:
-            groups[-1][1] = end
-        else:
-            groups.append([start, end])
-    pad = np.random.default_rng(0).integers(-_FLOOR, _FLOOR + 1, int(PAD_S * SAMPLE_RATE_HZ))
-    pad = pad.astype(np.int16)
-    cuts = [[round(time_s * SAMPLE_RATE_HZ) for time_s in group] for group in groups]
-    return [np.concatenate([pad, trace.model[start:end], pad]) for start, end in cuts]
 
 
 def own_words(trace: Trace) -> list[str]:
@@ -120,7 +104,7 @@ def accuracy(said: list[str], recognised: list[str]) -> Outcome:
 
 def item_for_itself(trace: Trace) -> Item | None:
     """An item in which the model's own voice is the user; None if it was silent."""
-    sounds = utterance_sounds(trace)
+    sounds = [sound for _, sound in utterance_sounds(trace)]
     if not sounds:
         return None
     track, words = np.concatenate(sounds), " ".join(own_words(trace))

@@ -5,17 +5,16 @@ shows a film without its sound. Times of what was said are those of the film: 0 
 Knows nothing of what is to be seen or of scores.
 """
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from interplay.bench.numbers import spelled
+from interplay.bench.answering import sound_of
 from interplay.bench.timing import utterances
 from interplay.bench.trace import Span, Trace, Word
+from interplay.bench.written import speakable
 from interplay.clock import TURN_S
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import At, Item, Noise, Show, Speak, When
@@ -27,8 +26,6 @@ TAIL_S = 3.0  # what is said so soon after the film still counts
 ENDLESS_S = 6.0  # talk without a pause for longer than this counts as several utterances ...
 PIECE_S = 2.5  # ... of this length
 Due = tuple[str, float]  # what an ideal system would say, and when in the film
-_SYMBOLS = {"&": " and ", "%": " percent ", "+": " plus ", "’": "'"}
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+")
 
 
 def watch(
@@ -76,19 +73,6 @@ def watch(
     )
 
 
-def speakable(text: str) -> str:
-    """Any text as the synthesisers take it: lower-case words, numbers up to a hundred written out,
-    longer ones digit by digit, other signs left out."""
-    for sign, words in _SYMBOLS.items():
-        text = text.replace(sign, words)
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return " ".join(_number(word) if word.isdigit() else word for word in _WORD.findall(plain))
-
-
-def _number(digits: str) -> str:
-    return spelled(int(digits)) if int(digits) <= 100 else " ".join(spelled(int(d)) for d in digits)
-
-
 def film(trace: Trace) -> Span | None:
     """When the film of an item began and ended; None if it never came."""
     shows = [i for i, cue in enumerate(trace.item.cues) if isinstance(cue, Show)]
@@ -103,17 +87,12 @@ def words_during(trace: Trace) -> list[Word]:
     span = film(trace)
     if span is None:
         return []
-    heard = [(word, _sounds_s(trace, word)) for word in trace.spoken()]
+    heard = [(word, sound_of(trace, word) or word.start_s) for word in trace.spoken()]
     return [
         replace(word, start_s=at_s - span[0], end_s=max(word.end_s, at_s) - span[0])
         for word, at_s in heard
         if span[0] <= at_s <= span[1] + TAIL_S
     ]
-
-
-def _sounds_s(trace: Trace, word: Word) -> float:
-    """First audible moment from a word on."""
-    return next((max(s, word.start_s) for s, e in trace.voice if e > word.start_s), word.start_s)
 
 
 def said_during(trace: Trace) -> list[tuple[float, str]]:

@@ -5,20 +5,23 @@ systems, items or scores.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
-from interplay.bench.rules import number_words
+from interplay.bench.spelling import number_words
 
 _PLAIN = re.compile(r"'?[a-z]+('[a-z]+)*'?|[A-Z]")  # what data.speech takes as it is
 _CHUNK = re.compile(r"\s*\S+")
 _PART = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+")
+_SYMBOLS = {"&": " and ", "%": " percent ", "+": " plus ", "’": "'"}
 NOTHING = "mm"  # the sound of a text without a word
 
 
 def speakable(text: str) -> str:
     """The words of a text in the spelling that `data.speech.synthesize` takes; plain text is
-    given back as it is."""
-    return " ".join(word for chunk in text.split() for word in _words(chunk)) or NOTHING
+    given back as it is, and one without words is "". Numbers up to a hundred are written out,
+    longer ones digit by digit, other signs left out."""
+    return " ".join(word for chunk in text.split() for word in _words(chunk))
 
 
 def timed_pieces(text: str, words: Sequence[tuple[str, float, float]]) -> list[tuple[str, float]]:
@@ -37,9 +40,14 @@ def timed_pieces(text: str, words: Sequence[tuple[str, float, float]]) -> list[t
 
 def _words(chunk: str) -> list[str]:
     chunk = chunk.strip()
+    if chunk.startswith("'") and chunk.endswith("'"):
+        chunk = chunk[1:-1]  # a quotation, not an apostrophe
     if _PLAIN.fullmatch(chunk):
         return [chunk]
+    for sign, words in _SYMBOLS.items():
+        chunk = chunk.replace(sign, words)
+    plain = unicodedata.normalize("NFKD", chunk).encode("ascii", "ignore").decode().lower()
     found: list[str] = []
-    for part in _PART.findall(chunk.lower().replace("’", "'")):
-        found += number_words(part) if part.isdigit() else [part]
+    for part in _PART.findall(plain):
+        found += number_words(int(part)) if part.isdigit() else [part]
     return found

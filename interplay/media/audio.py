@@ -54,9 +54,16 @@ def read_audio(path: str | Path) -> Audio:
         raise AudioError(f"{path} cannot be read: {error.strerror}; {ALLOWED}") from None
 
 
-def _decode(fd: int, path: Path) -> Audio:
+def decode_audio(data: bytes, name: str) -> Audio:
+    """The same from the bytes of a sound file that is called `name` in errors."""
+    if not data:
+        raise AudioError(f"{name} is empty (0 bytes); {ALLOWED}")
+    return _decode(io.BytesIO(data), name)
+
+
+def _decode(source: int | io.BytesIO, path: Path | str) -> Audio:
     try:
-        sound = soundfile.SoundFile(fd, closefd=False)
+        sound = soundfile.SoundFile(source, closefd=False)
     except soundfile.SoundFileError:
         raise AudioError(
             f"{path} is not a sound file, or its header is damaged; {ALLOWED}"
@@ -76,7 +83,7 @@ def _decode(fd: int, path: Path) -> Audio:
     return Audio(samples=mono, note=note)
 
 
-def _check(sound: soundfile.SoundFile, samples: np.ndarray, path: Path) -> None:
+def _check(sound: soundfile.SoundFile, samples: np.ndarray, path: Path | str) -> None:
     sizes = [(int(a), int(b)) for a, b in PROMISED_AND_HELD.findall(sound.extra_info)]
     if len(samples) < sound.frames or any(
         held + PADDING_BYTES < promised < UNKNOWN_SIZE for promised, held in sizes

@@ -270,7 +270,7 @@ async def _speak(
         sound = stage.hear if resampler is None else resampler.push(stage.hear)
         pcm = np.clip(np.rint(sound * 32768), -32768, 32767).astype("<i2").tobytes()
         messages, typed[:] = list(typed), []
-        frame = getattr(stage, "frame", None)
+        frame = stage.frame
         if frame is not None:
             messages += wire.picture(jpeg_of(frame), stage.turn)
         for message in messages:

@@ -4,9 +4,8 @@ Knows nothing of what a suite plays or scores.
 """
 
 import importlib
-import importlib.util
-from typing import Any
 
+from interplay.bench.judges import Judge
 from interplay.bench.suites.base import Suite
 from interplay.errors import ConfigError
 
@@ -29,28 +28,19 @@ NAMES = (
 BEHAVIOURS = "behaviours"  # the twins of all suites together
 
 
-def available() -> list[str]:
-    """The suites that are there, in the order of the list."""
-    return [name for name in NAMES if importlib.util.find_spec(_module(name)) is not None]
+def load_suite(name: str, judge: Judge | None = None) -> Suite:
+    """The suite of that name. judge: suites that can be judged by it are.
 
-
-def load_suite(name: str, judge: Any = None) -> Suite:
-    """The suite of that name. judge: of bench.judges; suites that can be judged by it are. Raises
-    ConfigError for one that is not there."""
-    if name not in available():
-        raise ConfigError(f"no suite {name!r}; suites: {', '.join(available()) or 'none'}")
-    module = importlib.import_module(_module(name))
+    Raises ConfigError for one that is not there.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"no suite {name!r}; suites: {', '.join(NAMES)}")
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     if judge is not None and hasattr(module, "judged"):
         return module.judged(judge)
     return module.SUITE
 
 
-def load_suites(name: str, judge: Any = None) -> list[Suite]:
+def load_suites(name: str, judge: Judge | None = None) -> list[Suite]:
     """One suite, or all of them for `behaviours`. Raises ConfigError as `load_suite`."""
-    if name == BEHAVIOURS and available():
-        return [load_suite(each, judge) for each in available()]
-    return [load_suite(name, judge)]
-
-
-def _module(name: str) -> str:
-    return f"{__name__}.{name.replace('-', '_')}"
+    return [load_suite(each, judge) for each in (NAMES if name == BEHAVIOURS else (name,))]

@@ -190,5 +190,5 @@ SUITE = Suite(
     ),
     how_to_get="The published CueSpeak set is not released; these items are made here "
     "(docs/timespeak.md).",
-    baselines=("silent", "always", "half_duplex", "perfect"),
+    baselines=("silent", "always", "metronome", "half_duplex", "perfect"),
 )

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from interplay.bench.rules import RULE, has
+from interplay.bench.spelling import canonical
 from interplay.bench.suites.fdb_rules import chunks
-from interplay.bench.trace import Span, Trace, normal, span_at
-from interplay.bench.vad import merged
-from interplay.data import vocabulary
+from interplay.bench.trace import Span, Trace, merged, span_at
 
 Label = Literal["respond", "resume", "uncertain", "unknown"]
 LABELS: tuple[Label, ...] = ("respond", "resume", "uncertain", "unknown")
-JUDGE = "rule"
+JUDGE = RULE
 
 RESPONDS_WITHIN_S = 3.0  # from the end of the overlap to a stop or a new start
 BREATH_S = 1.0  # a longer gap is a stop
@@ -35,7 +35,6 @@ UNCERTAIN = (
     *("did not understand", "didn't understand", "do not understand", "don't understand"),
     *("what was that", "what did you say", "who are you talking to", "were you talking to me"),
 )
-_DIGITS = {name: str(value) for value, name in enumerate(vocabulary.NUMBERS)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +98,7 @@ def _went_on(trace: Trace, window: Span, before: Span | None) -> bool:
     if not task:
         return before[1] >= window[1] + BREATH_S
     said = _plain([c.text for c in chunks(trace) if before[0] <= c.start_s < before[1]])
-    return before[1] >= window[1] + RESPONDS_WITHIN_S or _has(said, task[-LAST_WORDS:])
+    return before[1] >= window[1] + RESPONDS_WITHIN_S or has(said, task[-LAST_WORDS:])
 
 
 def _started_again(trace: Trace, later: Sequence[Span]) -> bool:
@@ -111,23 +110,14 @@ def _started_again(trace: Trace, later: Sequence[Span]) -> bool:
     pairs = [task[i : i + LAST_WORDS] for i in range(max(1, len(task) - LAST_WORDS + 1))]
     for start, end in later:
         said = _plain([c.text for c in chunks(trace) if start <= c.start_s < end])
-        if any(_has(said, pair) for pair in pairs):
+        if any(has(said, pair) for pair in pairs):
             return True
     return False
 
 
 def _plain(texts: Sequence[str]) -> list[str]:
-    """Lower-case words; numbers up to twenty as digits."""
-    return [_DIGITS.get(word, word) for text in texts for word in normal(text)]
+    return canonical(" ".join(texts))
 
 
 def _has_any(said: Sequence[str], phrases: Sequence[str]) -> bool:
-    return any(_has(said, _plain([phrase])) for phrase in phrases)
-
-
-def _has(said: Sequence[str], phrase: Sequence[str]) -> bool:
-    """Whether a phrase, not empty, is a run within what was said."""
-    size = len(phrase)
-    return size > 0 and any(
-        list(said[i : i + size]) == list(phrase) for i in range(len(said) - size + 1)
-    )
+    return any(has(said, canonical(phrase)) for phrase in phrases)

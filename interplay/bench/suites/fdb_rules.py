@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import jensenshannon
 
 from interplay.bench.timing import utterances
-from interplay.bench.trace import Span, Trace
-from interplay.bench.vad import Detector, energy_spans, merged
+from interplay.bench.trace import Span, Trace, merged
+from interplay.bench.vad import Detector, energy_spans
 
 TURN_S = 1.0
 TURN_WORDS = 3
@@ -99,19 +100,7 @@ def nod_divergence(found: Sequence[Span], length_s: float, people: Sequence[floa
         counts[int(start / BIN_S) : int(end / BIN_S) + 1] += 1
     where = np.linspace(0, 1, len(counts))
     wanted = np.interp(where, np.linspace(0, 1, len(people)), np.asarray(people, np.float64))
-    return jensen_shannon(counts, wanted)
-
-
-def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
-    """Square root of the Jensen-Shannon divergence in nats; p and q [N] need not sum to 1."""
-    p, q = p / p.sum(), q / q.sum()
-    middle = (p + q) / 2
-
-    def divergence(a: np.ndarray) -> float:
-        some = a > 0
-        return float(np.sum(a[some] * np.log(a[some] / middle[some])))
-
-    return float(np.sqrt(max(0.0, (divergence(p) + divergence(q)) / 2)))
+    return float(jensenshannon(counts, wanted))
 
 
 def stop_intervals(user: Sequence[Span], model: Sequence[Span]) -> list[Span]:

@@ -15,8 +15,9 @@ import numpy as np
 
 from interplay.bench.judges import Judge, ask, yes_or_no
 from interplay.bench.rows import Row
-from interplay.bench.rules import canonical
+from interplay.bench.rules import has
 from interplay.bench.score import Outcome
+from interplay.bench.spelling import canonical
 from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.ifeval import BEGIN_S, SOURCE, TYPED_S, reply_s
 from interplay.bench.tables import rows_of
@@ -103,8 +104,7 @@ ROWS = (REFUSAL, EMPTY, OVER, IN_CONTEXT)
 def refuses(reply: str) -> bool:
     """Whether a reply has a phrase of refusal, or nothing at all."""
     words = canonical(reply)
-    starts = range(len(words))
-    return not words or any(tuple(words[i : i + len(p)]) == p for p in _PHRASES for i in starts)
+    return not words or any(has(words, phrase) for phrase in _PHRASES)
 
 
 def reply_of(trace: Trace) -> str:

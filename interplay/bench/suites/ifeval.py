@@ -15,7 +15,7 @@ from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.following import Prompt, prompts
 from interplay.bench.tables import rows_of
 from interplay.bench.trace import Trace
-from interplay.bench.written import speakable
+from interplay.bench.written import NOTHING, speakable
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import Cue, Item, Say, Type, When
 
@@ -62,7 +62,7 @@ def about(prompt: Prompt) -> dict:
 
 def reply_s(text: str) -> float:
     """More than a slow voice needs for a written reply."""
-    return duration_s(speakable(text))
+    return duration_s(speakable(text) or NOTHING)
 
 
 def twin(n: int, seed: int) -> list[Item]:

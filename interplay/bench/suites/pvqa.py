@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from interplay.bench.judges import Judge
 from interplay.bench.pauc import (
     OMEGAS,
     Gold,
     Grade,
     Graded,
-    Judge,
     area_ratio,
     by_judge,
     by_rule,

@@ -13,9 +13,10 @@ from statistics import median, median_low
 
 import numpy as np
 
-from interplay.bench.numbers import cardinals, last_number, spelled
+from interplay.bench.numbers import cardinals, last_number
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
+from interplay.bench.spelling import number_words
 from interplay.bench.suites.base import Published, Suite
 from interplay.bench.trace import Trace
 from interplay.bench.videos import find_file, find_video, read_table, take
@@ -109,7 +110,7 @@ def twin(n: int, seed: int = 0) -> list[Item]:
 
 
 def _item(index, action, frames, length_s, ends_s, subset, seed=0) -> Item:
-    due = [(spelled(k), end_s) for k, end_s in enumerate(ends_s, 1)]
+    due = [(" ".join(number_words(k)), end_s) for k, end_s in enumerate(ends_s, 1)]
     about = {"action": action, "count": len(ends_s), "ends_s": list(ends_s)}
     instruction = INSTRUCTION.format(action=action)
     return watch(

@@ -238,5 +238,5 @@ SUITE = Suite(
     ),
     how_to_get="The published TimeSpeak set is not released; these items are made here "
     "(docs/timespeak.md).",
-    baselines=("silent", "always", "half_duplex", "perfect"),
+    baselines=("silent", "metronome", "immediate", "half_duplex", "perfect"),
 )

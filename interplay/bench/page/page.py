@@ -13,8 +13,8 @@ from typing import Any
 
 from interplay.bench.item_json import item_id
 from interplay.bench.outcomes import UNKNOWN, from_columns
-from interplay.bench.page_charts import histogram
-from interplay.bench.page_timeline import card
+from interplay.bench.page.charts import histogram
+from interplay.bench.page.timeline import card
 from interplay.bench.report import baselines_of, cells, headings, number, sections
 from interplay.bench.score import Outcome
 from interplay.bench.trace import Trace
@@ -26,7 +26,7 @@ TIMES = ("s", "ms")
 
 def page_html(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
     """The whole page. traces: of the items that may be shown; the worst ones are."""
-    template = Template((files("interplay.bench") / "page.html").read_text(encoding="utf-8"))
+    template = Template((files("interplay.bench.page") / "page.html").read_text(encoding="utf-8"))
     title = f"{report['suite']} · {report.get('endpoint', report['model'])}"
     return template.substitute(
         title=escape(title),

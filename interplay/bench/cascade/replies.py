@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, runtime_checkable
 
-from interplay.bench.trace import normal
+from interplay.bench.written import speakable
 from interplay.data import questions, vocabulary
 from interplay.errors import BackgroundError, ConfigError
 
@@ -121,16 +121,3 @@ class Chat:
         written = answer.choices[0].message.content or ""
         self._lines.append({"role": "assistant", "content": written})
         return speakable(written)
-
-
-def speakable(text: str) -> str:
-    """Lower-case words only; numbers up to twenty as words, others figure by figure."""
-    words = []
-    for word in normal(re.sub(r"(\d+)", r" \1 ", text)):
-        if word.isdigit() and int(word) < len(vocabulary.NUMBERS):
-            words.append(vocabulary.NUMBERS[int(word)])
-        elif word.isdigit():
-            words += [vocabulary.DIGITS[int(figure)] for figure in word]
-        else:
-            words.append(word.strip("'"))
-    return " ".join(word for word in words if word)

@@ -12,7 +12,7 @@ import pocketsphinx
 import webrtcvad
 from jaxtyping import Float32, Int16
 
-from interplay.bench.cascade_language import arpa, forms, words_of
+from interplay.bench.cascade.language import arpa, forms, words_of
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import to_int16
 from interplay.bench.voice import dictionary_phones
@@ -67,7 +67,7 @@ class Endpointer:
 
 
 class Ear:
-    """pocketsphinx with the trigram model of the whole language (bench.cascade_language). A word
+    """pocketsphinx with the trigram model of the whole language (bench.cascade.language). A word
     missing in its dictionary gets the phones that `synthesize` speaks it with."""
 
     def __init__(self, synthesize: Synthesizer, voice: str) -> None:

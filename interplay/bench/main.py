@@ -4,24 +4,25 @@ Knows nothing of how options are spelled, nor of items or scores.
 """
 
 import argparse
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interplay.bench import judges, recognisers
+from interplay.bench.core import Bench
 from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
 from interplay.bench.facts import file_sha256, machine_facts
 from interplay.bench.kept import Kept, about_traces, read_traces, resuming
 from interplay.bench.measure import SuiteBench, published_numbers
-from interplay.bench.page import page_html
+from interplay.bench.page.page import page_html
 from interplay.bench.progress import advancing, console
+from interplay.bench.recognisers import OWN
 from interplay.bench.report import current_commit, read_json, tables, write_json, write_text
 from interplay.bench.rows import SUITES, Row, choose_rows
+from interplay.bench.rules import RULE
 from interplay.bench.stage import Synthesizer
-from interplay.bench.suite import Bench
 from interplay.bench.suites import NAMES, load_suite, load_suites
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 Found = Iterator[tuple[str, dict[str, Any]]]  # row name, its JSON entry
 Advance = Callable[[str, int, int], None]
 Words = Callable[[Trace], Trace]
-OWN, RULE = "own", "rule"  # the system's own words; no judge but rules
 JUDGED = "judged"  # folder of prompts and replies, beside the traces
 
 
@@ -152,7 +152,6 @@ def open_recogniser(name: str | None) -> Words:
     there is not."""
     if name in (None, OWN):
         return lambda trace: trace
-    recognisers = _part("interplay.bench.recognisers", "--recogniser")
     found = recognisers.recogniser(name)
     return lambda trace: recognisers.transcribed(trace, found)
 
@@ -162,15 +161,8 @@ def open_judge(model: str | None, folder: Path | None) -> Any:
     if model is None:
         return None
     assert folder is not None
-    judges = _part("interplay.bench.judges", "--judge")
     (folder / JUDGED).mkdir(parents=True, exist_ok=True)
     return judges.EndpointJudge(model, folder=folder / JUDGED)
-
-
-def _part(name: str, option: str) -> Any:
-    if importlib.util.find_spec(name) is None:
-        raise ConfigError(f"this version has nothing for {option}; leave it out")
-    return importlib.import_module(name)
 
 
 def _measured(

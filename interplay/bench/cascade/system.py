@@ -13,8 +13,8 @@ from concurrent.futures import Executor, Future
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from interplay.bench.cascade_ear import FRAME, HANGOVER_S, Ear, Endpointer
-from interplay.bench.cascade_replies import Replies, Rules
+from interplay.bench.cascade.ear import FRAME, HANGOVER_S, Ear, Endpointer
+from interplay.bench.cascade.replies import Replies, Rules
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
 from interplay.bench.trace import normal
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
