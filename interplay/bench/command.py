@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from interplay.model.checkpoint import DEFAULT_MODEL
 if TYPE_CHECKING:
     from interplay.bench.endpoints import Endpoint
 
-READERS = ("report", "score", "compare")  # what only reads results
+READERS = ("report", "score", "compare", "export")  # what measures nothing
+PUBLISHED = ("timespeak", "cuespeak")  # suites of ours that others may want as files
 DEFAULT_NUM_ITEMS = {"core": 300}
 DEFAULT_SUITE_ITEMS = 50
 
@@ -24,9 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="core: measure a model; a suite by name, or behaviours: the twins of all suites; "
         "serve: measure servers of its own over real sockets; report: print the page of a finished "
         "--json FILE as Markdown; score FOLDER: score the traces of --keep again; compare A.json "
-        "B.json: the difference of every row",
+        "B.json: the difference of every row; export SUITE FOLDER: items of timespeak or cuespeak "
+        "as WAV and JSON",
     )
-    parser.add_argument("paths", nargs="*", type=Path, help="of score and compare")
+    parser.add_argument("paths", nargs="*", type=Path, help="of score, compare and export")
     parser.add_argument(
         "--endpoint",
         help="what is measured: local:MODEL, live:URL, realtime:URL, cascade or baseline:NAME",
@@ -96,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         return _report(args)
     if args.suite == "compare":
         return _compare(args)
+    if args.suite == "export":
+        return _export(args)
     if args.list:
         return _list(args.suite)
     from interplay.bench import main
@@ -150,7 +155,7 @@ def _check(args: argparse.Namespace) -> None:
             f"{args.suite} has no data of its own; leave --data out",
         ),
         (
-            args.paths and args.suite not in ("score", "compare"),
+            args.paths and args.suite not in ("score", "compare", "export"),
             f"{args.suite} takes no files; found {args.paths[0] if args.paths else ''}",
         ),
     ):
@@ -206,6 +211,25 @@ def _report(args: argparse.Namespace) -> int:
         raise ConfigError("`interplay bench report` needs --json FILE, results to render")
     report = read_json(args.json)
     print(markdown(report, command_of(report, args.json.name)))
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    if len(args.paths) != 2 or str(args.paths[0]) not in PUBLISHED:
+        raise ConfigError(
+            f"`interplay bench export` needs a suite ({' or '.join(PUBLISHED)}) and a FOLDER"
+        )
+    from interplay.bench.progress import advancing, console
+    from interplay.bench.publish import export
+    from interplay.bench.suites import load_suite
+    from interplay.data.speech import synthesize
+
+    name, folder = str(args.paths[0]), args.paths[1]
+    items = load_suite(name).twin(args.n or DEFAULT_SUITE_ITEMS, args.seed)
+    with advancing(console()) as advance:
+        told = partial(advance, f"export · {name}")
+        written = export(items, folder, synthesize, told)
+    print(f"{len(written)} items in {folder}")
     return 0
 
 

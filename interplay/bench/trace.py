@@ -119,6 +119,20 @@ def merged(spans: Iterable[Span], max_gap_s: float) -> list[Span]:
     return joined
 
 
+def laid_out(
+    pieces: Iterable[tuple[float, Int16[np.ndarray, " _"]]], num_samples: int
+) -> Int16[np.ndarray, " T"]:
+    """A track of sounds that begin at times in seconds; what lies outside of it is cut away, a
+    later piece covers an earlier one."""
+    track = np.zeros(num_samples, np.int16)
+    for start_s, samples in pieces:
+        start = round(start_s * SAMPLE_RATE_HZ)
+        skip, start = max(0, -start), max(0, start)
+        part = samples[skip : skip + max(0, num_samples - start)]
+        track[start : start + len(part)] = part
+    return track
+
+
 def overlaps(spans: Iterable[Span], start_s: float, end_s: float) -> bool:
     """Whether any of the spans has time in common with [start_s, end_s]."""
     return any(s < end_s and e > start_s for s, e in spans)

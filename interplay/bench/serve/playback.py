@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int16
 
+from interplay.bench.trace import laid_out
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS, TURN_S
 
 BLOCK_S = 0.01  # what a device plays at once; the least that is held
@@ -86,10 +87,5 @@ class Playback:
 
     def track(self, begin_s: float, num_samples: int) -> Int16[np.ndarray, " T"]:
         """What sounds from `begin_s` on, 16 kHz."""
-        track = np.zeros(num_samples, np.int16)
-        for piece in self._pieces:
-            start = round((piece.start_s - begin_s) * SAMPLE_RATE_HZ)
-            skip, start = max(0, -start), max(0, start)
-            part = piece.samples[skip : skip + max(0, num_samples - start)]
-            track[start : start + len(part)] = part
-        return track
+        placed = [(piece.start_s - begin_s, piece.samples) for piece in self._pieces]
+        return laid_out(placed, num_samples)

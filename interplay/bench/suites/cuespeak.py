@@ -72,7 +72,7 @@ ROWS = (
         "NEG1 to NEG3: utterances per minute of speech without a valid cue (one that is going on "
         "when it begins counts)",
         lower_is_better=True,
-        unit="count",
+        unit="number",
     ),
     _row(
         "talks_over",

@@ -3,7 +3,7 @@
 Positions and sizes are in pixels, x to the right, y down. Colours are RGB, 0 to 255.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -100,3 +100,18 @@ def moments(length_s: float) -> Iterator[tuple[int, float]]:
     while index * TURN_S < length_s - 1e-6:
         yield index, index * TURN_S
         index += 1
+
+
+def film(
+    length_s: float, background: Colour, seed: int, draw: Callable[[Canvas, float], None]
+) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
+    """Frames, five per second. draw: on an empty canvas, at a moment. seed: of the noise."""
+    for index, time_s in moments(length_s):
+        canvas = Canvas(background)
+        draw(canvas, time_s)
+        yield canvas.pixels(np.random.default_rng([seed, index]))
+
+
+def draw_floor(canvas: Canvas) -> None:
+    """What a body stands on."""
+    canvas.box((80, 117), 160, 12, COLOURS["black"])

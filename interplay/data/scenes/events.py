@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from interplay.data.scenes.canvas import COLOURS, SHAPES, Canvas, Colour, Point, moments
+from interplay.data.scenes.canvas import COLOURS, SHAPES, Canvas, Colour, Point, film
 
 KINDS = ("shape", "counter", "door", "lamp")
 SHADES = ("red", "green", "blue")
@@ -42,10 +42,7 @@ class Events:
 
     def __call__(self) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
         """The frames, five per second."""
-        for index, time_s in moments(self.length_s):
-            canvas = Canvas(self.background)
-            self._draw(canvas, self.shown(time_s))
-            yield canvas.pixels(np.random.default_rng([self.seed, index]))
+        return film(self.length_s, self.background, self.seed, self._draw)
 
     def shown(self, time_s: float) -> Change | None:
         """The change that is to be seen at a moment; a counter or door keeps its last one."""
@@ -55,7 +52,8 @@ class Events:
         passes = self.kind in ("shape", "lamp") and time_s >= past[-1].time_s + STAY_S
         return None if passes else past[-1]
 
-    def _draw(self, canvas: Canvas, change: Change | None) -> None:
+    def _draw(self, canvas: Canvas, time_s: float) -> None:
+        change = self.shown(time_s)
         what = change.what if change else self.first
         if self.kind == "shape":
             if change:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from interplay.data.scenes.canvas import COLOURS, Canvas, Colour, moments
+from interplay.data.scenes.canvas import COLOURS, Canvas, Colour, draw_floor, film
 from interplay.data.scenes.figure import Pose, draw_figure
 
 KINDS = {
@@ -44,11 +44,11 @@ class Reps:
 
     def __call__(self) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
         """The frames, five per second."""
-        for index, time_s in moments(self.length_s):
-            canvas = Canvas(self.background)
-            canvas.box((80, 117), 160, 12, COLOURS["black"])
-            self._body(canvas, self.reach(time_s))
-            yield canvas.pixels(np.random.default_rng([self.seed, index]))
+        return film(self.length_s, self.background, self.seed, self._draw)
+
+    def _draw(self, canvas: Canvas, time_s: float) -> None:
+        draw_floor(canvas)
+        self._body(canvas, self.reach(time_s))
 
     def reach(self, time_s: float) -> float:
         """How far from rest the body is: 0 at rest, 1 in the middle of a repetition."""
