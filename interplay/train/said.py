@@ -15,10 +15,9 @@ from interplay.data.compose import LISTENING, Composer
 from interplay.data.timeline import PLAYBACK_SLOTS, VOCODER_DELAY
 from interplay.model.interaction import InteractionModel
 from interplay.train.batch import HistoryNoise, assemble
+from interplay.train.losses import SAY
 from interplay.train.vocoder import Said
-from interplay.turns.layout import TEXT_OUT
 
-SAY = TEXT_OUT.index("say")
 BATCH = 4  # sessions at a time
 
 
