@@ -80,18 +80,18 @@ def xs_long() -> Recipe:
     )
 
 
-def xs_longer() -> Recipe:
-    """Goes on from `xs-long`: more voices and rooms, long sessions, a wider mean head."""
+def xs_wide() -> Recipe:
+    """`xs-long` grown to three times its body, with all voices and with speech for others."""
     return Recipe(
-        name="xs-longer",
-        size="xs",
-        minutes=90,
-        vocoder_share=0.08,
+        name="xs-wide",
+        size="xs-wide",
+        minutes=110,
+        vocoder_share=0.06,
         start="xs-long",
         corpus=CorpusPlan(scale=1.5),
-        compose=ComposeConfig(listening_until=0.0, long_from=0.2),
-        losses=LossConfig(flow_from=0.9, heard_pad_from=0.2),
-        optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=0.7),
+        compose=ComposeConfig(listening_until=0.0, long_from=0.3),
+        losses=LossConfig(flow_from=0.9, heard_pad_from=0.3),
+        optim=OptimConfig(muon_lr=0.008, adam_lr=1.5e-3, decay_share=0.6),
     )
 
 
@@ -114,7 +114,7 @@ def smoke() -> Recipe:
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs": xs,
     "xs-long": xs_long,
-    "xs-longer": xs_longer,
+    "xs-wide": xs_wide,
     "smoke": smoke,
 }
 

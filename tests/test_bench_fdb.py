@@ -11,8 +11,9 @@ from bench_helpers import RATE, Tone, hand_made, item, said, values
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
-from interplay.bench.suites import fdb1, fdb15, fdb15_twin, fdb_judge, fdb_overlap, fdb_twin
+from interplay.bench.suites import fdb1, fdb15, fdb15_twin, fdb_judge, fdb_twin
 from interplay.bench.vad import energy_spans
+from interplay.data import overheard
 from interplay.data.item import Clip, Noise, Speak
 
 WORD_S = 0.4
@@ -236,20 +237,20 @@ def test_keys_and_texts_keep_apart(monkeypatch):
 def test_an_aside_is_softer_duller_and_reflected():
     impulse = np.zeros(RATE, np.float32)
     impulse[0] = 1
-    heard = fdb_overlap.aside(impulse)
+    heard = overheard.aside(impulse)
     assert len(heard) == RATE + 1920
-    direct = fdb_overlap.high_shelf(impulse) * 10 ** (-8 / 20)
+    direct = overheard.high_shelf(impulse) * 10 ** (-8 / 20)
     assert np.allclose(heard[:720], direct[:720], atol=1e-7)
     later = heard[:RATE] - direct
     assert np.allclose(later[720:1920], direct[:1200] * 10 ** (-6 / 20), atol=1e-6)
-    gain_db = 20 * np.log10(np.abs(np.fft.rfft(fdb_overlap.high_shelf(impulse))))
+    gain_db = 20 * np.log10(np.abs(np.fft.rfft(overheard.high_shelf(impulse))))
     assert gain_db[[100, 4000, 7900]] == pytest.approx([0, -2.5, -5], abs=0.1)
 
 
 def test_a_voice_behind_has_nothing_above_3_khz():
     impulse = np.zeros(RATE, np.float32)
     impulse[0] = 1
-    heard = fdb_overlap.behind(impulse)
+    heard = overheard.behind(impulse)
     assert len(heard) == RATE + 1600
     gain_db = 20 * np.log10(np.abs(np.fft.rfft(heard[:1600], RATE)))
     assert gain_db[[500, 3000]] == pytest.approx([-15, -18], abs=0.2)

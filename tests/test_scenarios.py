@@ -8,8 +8,9 @@ import pytest
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data import episodes, heldout, questions, vocabulary
 from interplay.data.bank import Clip
-from interplay.data.episodes import Talk
 from interplay.data.item import Speak, Type
+from interplay.data.overlaps import overlap
+from interplay.data.talk import Talk
 from interplay.data.timeline import HEARD_DELAY, YIELD_DELAY, Timeline, turn_with
 from interplay.errors import ConfigError
 from interplay.turns import tokens
@@ -214,6 +215,19 @@ def test_interruption_stops_the_voice_in_time(tokenizer):
         late_s = (silent_from - onsets[onsets < silent_from].max()) / SAMPLE_RATE_HZ
         assert 0.3 < late_s < 0.56
     assert found > 10
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_speech_for_others_is_not_written_down_and_changes_nothing(tokenizer, seed):
+    talk = talk_with(tokenizer, seed)
+    spoken = talk.timeline.speak(clip_of("river " * 9, own=True), 4)
+    overlap(talk, spoken, {"others": 1.0})
+    heard = np.flatnonzero(talk.timeline.user)
+    assert spoken.starts < heard[0] < spoken.ends
+    assert abs(talk.timeline.user).max() < 3000 / 32768, "quieter than for the model"
+    assert not emitted(talk.timeline, "heard")
+    assert talk.timeline.streams.voice_on.sum() == spoken.last - spoken.first
+    assert talk.cursor >= max(spoken.ends, heard[-1])
 
 
 def test_timer_counts_down_and_speaks_when_due(tokenizer):

@@ -4,32 +4,118 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from interplay.errors import ConfigError
-from interplay.model.interaction import InteractionModel
+from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
 from interplay.train.start import start_from
 
+VOCAB = 96
 
-def a_model() -> InteractionModel:
+
+def a_model(*, mean_dim: int = 64, vocab_size: int = VOCAB, **sizes: int) -> InteractionModel:
+    """An untrained tiny model, of other sizes where they are given."""
+    config = model_config("tiny", vocab_size=vocab_size)
+    backbone = replace(config.backbone, **sizes)
+    voice = replace(config.voice, dim=backbone.dim, mean_dim=mean_dim)
+    return InteractionModel(replace(config, backbone=backbone, voice=voice))
+
+
+def a_trained_model(**sizes: int) -> InteractionModel:
+    """One in which nothing is zero or one any more."""
     torch.manual_seed(0)
-    return InteractionModel(model_config("tiny", vocab_size=96))
+    model = a_model(**sizes)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+    return model
 
 
-def test_a_wider_model_begins_as_the_old_one_was():
-    old = a_model()
-    wide = replace(old.config, voice=replace(old.config.voice, mean_dim=96))
+def everything_said(model: InteractionModel) -> list[Tensor]:
+    """Text, gate, mean and flow of the voice for the same random sessions."""
+    made = torch.Generator().manual_seed(3)
+
+    def ids(high: int, *shape: int) -> Tensor:
+        return torch.randint(high, shape, generator=made)
+
+    inputs = Inputs(
+        hear=ids(16, 2, 6, 4, 4, 80).to(torch.uint8),
+        read=ids(VOCAB, 2, 6, 4, 2),
+        turn=torch.arange(6).expand(2, 6),
+        tokens=ids(VOCAB, 2, 6, 4, 11),
+        voice=torch.randn(2, 6, 4, 4, 80, generator=made),
+        voice_on=ids(2, 2, 6, 4).bool(),
+    )
+    hidden, _ = model(inputs, torch.float32)
+    rows = hidden.flatten(0, 2)
+    say = model.say_vectors(ids(VOCAB, len(rows)), torch.float32)
+    noise = torch.randn(len(rows), 320, generator=made)
+    time = torch.rand(len(rows), 1, generator=made)
+    return [
+        model.text_logits(rows),
+        model.gate_logit(rows),
+        model.voice.mean(rows, say),
+        model.voice.velocity(noise, time, rows, say, noise),
+    ]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"mean_dim": 96},
+        {"dim": 128},
+        {"ff_dim": 192},
+        {"num_heads": 3},
+        {"num_layers": 3},
+        {"dim": 192, "num_layers": 5, "num_heads": 2, "ff_dim": 320, "mean_dim": 128},
+    ],
+    ids=lambda sizes: "_".join(sizes) or "same",
+)
+def test_a_larger_model_begins_as_the_old_one_was(sizes):
+    old = a_trained_model()
     torch.manual_seed(1)
-    model = InteractionModel(wide)
-    assert start_from(model, old) == ["voice.mean_in", "voice.mean_out"]
-    hidden, say = torch.randn(2, 5, old.config.backbone.dim)
-    torch.testing.assert_close(model.voice.mean(hidden, say), old.voice.mean(hidden, say))
-    assert model.voice.mean_in[64:].any(), "new units must be able to learn"
-    torch.testing.assert_close(model.words, old.words)
+    model = a_model(**sizes)
+    grown = start_from(model, old)
+    assert bool(grown) == bool(sizes)
+    for before, after in zip(everything_said(old), everything_said(model), strict=True):
+        torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
 
 
-def test_starting_from_another_size_names_what_differs():
-    old = a_model()
-    small = replace(old.config, voice=replace(old.config.voice, mean_dim=32))
-    with pytest.raises(ConfigError, match=r"voice\.mean_in has shape \[64, 128\] and has shape"):
-        start_from(InteractionModel(small), old)
+def test_everything_new_learns_from_the_second_step_on():
+    """A new weight has a gradient at once, or, where a zero stands before it, after one step."""
+    torch.manual_seed(1)
+    old, model = a_trained_model(), a_model(dim=128, num_layers=3, num_heads=2, ff_dim=192)
+    start_from(model, old)
+    for _ in range(2):
+        model.zero_grad()
+        torch.stack([part.square().mean() for part in everything_said(model)]).sum().backward()
+        with torch.no_grad():
+            for weight in model.parameters():
+                assert weight.grad is not None
+                weight -= 0.1 * weight.grad
+    new_layer = model.backbone.layers[0].attention
+    found = {
+        "dim of a table": model.embed.tokens.grad[:, 64:],
+        "dim of a head": model.words.grad[:, 64:],
+        "head": new_layer.qkv.grad[64:128],
+        "unit": model.backbone.layers[1].ff.gate_up.grad[128:192],
+        "layer": new_layer.out.grad,
+    }
+    assert {name: bool(grad.any()) for name, grad in found.items()} == dict.fromkeys(found, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ({}, {"mean_dim": 32}, r"voice\.mean_in has shape \[64, 128\] and has shape"),
+        ({"num_layers": 3}, {}, r"layers\.2\.\w+ has shape .* and is not there"),
+        ({}, {"window": 1024}, "window=512.* cannot grow into .*window=1024"),
+        ({"num_heads": 2, "num_kv_heads": 2}, {"num_heads": 4, "num_kv_heads": 2}, "one key-value"),
+        ({"vocab_size": 128}, {}, r"words has shape \[128, 64\]"),
+    ],
+)
+def test_what_cannot_grow_is_named(old, new, message):
+    with pytest.raises(ConfigError, match=message):
+        start_from(a_model(**new), a_model(**old))

@@ -370,7 +370,7 @@ def test_curves_need_no_particular_line(tmp_path: Path):
 def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
     for name in recipes.RECIPES:
         assert recipes.find_recipe(name).name == name
-    with pytest.raises(ConfigError, match="xs, xs-long, xs-longer, smoke"):
+    with pytest.raises(ConfigError, match="xs, xs-long, xs-wide, smoke"):
         recipes.find_recipe("xxl")
 
 

@@ -12,8 +12,8 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import augment, episodes
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
-from interplay.data.episodes import Talk
 from interplay.data.example import Example
+from interplay.data.talk import Talk
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 

@@ -5,88 +5,16 @@ what it drew does not fit into what is left. Together they are the curriculum of
 models. Knows nothing of batches, noise or how clips were made.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from dataclasses import replace
 
-import numpy as np
-
-from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
+from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import vocabulary as words
 from interplay.data.bank import Clip
-from interplay.data.questions import Question, borders
-from interplay.data.timeline import HEARD_DELAY, Running, Spoken, Timeline, turn_with
+from interplay.data.overlaps import overlap
+from interplay.data.questions import Question
+from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.timeline import HEARD_DELAY, Running, Spoken, turn_with
 from interplay.turns import tokens
-
-SECOND = SAMPLE_RATE_HZ
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Where clips come from: `data.corpus.Corpus`."""
-
-    def user(self, tag: str, rng: np.random.Generator) -> Clip: ...
-
-    def own(self, text: str) -> Clip: ...
-
-    def question(self, text: str) -> Question: ...
-
-    def phrase(self, rng: np.random.Generator, max_words: int) -> str: ...
-
-
-@dataclass
-class Talk:
-    """What an episode works with. cursor: the sample from which the user may speak again.
-
-    slip_rate: share of the user's words that `heard` has a micro-turn early, and share that it
-    has late.
-    """
-
-    timeline: Timeline
-    source: Source
-    rng: np.random.Generator
-    arrive: Callable[[Clip], np.ndarray]
-    cursor: int = 0
-    slip_rate: float = 0.0
-
-    def uniform(self, low: float, high: float) -> float:
-        return float(self.rng.uniform(low, high))
-
-    def fits(self, seconds: float) -> bool:
-        return self.cursor + seconds * SECOND <= self.timeline.num_samples
-
-    def user(
-        self, clip: Clip, start: int | None = None, *, goes_on: bool = False
-    ) -> tuple[int, int]:
-        """The clip is heard, the cursor moves behind it; `goes_on`: it is the rest of a sentence.
-        Returns its first and last sample."""
-        kinds = [-1, 1, 0]
-        shares = [self.slip_rate, self.slip_rate, 1 - 2 * self.slip_rate]
-        first, end = self.timeline.hear(
-            clip,
-            self.arrive(clip),
-            self.cursor if start is None else start,
-            borders=() if goes_on else borders(clip.text),
-            slips=self.rng.choice(kinds, len(clip.words), p=shares).tolist(),
-        )
-        self.cursor = max(self.cursor, end)
-        return first, end
-
-    def reply(self, text: str, slot: int) -> Spoken:
-        """The model says `text` from output slot `slot` on; the cursor moves behind its sound."""
-        spoken = self.timeline.speak(self.source.own(text), slot)
-        self.cursor = max(self.cursor, spoken.ends)
-        return spoken
-
-    def answer(self, text: str, end: int) -> Spoken:
-        return self.reply(text, self.timeline.answer_slot(end))
-
-    def rest(self, low: float = 0.3, high: float = 1.8) -> None:
-        self.cursor += int(self.uniform(low, high) * SECOND)
-
-
-def seconds(clip: Clip) -> float:
-    return len(clip.samples) / SECOND
 
 
 def listen(talk: Talk) -> bool:
@@ -182,12 +110,7 @@ def recite(talk: Talk) -> bool:
         return False
     end = ask(talk, clip, asked, pause_rate=0.2)
     spoken = talk.timeline.speak(own, talk.timeline.answer_slot(end))
-    kind = talk.rng.choice(["alone", "backchannel", "interrupt"], p=[0.1, 0.4, 0.5])
-    if kind == "interrupt":
-        return _interrupt(talk, spoken)
-    if kind == "backchannel":
-        _backchannels(talk, spoken)
-    talk.cursor = max(talk.cursor, spoken.ends)
+    overlap(talk, spoken, {"alone": 0.05, "nods": 0.3, "interrupt": 0.45, "others": 0.2})
     return True
 
 
@@ -198,11 +121,10 @@ def read_aloud(talk: Talk) -> bool:
     if not talk.fits(seconds(own) + 1.5):
         return False
     spoken = _deliver(talk, tokens.TEXT, text, turn_with(talk.cursor))
-    if seconds(own) > 2.2 and talk.rng.random() < 0.6:
-        if talk.rng.random() < 0.5:
-            return _interrupt(talk, spoken)
-        _backchannels(talk, spoken)
-    talk.cursor = max(talk.cursor, spoken.ends)
+    shares = {"alone": 1.0}
+    if seconds(own) > 2.2:
+        shares = {"alone": 0.3, "nods": 0.25, "interrupt": 0.3, "others": 0.15}
+    overlap(talk, spoken, shares)
     return True
 
 
@@ -238,33 +160,6 @@ def _read_on(talk: Talk, turn: int) -> None:
     while turn < talk.timeline.num_turns - 15:
         spoken = _deliver(talk, tokens.TEXT, talk.source.phrase(talk.rng, 9), turn)
         turn = spoken.last // NUM_SLOTS + int(talk.rng.integers(1, 4))
-
-
-def _backchannels(talk: Talk, spoken: Spoken) -> None:
-    at = spoken.starts + int(talk.uniform(0.3, 1.2) * SECOND)
-    while at + 0.7 * SECOND < spoken.ends:
-        clip = talk.source.user("backchannel", talk.rng)
-        talk.user(clip, at)
-        at += int((seconds(clip) + talk.uniform(0.8, 2.5)) * SECOND)
-
-
-def _interrupt(talk: Talk, spoken: Spoken) -> bool:
-    """Content-bearing speech while the model talks: it yields, then answers that."""
-    low, high = spoken.starts + int(0.5 * SECOND), spoken.ends - int(0.7 * SECOND)
-    kind = str(talk.rng.choice(["fact", "say", "cancel", "listen"], p=[0.45, 0.25, 0.2, 0.1]))
-    clip = talk.source.user(kind, talk.rng)
-    at = int(talk.uniform(low, max(low + 1, high)))
-    first, end = talk.user(clip, at)
-    turn = talk.timeline.yield_turn(first)
-    talk.timeline.stop(spoken, turn)
-    talk.cursor = max(end, NUM_SLOTS * (turn + 1) * SAMPLES_PER_SLOT)
-    if end > talk.timeline.num_samples:
-        return True
-    if kind == "fact":
-        talk.answer(talk.source.question(clip.text).answer, end)
-    elif kind == "say":
-        talk.answer(clip.text.split("say ", 1)[1], end)
-    return True
 
 
 def timer(talk: Talk) -> bool:

@@ -130,6 +130,10 @@ class Timeline:
             at = self.write("heard", ids, max(at, NUM_SLOTS * (turn + slip)))
         return first, end
 
+    def overhear(self, sound: np.ndarray, start: int) -> None:
+        """Sound from sample `start` that is not meant for the model: it is not written down."""
+        self._add(self.user, sound, start)
+
     def speak(self, clip: Clip, slot: int) -> Spoken:
         """The model says the clip: first word token at output slot `slot`, voice one later."""
         assert clip.mel is not None, "the own voice's clips have mel frames"

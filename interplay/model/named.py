@@ -7,14 +7,14 @@ from interplay.model.sizes import backbone_config
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig
 
-SIZES = ("tiny", "xs", "s")
+SIZES = ("tiny", "xs", "xs-wide", "s")
 _TINY = BackboneConfig(
     dim=64, num_layers=2, num_heads=1, num_kv_heads=1, head_dim=64, ff_dim=128, window=512
 )
 
 
 def model_config(name: str, *, vocab_size: int = 1024) -> ModelConfig:
-    """The model called `name`: `tiny` (tests and smoke runs), `xs` or `s`.
+    """The model called `name`: `tiny` (tests and smoke runs), `xs`, `xs-wide` or `s`.
 
     Raises ConfigError with the valid names.
     """

@@ -1,42 +1,117 @@
-"""Going on from a trained model: its weights into a new one that may be wider in places.
+"""Going on from a trained model, into one that may be wider and deeper and begins as the old was.
 
-Where a weight grew, the old one fills the first rows and columns; new columns that are added to a
-sum begin at zero, so that the new model begins as the old one was. Knows nothing of files or
+Function-preserving growth (Net2Net, Chen et al. 2015, arXiv 1511.05641; for transformers Gesmundo
+and Maile 2023, arXiv 2308.06103): old weights fill their places in the new ones. What writes to
+the residual stream or is a summand begins at zero where it is new; what reads keeps its random
+start, so that both learn from the first step on. Norms over a wider row are scaled down to the old
+values; new layers stand between old ones and begin as the identity. Knows nothing of files or
 optimizers.
 """
 
+import re
+from dataclasses import replace
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from interplay.errors import ConfigError
+from interplay.model.backbone import BackboneConfig
+from interplay.model.interaction import InteractionModel
 
-SUMS = ("mean_out",)  # of the weights that may grow, those whose columns are summands
+WRITES = (
+    *("mel_table", "mel_line", "tokens", "tags", "hear_slots", "out_slots", "quiet", "phases"),
+    *("out", "down", "mean_out"),
+)
+NORMS = ("mel_norm", "attention_norm", "ff_norm", "norm")  # over the residual stream
+LAYER = re.compile(r"backbone\.layers\.(\d+)\.")
 
 
 @torch.no_grad()
-def start_from(model: nn.Module, old: nn.Module) -> list[str]:
-    """Fill `model` with the weights of `old`; returns the names of those that grew.
+def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
+    """Fill `model`, untrained, with the weights of `old`; returns the names of those that grew.
 
-    Raises ConfigError where a weight is missing, has more dimensions or is smaller than the old.
+    Raises ConfigError where a weight is missing or smaller than the old, or where heads would
+    share other keys.
     """
-    target, source = model.state_dict(), old.state_dict()
+    new_config, old_config = model.config.backbone, old.config.backbone
+    _check_heads(new_config, old_config)
+    target = model.state_dict()
     grown = []
-    for name, value in source.items():
-        into = target.get(name)
+    for name, value in old.state_dict().items():
+        at = _new_name(name, old_config.num_layers, new_config.num_layers)
+        into = target.pop(at, None)
         if into is None or into.ndim != value.ndim or not _fits(value, into):
             seen = "is not there" if into is None else f"has shape {list(into.shape)}"
             raise ConfigError(
                 f"cannot start from these weights: {name} has shape {list(value.shape)} and "
-                f"{seen} in the new model; start from a model of the same size"
+                f"{seen} in the new model; start from a model that is no larger"
             )
         if into.shape != value.shape:
-            grown.append(name)
-            if name.rsplit(".", 1)[-1] in SUMS:
-                into.zero_()
-        into[tuple(slice(size) for size in value.shape)] = value
-    if missing := set(target) - set(source):
+            grown.append(at)
+            value = _prepare(at, value, into, old_config.dim / new_config.dim)
+        into[_places(at, value, into, old_config, new_config)] = value
+    if missing := [name for name in target if not LAYER.match(name)]:
         raise ConfigError(f"cannot start from these weights: they lack {min(missing)}")
-    return grown
+    return grown + sorted({match[0] + "*" for name in target if (match := LAYER.match(name))})
+
+
+def _check_heads(new: BackboneConfig, old: BackboneConfig) -> None:
+    """Growth keeps what a head sees: the keys it shares, their width, and all that is not size."""
+    may_grow = ("dim", "num_layers", "ff_dim", "num_heads")
+    same = replace(new, **{name: getattr(old, name) for name in may_grow})
+    if same != old or (new.num_heads != old.num_heads and new.num_kv_heads != 1):
+        raise ConfigError(
+            f"cannot start from these weights: {old} cannot grow into {new}; only "
+            f"{', '.join(may_grow)} may, and num_heads only with one key-value head"
+        )
+
+
+def _new_name(name: str, num_old: int, num_new: int) -> str:
+    """Old layer i of n becomes the last of the i-th n-th part of the new ones."""
+    if not (match := LAYER.match(name)) or num_new < num_old:
+        return name
+    layer = -(-(int(match[1]) + 1) * num_new // num_old) - 1
+    return f"backbone.layers.{layer}.{name[match.end() :]}"
+
+
+def _kind(name: str) -> str:
+    """The last part of a weight's name that is not a number."""
+    return next(part for part in reversed(name.split(".")) if not part.isdigit())
+
+
+def _prepare(name: str, value: Tensor, into: Tensor, width: float) -> Tensor:
+    """Zeros where new summands come; the value as it must be in a row 1 / `width` times wider."""
+    kind = _kind(name)
+    if kind in WRITES:
+        into.zero_()
+    in_stream = kind in NORMS and "flow_layers" not in name
+    return value * width**0.5 if in_stream else value
+
+
+def _places(
+    name: str, value: Tensor, into: Tensor, old: BackboneConfig, new: BackboneConfig
+) -> tuple[Tensor, ...]:
+    """Per axis, where the old entries stand in the new weight; fused weights part by part."""
+    parts = [[(size, wide)] for size, wide in zip(value.shape, into.shape, strict=True)]
+    kind = _kind(name)
+    if kind == "qkv":
+        kv = 2 * old.num_kv_heads * old.head_dim
+        parts[0] = [(value.shape[0] - kv, into.shape[0] - kv), (kv, kv)]
+    elif kind == "gate_up":
+        parts[0] = [(value.shape[0] // 2, into.shape[0] // 2)] * 2
+    elif kind in ("mean_in", "flow_condition"):  # hidden state, word, and what else there is
+        rest = value.shape[1] - 2 * old.dim
+        parts[1] = [(old.dim, new.dim)] * 2 + [(rest, rest)]
+    return torch.meshgrid(*(_spread(axis) for axis in parts), indexing="ij")
+
+
+def _spread(parts: list[tuple[int, int]]) -> Tensor:
+    """(old, new) sizes of consecutive parts -> indices of the old entries in the new axis."""
+    found, start = [], 0
+    for size, wide in parts:
+        found.append(torch.arange(start, start + size))
+        start += wide
+    return torch.cat(found)
 
 
 def _fits(value: Tensor, into: Tensor) -> bool:

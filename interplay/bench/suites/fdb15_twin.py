@@ -10,9 +10,9 @@ Knows nothing of scores.
 import numpy as np
 
 from interplay.bench.suites import fdb_twin as twin
-from interplay.bench.suites.fdb_overlap import aside, behind
 from interplay.data import questions, vocabulary
 from interplay.data.item import Clip, Cue, Expect, Item, KeepTalking, Say, StopBy, When
+from interplay.data.overheard import aside, behind
 from interplay.data.questions import Question
 
 AFTER_OVERLAP_S = 6.0

@@ -1,6 +1,7 @@
 """How speech that is not meant for the model reaches its microphone: an aside, a voice behind.
 
-Recipe: Full-Duplex-Bench V1.5, arXiv 2507.23159. Knows nothing of items or of what is said.
+Recipe: Full-Duplex-Bench V1.5, arXiv 2507.23159. Knows nothing of items, timelines or of what is
+said.
 """
 
 import numpy as np

@@ -1,0 +1,61 @@
+"""What may happen while the model talks: nothing, a nod, an interruption, speech for others.
+
+Knows nothing of what the model was saying, or why.
+"""
+
+import numpy as np
+
+from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
+from interplay.data import overheard
+from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.timeline import Spoken
+
+
+def overlap(talk: Talk, spoken: Spoken, shares: dict[str, float]) -> None:
+    """One of `alone`, `nods`, `interrupt`, `others`; the cursor moves behind all of it."""
+    kind = str(talk.rng.choice(list(shares), p=list(shares.values())))
+    if kind == "interrupt":
+        _interrupt(talk, spoken)
+        return
+    if kind == "nods":
+        _nods(talk, spoken)
+    elif kind == "others":
+        _others(talk, spoken)
+    talk.cursor = max(talk.cursor, spoken.ends)
+
+
+def _nods(talk: Talk, spoken: Spoken) -> None:
+    """Backchannels: they are written down and change nothing."""
+    at = spoken.starts + int(talk.uniform(0.3, 1.2) * SECOND)
+    while at + 0.7 * SECOND < spoken.ends:
+        clip = talk.source.user("backchannel", talk.rng)
+        talk.user(clip, at)
+        at += int((seconds(clip) + talk.uniform(0.8, 2.5)) * SECOND)
+
+
+def _others(talk: Talk, spoken: Spoken) -> None:
+    """Speech for somebody else, or from behind: it is not written down and changes nothing."""
+    clip = talk.source.user(str(talk.rng.choice(["listen", "statement"])), talk.rng)
+    away = overheard.aside if talk.rng.random() < 0.5 else overheard.behind
+    sound = away(talk.arrive(clip)) * np.float32(10 ** (talk.uniform(-4, 2) / 20))
+    start = spoken.starts + int(talk.uniform(0.3, 2.0) * SECOND)
+    talk.timeline.overhear(sound, start)
+    talk.cursor = max(talk.cursor, start + len(sound))
+
+
+def _interrupt(talk: Talk, spoken: Spoken) -> None:
+    """Content-bearing speech while the model talks: it yields, then answers that."""
+    low, high = spoken.starts + int(0.5 * SECOND), spoken.ends - int(0.7 * SECOND)
+    kind = str(talk.rng.choice(["fact", "say", "cancel", "listen"], p=[0.45, 0.25, 0.2, 0.1]))
+    clip = talk.source.user(kind, talk.rng)
+    at = int(talk.uniform(low, max(low + 1, high)))
+    first, end = talk.user(clip, at)
+    turn = talk.timeline.yield_turn(first)
+    talk.timeline.stop(spoken, turn)
+    talk.cursor = max(end, NUM_SLOTS * (turn + 1) * SAMPLES_PER_SLOT)
+    if end > talk.timeline.num_samples:
+        return
+    if kind == "fact":
+        talk.answer(talk.source.question(clip.text).answer, end)
+    elif kind == "say":
+        talk.answer(clip.text.split("say ", 1)[1], end)
