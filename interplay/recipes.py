@@ -81,11 +81,11 @@ def xs_long() -> Recipe:
 
 
 def xs_wide() -> Recipe:
-    """`xs-long` grown to three times its body, with all voices and with speech for others."""
+    """`xs-long` grown to twice its body, with all voices and with speech for others."""
     return Recipe(
         name="xs-wide",
         size="xs-wide",
-        minutes=110,
+        minutes=100,
         vocoder_share=0.06,
         start="xs-long",
         corpus=CorpusPlan(scale=1.5),
