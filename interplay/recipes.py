@@ -215,8 +215,8 @@ def train_model(
     model.voice.mel_std.copy_(torch.from_numpy(std))
     if start:
         grown = start_from(model, start.model)
-        wider = f", wider: {', '.join(grown)}" if grown else ""
-        print(f"{out}: goes on from {recipe.start}{wider}", flush=True)
+        larger = f", {len(grown)} weights larger" if grown else ""
+        print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
     config = TrainConfig(
         minutes=max(minutes, 0.2),
         seed=recipe.seed,
