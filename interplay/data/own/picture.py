@@ -15,7 +15,7 @@ from interplay.errors import DeviceError
 ROW_S = 6.0
 COLORS = {"user": "#2f6fde", "model": "#d9662b"}  # as on the page and in README
 POINTS = 1500  # of a waveform across a row
-FRAME_EVERY_S = 1.0
+FRAME_EVERY_S, FRAME_WIDTH_S = 0.4, 0.28
 
 
 def draw_sessions(
@@ -102,5 +102,5 @@ def _draw_pictures(axis, session: Session, start_s: float) -> None:
     for time_s in np.arange(start_s, start_s + ROW_S, FRAME_EVERY_S):
         index = round(time_s / TURN_S)
         if index < len(session.frames):
-            extent = (time_s, time_s + 0.9 * FRAME_EVERY_S, 1.3, 2.5)
+            extent = (time_s, time_s + FRAME_WIDTH_S, 1.3, 2.5)
             axis.imshow(session.frames[index], extent=extent, aspect="auto")

@@ -200,7 +200,8 @@ def _film(
     pictures = list(film())
     if not pictures:
         raise VideoError(f"{film.path} has no picture that can be decoded; convert it again")
-    frames = np.stack(pictures)
+    missing = round(facts.length_s / TURN_S) - len(pictures)  # the last one stays until the end
+    frames = np.stack(pictures + [pictures[-1]] * max(0, missing))
     num_samples = round(len(frames) * TURN_S * SAMPLE_RATE_HZ)
     heard = film.sound()
     track = np.zeros(num_samples, np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.own.prepare import Options, Source
-from interplay.data.own.store import FORMAT
+from interplay.data.own.store import FORMAT, is_session
 from interplay.data.own.transcripts import LEFT, READERS, read_transcript
 from interplay.data.own.words import MODEL, USER, Piece
 from interplay.errors import AudioError, RecordError
@@ -68,7 +68,8 @@ def _media(place: Path) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise RecordError(f"{place} does not exist; give a file, a folder or hf:NAME:SPLIT")
-    return sorted(p for p in place.rglob("*") if p.suffix.lower() in SOUNDS + FILMS)
+    found = (p for p in place.rglob("*") if p.suffix.lower() in SOUNDS + FILMS)
+    return sorted(p for p in found if not is_session(p.parent))
 
 
 def _source(file: Path, options: Options) -> Source:

@@ -101,6 +101,11 @@ def write_index(folder: Path, names: list[str]) -> None:
     draft.replace(folder / INDEX)
 
 
+def is_session(folder: Path) -> bool:
+    """Whether the folder is a session of ours, and no source of one."""
+    return (folder / _FACTS).exists()
+
+
 def stamp_of(folder: Path) -> str | None:
     """The stamp of a stored session, None where there is no whole one."""
     try:
