@@ -1,7 +1,7 @@
 """The `interplay` command: a table of subcommands, loaded only when one is named.
 
 Knows nothing of what a command does. A command is a module with two functions:
-`add_arguments(parser)` declares at most eight options (`serve` nine, `bench` 15),
+`add_arguments(parser)` declares at most eight options (`serve` and `train` nine, `bench` 15),
 `run(args) -> int` returns the exit code.
 Exit codes: 0 done, 1 the command's own "no", 2 an error of the user, 130 stopped by Ctrl-C.
 """
@@ -73,6 +73,10 @@ COMMANDS = {
         summary="train a model by the name of its recipe",
         run="command",
     ),
+    "data": Command(
+        module="interplay.data.own.command",
+        summary="import own recordings, transcripts and films for training, and look at them",
+    ),
     "synth": Command(
         module="interplay.data.command",
         summary="write a scenario as sound, to listen to what the model is trained on",
@@ -83,6 +87,9 @@ EXTRA_OF_MODULE = {
     "espeakng_loader": "synth",
     "scipy": "synth",
     "matplotlib": "train",
+    "praatio": "data",
+    "pysubs2": "data",
+    "datasets": "datasets",
     "pocketsphinx": "bench",
     "jiwer": "bench",
     "webrtcvad": "bench",

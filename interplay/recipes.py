@@ -5,6 +5,8 @@ corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME
 """
 
 import argparse
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,8 @@ from interplay.bench.tune import tune
 from interplay.data.compose import ComposeConfig, Composer, own_voice_statistics
 from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
 from interplay.data.example import Example
+from interplay.data.own.mixture import OwnComposer
+from interplay.data.own.store import INDEX, OwnData
 from interplay.engine.precision import choose_dtype
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
@@ -32,8 +36,11 @@ from interplay.train.said import say_all
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import start_from
 from interplay.train.vocoder import VocoderTraining, train_vocoder
+from interplay.turns.tokens import Tokenizer
 
 OUT = Path("out")
+OWN_DATA = "own-data.json"
+OWN_SHARE = 0.2
 EXPORT_MINUTES = 0.5
 TUNING_MINUTES = 0.08  # per item of every kind
 
@@ -126,26 +133,79 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """A folder of imported data (`interplay data import`), and its share of all sessions."""
+
+    folder: Path
+    share: float
+
+    def facts(self) -> dict:
+        """What a resumed run has to share."""
+        digest = hashlib.sha256((self.folder / INDEX).read_bytes()).hexdigest()
+        return {"folder": str(self.folder), "share": self.share, "sha256": digest}
+
+
 @dataclass(frozen=True)
 class CorpusBatches:
-    """Batches composed from a corpus folder; pickles as a path, opens the corpus where it is."""
+    """Batches composed from a corpus folder; pickles as a path, opens the corpus where it is.
+
+    own: the user's own data among them, if any.
+    """
 
     folder: Path
     config: ComposeConfig
+    own: Own | None = None
 
     @cached_property
     def _composer(self) -> Composer:
-        return Composer(Corpus(self.folder), self.config)
+        corpus = Corpus(self.folder)
+        if self.own is None:
+            return Composer(corpus, self.config)
+        return OwnComposer(corpus, self.config, OwnData(self.own.folder), self.own.share)
 
     def __call__(self, step: int, progress: float) -> Sequence[Example]:
         return self._composer.batch(step, progress)
 
     def __reduce__(self) -> tuple:
-        return CorpusBatches, (self.folder, self.config)
+        return CorpusBatches, (self.folder, self.config, self.own)
 
 
-def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None = None) -> Path:
-    """All stages; returns the checkpoint. corpus: a folder to share between runs.
+def check_own(own: Own | None, recipe: Recipe, tokenizer: Tokenizer, out: Path) -> None:
+    """Raises ConfigError or RecordError where the data cannot be learnt from: films without eyes,
+    words that the tokenizer cannot spell, other data than the run in `out` began with."""
+    if own is not None:
+        data = OwnData(own.folder)
+        films = [session for session in data.sessions if session.facts.has_camera]
+        if films and model_config(recipe.size).see is None:
+            raise ConfigError(
+                f"{own.folder} has {len(films)} films such as {films[0].facts.source}, and the "
+                f"size {recipe.size} has no eyes; import without films, or train a size with eyes"
+            )
+        data.check_spelling(tokenizer)
+    wanted, note = own.facts() if own else None, out / OWN_DATA
+    begun = json.loads(note.read_text()) if note.exists() else None
+    if snapshots(out / "model") and begun != wanted:
+        before = f"--data {begun['folder']} --share {begun['share']:g}" if begun else "no --data"
+        raise ConfigError(
+            f"{out} was begun with {before}, and goes on with the same data only; give the same "
+            "options, or choose another --out"
+        )
+    draft = note.with_name(f".{note.name}.part")
+    draft.write_text(json.dumps(wanted))
+    draft.replace(note)
+
+
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    corpus: Path | None = None,
+    own: Own | None = None,
+) -> Path:
+    """All stages; returns the checkpoint. corpus: a folder to share between runs. own: the user's
+    own data, mixed with the made-up sessions while the model is trained.
 
     Ctrl-C saves and raises KeyboardInterrupt; run again with `resume`.
     """
@@ -162,11 +222,13 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
             f"{recipe.start} writes with another tokenizer than the corpus in {folder}; "
             "start from a model that was trained on the same words"
         )
+    check_own(own, recipe, data.tokenizer, out)
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
     spent += TUNING_MINUTES * recipe.num_tuned
     minutes = recipe.minutes - spent
-    model = train_model(recipe, data, folder, out / "model", minutes, start=start, resume=resume)
+    batches = CorpusBatches(folder, replace(recipe.compose, seed=recipe.seed), own)
+    model = train_model(recipe, data, batches, out / "model", minutes, start=start, resume=resume)
     vocoder = _train_vocoder(
         recipe, data, out / "vocoder", vocoder_minutes, model=model, start=start
     )
@@ -177,6 +239,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
         "seed": recipe.seed,
         "minutes": recipe.minutes,
         "start": start.facts if start else None,
+        "own_data": own.facts() if own else None,
         "num_threads": recipe.num_threads,
         "snapshot": snapshots(out / "model")[-1].stem,
     }
@@ -197,7 +260,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
 def train_model(
     recipe: Recipe,
     data: Corpus,
-    folder: Path,
+    batches: CorpusBatches,
     out: Path,
     minutes: float,
     *,
@@ -225,7 +288,6 @@ def train_model(
         losses=recipe.losses,
         optim=recipe.optim,
     )
-    batches = CorpusBatches(folder, replace(recipe.compose, seed=recipe.seed))
     return train(config, batches, model, out, resume=resume)
 
 
@@ -258,7 +320,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of data, weights and noise")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with (default: 2)")
     parser.add_argument("--corpus", type=Path, help="corpus folder to use or to make")
+    parser.add_argument("--data", type=Path, help="own data made by `interplay data import`")
+    parser.add_argument(
+        "--share",
+        type=float,
+        help=f"share of all sessions that are own data (default: {OWN_SHARE})",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run")
+
+
+def _own(folder: Path | None, share: float | None) -> Own | None:
+    """The own data of a command line. Raises ConfigError or RecordError."""
+    if folder is None and share is not None:
+        raise ConfigError(
+            f"--share is {share:g} and there is no --data; name the folder of the data"
+        )
+    if folder is None:
+        return None
+    share = OWN_SHARE if share is None else share
+    if not 0 < share <= 1:
+        raise ConfigError(f"--share is {share:g}; give more than 0, and 1 at most")
+    OwnData(folder)  # before an hour of synthesis
+    return Own(folder=folder, share=share)
 
 
 def command(args: argparse.Namespace) -> int:
@@ -274,8 +357,9 @@ def command(args: argparse.Namespace) -> int:
     start = recipe.start if args.start is None else args.start
     recipe = replace(recipe, minutes=minutes, num_threads=num_threads, seed=args.seed, start=start)
     out = args.out or OUT / recipe.name
+    own = _own(args.data, args.share)
     try:
-        checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus)
+        checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus, own=own)
     except KeyboardInterrupt:
         print(f"{out} is kept; go on with the same command and --resume", flush=True)
         raise

@@ -222,7 +222,7 @@ def _make_shard(path: Path, requests: list[Request]) -> int:
     """Synthesise one shard, write it whole, name it. Returns how many utterances it holds."""
     utterances = [synthesize(request.text, request.voice) for request in requests]
     mels = [
-        _own_mel(utterance.samples) if request.role == "own" else _NO_MEL
+        own_mel(utterance.samples) if request.role == "own" else _NO_MEL
         for request, utterance in zip(requests, utterances, strict=True)
     ]
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
@@ -256,7 +256,7 @@ def _index(
     }
 
 
-def _own_mel(samples: Int16[np.ndarray, " T"]) -> Float16[np.ndarray, "F 80"]:
+def own_mel(samples: Int16[np.ndarray, " T"]) -> Float16[np.ndarray, "F 80"]:
     """Mel frames of a whole number of slots, until no window sees the sound any more."""
     num_slots = -(-(len(samples) + MEL_CONFIG.tail) // SAMPLES_PER_SLOT)
     padded = np.zeros(num_slots * SAMPLES_PER_SLOT, np.float32)

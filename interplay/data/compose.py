@@ -58,14 +58,19 @@ class Composer:
         """Batch number `step`; `progress` in [0, 1] is how much of the training is done."""
         config = self.config
         long = progress >= config.long_from
-        size, num_turns = config.batch_size, config.num_turns
-        if long:
-            size, num_turns = size // 2, num_turns * 2
+        size, num_turns = self.shape(progress)
         mix = LISTENING if progress < config.listening_until else BEHAVIOURS
         return [
             self.session(np.random.default_rng([config.seed, step, i]), num_turns, mix, late=long)
             for i in range(size)
         ]
+
+    def shape(self, progress: float) -> tuple[int, int]:
+        """Sessions in a batch and micro-turns in each, where `progress` is as in `batch`."""
+        size, num_turns = self.config.batch_size, self.config.num_turns
+        return (
+            (size // 2, num_turns * 2) if progress >= self.config.long_from else (size, num_turns)
+        )
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
@@ -80,7 +85,7 @@ class Composer:
         middle = late and rng.random() < 0.3
         extra = num_turns // 2 if middle else 0
         timeline = self.timeline(rng, num_turns + extra, mix)
-        bins = self._hear(self.microphone(timeline, rng), rng)
+        bins = self.hear(self.microphone(timeline, rng), rng)
         start = _note_turn(timeline, extra) if middle else 0
         example = timeline.example(bins, start=start, stop=start + num_turns)
         own = timeline.own[SAMPLES_PER_TURN * start : SAMPLES_PER_TURN * (start + num_turns)]
@@ -115,7 +120,7 @@ class Composer:
         strength = 0.7 * rng.random() ** 1.5
         return augment.augment_track(timeline.user, timeline.own, rng, strength)
 
-    def _hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """uint8 [N, 4, S, 80]: the microphone's track as dMel bins."""
         filters = self._plain
         if rng.random() < 0.7:

@@ -18,6 +18,8 @@ class Example:
     user's and of the model's own voice; -1 where no phone loss applies.
     heard_known: bool [N], micro-turns whose `heard` is what should be written there; elsewhere it
     is context only (data.timeline).
+    voice_known: the voice is the one that the model shall have; where it is somebody else's, only
+    when it sounds is learnt.
     scored_from: losses count from this micro-turn on; what lies before is given context.
     """
 
@@ -25,4 +27,5 @@ class Example:
     phones_user: np.ndarray
     phones_own: np.ndarray
     heard_known: np.ndarray
+    voice_known: bool = True
     scored_from: int = 0

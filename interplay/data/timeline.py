@@ -106,7 +106,8 @@ class Timeline:
         slips: Sequence[int] | None = None,
     ) -> tuple[int, int]:
         """User speech from sample `start`; `sound` is the clip as it arrives (augmented, maybe
-        longer by its reverberation). Returns the true samples of its first and last word edge.
+        longer by its reverberation). Returns the true samples of its first and last word edge,
+        `start` twice where it has no words.
 
         borders: numbers of words after which `<text>` is written, 0 for before the first.
         slips: for every word by how many micro-turns `heard` is late (or early, below 0), as a
@@ -115,7 +116,7 @@ class Timeline:
         self._add(self.user, sound, start)
         for phone, begin_s, end_s in clip.phones or [(UNKNOWN, 0.0, clip.duration_s)]:
             self._mark_phone(self.phones_user, phone, start, begin_s, end_s)
-        first = start + int(clip.words[0][1] * SAMPLE_RATE_HZ)
+        first = start + (int(clip.words[0][1] * SAMPLE_RATE_HZ) if clip.words else 0)
         end, at = first, 0
         for k, (word, _, end_s) in enumerate(clip.words):
             end = start + int(end_s * SAMPLE_RATE_HZ)

@@ -40,7 +40,45 @@ def read_audio(path: str | Path) -> Audio:
     Raises AudioError, one line, when the file is missing, a folder, unreadable, empty, truncated,
     not sound, or holds NaN or infinity.
     """
-    path = Path(path)
+    return _mono(_read_file(Path(path)), path)
+
+
+def decode_audio(data: bytes, name: str) -> Audio:
+    """The same from the bytes of a sound file that is called `name` in errors."""
+    return _mono(_read_bytes(data, name), name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """samples: float32 [T, C], every channel by itself, 16 kHz, full scale 1. rate_hz: what the
+    file had."""
+
+    samples: np.ndarray
+    rate_hz: int
+
+
+def read_channels(source: str | Path | bytes, name: str = "") -> Channels:
+    """A sound file, or the bytes of one that is called `name` in errors, channels kept apart.
+
+    Raises AudioError as `read_audio` does.
+    """
+    read = _read_bytes(source, name) if isinstance(source, bytes) else _read_file(Path(source))
+    columns = [resample(column, read.rate_hz, SAMPLE_RATE_HZ) for column in read.samples.T]
+    if not len(columns[0]):
+        raise AudioError(f"{name or source} is shorter than one sample at 16000 Hz; {ALLOWED}")
+    return Channels(samples=np.stack(columns, axis=1), rate_hz=read.rate_hz)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """A whole file as it is: samples float32 [T, C]."""
+
+    samples: np.ndarray
+    rate_hz: int
+    subtype: str
+
+
+def _read_file(path: Path) -> _Read:
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
@@ -54,14 +92,13 @@ def read_audio(path: str | Path) -> Audio:
         raise AudioError(f"{path} cannot be read: {error.strerror}; {ALLOWED}") from None
 
 
-def decode_audio(data: bytes, name: str) -> Audio:
-    """The same from the bytes of a sound file that is called `name` in errors."""
+def _read_bytes(data: bytes, name: str) -> _Read:
     if not data:
         raise AudioError(f"{name} is empty (0 bytes); {ALLOWED}")
     return _decode(io.BytesIO(data), name)
 
 
-def _decode(source: int | io.BytesIO, path: Path | str) -> Audio:
+def _decode(source: int | io.BytesIO, path: Path | str) -> _Read:
     try:
         sound = soundfile.SoundFile(source, closefd=False)
     except soundfile.SoundFileError:
@@ -74,13 +111,16 @@ def _decode(source: int | io.BytesIO, path: Path | str) -> Audio:
         except soundfile.SoundFileError:
             raise AudioError(f"{path} is truncated or damaged; make or copy it again") from None
         _check(sound, samples, path)
-        rate_hz = sound.samplerate
-        mono = samples[:, 0] if sound.channels == 1 else samples.mean(axis=1)
-        note = _note(sound.channels, rate_hz, sound.subtype)
-    mono = resample(mono, rate_hz, SAMPLE_RATE_HZ)
+        return _Read(samples=samples, rate_hz=sound.samplerate, subtype=sound.subtype)
+
+
+def _mono(read: _Read, path: Path | str) -> Audio:
+    samples = read.samples
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    mono = resample(mono, read.rate_hz, SAMPLE_RATE_HZ)
     if not len(mono):
         raise AudioError(f"{path} is shorter than one sample at 16000 Hz; {ALLOWED}")
-    return Audio(samples=mono, note=note)
+    return Audio(samples=mono, note=_note(samples.shape[1], read.rate_hz, read.subtype))
 
 
 def _check(sound: soundfile.SoundFile, samples: np.ndarray, path: Path | str) -> None:

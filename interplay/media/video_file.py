@@ -1,4 +1,5 @@
-"""Video files as frames at five per second, one per micro-turn. Knows nothing of what they show.
+"""Video files as frames at five per second, one per micro-turn, and their sound. Knows nothing of
+what they show.
 
 Read with PyAV (FFmpeg), which is imported when a file is opened.
 """
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
-from interplay.clock import TURN_S
+from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 from interplay.errors import ConfigError, VideoError
 from interplay.media.video import fit_frame
 
@@ -65,6 +66,37 @@ class VideoFile:
             raise VideoError(f"{self.path} tells no length or frame rate; convert it, e.g. to mp4")
         return VideoFacts(length_s=length_s, rate_hz=float(rate), width=width, height=height)
 
+    def sound(self) -> Float32[np.ndarray, " T"] | None:
+        """The film's sound, mono at 16 kHz, from its first picture on; None for a silent film.
+
+        Channels are averaged. Raises VideoError for a file that cannot be read.
+        """
+        av = _av()
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.audio:
+                    return None
+                stream = _stream(container, self.path)
+                pictures_s = float((stream.start_time or 0) * (stream.time_base or 0))
+                return _mono_from(container.decode(audio=0), pictures_s)
+        except (av.error.FFmpegError, OSError) as error:
+            raise _unreadable(self.path, error) from error
+
+
+def _mono_from(decoded: Iterator[Any], start_s: float) -> Float32[np.ndarray, " T"]:
+    """Decoded audio frames as one track that begins at `start_s` of the file's own time."""
+    resampler = _av().AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    parts: list[np.ndarray] = []
+    late = None
+    for frame in decoded:
+        if late is None:
+            late = round(((frame.time or 0.0) - start_s) * SAMPLE_RATE_HZ)
+        parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(frame)]
+    parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    late = late or 0
+    return np.pad(samples, (late, 0)) if late > 0 else samples[-late:]
+
 
 def _at_five_per_second(decoded: Iterator[Any]) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
     """Of each 0.2 s, the last frame that began by then; time runs from the file's first frame."""
@@ -104,6 +136,6 @@ def _av() -> Any:
         import av
     except ImportError as error:
         raise ConfigError(
-            "reading video files needs PyAV; install it with: pip install 'interplay[bench]'"
+            "reading video files needs PyAV; install it with: pip install 'interplay[data]'"
         ) from error
     return av

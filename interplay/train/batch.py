@@ -42,6 +42,7 @@ class Batch:
     [B, N, 4, S, 80] to emit where voice_on [B, N, 4]. recent, recent_on: the undisturbed voice of
     the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
     scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
+    voice_known: bool [B], sessions whose voice is to be learnt.
     """
 
     inputs: Inputs
@@ -54,6 +55,7 @@ class Batch:
     phones_own: Int[Tensor, "B N 4"]
     scored: Bool[Tensor, "B N"]
     heard_known: Bool[Tensor, "B N"]
+    voice_known: Bool[Tensor, " B"]
 
     @property
     def num_positions(self) -> int:
@@ -103,6 +105,7 @@ def assemble(
         phones_own=_stacked([example.phones_own for example in examples]).long(),
         scored=torch.from_numpy(scored),
         heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
+        voice_known=torch.tensor([example.voice_known for example in examples]),
     )
 
 

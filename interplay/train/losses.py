@@ -298,7 +298,7 @@ def compute_losses(
     )
     losses.metrics |= metrics
     terms = {"gate": (config.gate, gate)}
-    on = batch.voice_on & batch.scored[..., None]
+    on = batch.voice_on & (batch.scored & batch.voice_known[:, None])[..., None]
     if on.any():
         l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator, progress)
         terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}

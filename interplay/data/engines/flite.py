@@ -19,6 +19,7 @@ SETTINGS = {
     "d": Setting(meaning="duration stretch", default=1.0, low=0.5, high=2.0),
     "p": Setting(meaning="pitch factor", default=1.0, low=0.5, high=2.0),
 }
+_PRONOUNCED_BY = "flite:kal16"  # 2 ms; what its sound is like does not matter
 _POINTER = ctypes.c_void_p
 _TEXT = ctypes.c_char_p
 
@@ -101,6 +102,19 @@ class Flite:
         finally:
             self._core.delete_utterance(utterance)
         return RawSpeech(samples=samples, sample_rate_hz=rate, phones=phones)
+
+    def pronounce(self, words: list[str]) -> list[tuple[int, ...]]:
+        """The phone ids of each word (letters and apostrophes), as American English.
+
+        Raises SynthError where a word has none.
+        """
+        found: list[list[int]] = [[] for _ in words]
+        for word, phone, *_ in self.speak(words, _PRONOUNCED_BY).phones:
+            found[word].append(phone)
+        if not all(found):
+            silent = words[found.index([])]
+            raise SynthError(f"no phones are known for {silent!r}; reword the text")
+        return [tuple(phones) for phones in found]
 
     def _voice(self, name: str) -> int:
         if name not in self._voices:

@@ -26,7 +26,6 @@ SETTINGS = {
     "p": Setting(meaning="pitch factor", default=1.0, low=0.5, high=2.0),
 }
 VOLUME = 50  # percent; at 100 loud vowels are clipped
-_PHONES_BY = "flite:kal16"  # 2 ms; what its sound is like does not matter
 _VOWEL_IDS = {PHONE_ID[name] for name in VOWELS}
 _AA, _AX, _ER, _OH, _R = (PHONE_ID[name] for name in ("AA", "AX", "ER", "OH", "R"))
 
@@ -69,13 +68,7 @@ class Pico:
 
     def _ways(self, words: list[str], *, is_british: bool) -> list[list[Pronunciation]]:
         """How each word may sound."""
-        american: list[list[int]] = [[] for _ in words]
-        for word, phone, *_ in self._flite.speak(words, _PHONES_BY).phones:
-            american[word].append(phone)
-        if not all(american):
-            silent = words[american.index([])]
-            raise SynthError(f"pico: no phones are known for {silent!r}; reword the text")
-        ways = [tuple(word) for word in american]
+        ways = self._flite.pronounce(words)
         if not is_british:
             return [[way] for way in ways]
         return [[british(way), way] if british(way) != way else [way] for way in ways]
