@@ -24,7 +24,7 @@ from interplay.data.item import Item
 from interplay.errors import DeviceError, RecordError
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT, VERSION
 
-GUARD_S = 0.025  # before a beat a message leaves: our page aims at 35 ms and has blocks of 20
+GUARD_S = 0.020  # before a beat a message leaves: our page aims at 25 ms and has blocks of 10
 PATIENCE_S = 5.0  # for the first beat
 
 Advance = Callable[[int], None]
