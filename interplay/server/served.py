@@ -154,9 +154,7 @@ class ServedSession:
         if said_hz != self._writer.rate_hz:
             self._writer = PcmWriter(said_hz)
 
-    def tell(
-        self, kind: str, text: str, param: str = "content", *, is_cut: bool = False
-    ) -> None:
+    def tell(self, kind: str, text: str, param: str = "content", *, is_cut: bool = False) -> None:
         """Text for the model: `context` to know, `speech` to say, a `result` to work in.
 
         is_cut: of a text that is too long the beginning is read; only the log tells. Raises
