@@ -256,6 +256,13 @@ def test_an_interrupted_run_is_taken_up_again(tmp_path, monkeypatch, capsys):
     assert list(written["rows"]) == ["answer_acc", "timer_hit"]
     assert (written["suite"], written["model"], written["commit"]) == ("core", "perfect", "abc")
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+    monkeypatch.setattr("interplay.bench.main.current_commit", lambda: "later")
+    one = [*words[:3], "--rows", "timer_hit", "--json", str(tmp_path / "r.json")]
+    assert main(one) == 0
+    added = json.loads((tmp_path / "r.json").read_text())
+    assert list(added["rows"]) == ["answer_acc", "timer_hit"] and added["commit"] == "later"
+    kept, again = added["rows"]["answer_acc"], added["rows"]["timer_hit"]
+    assert kept["about"]["commit"] == "abc" and "commit" not in again.get("about", {})
 
 
 def test_commit_is_the_one_checked_out():

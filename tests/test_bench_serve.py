@@ -45,6 +45,7 @@ def test_voice_is_played_without_a_seam_as_soon_as_it_comes():
     assert sounding[0] == pytest.approx(1 + BLOCK_S, abs=0.001)
     assert sounding[-1] == pytest.approx(1.6 + BLOCK_S, abs=0.001)
     assert len(sounding) == 3 * 3200 and not playback.num_underruns
+    assert playback.held_s == [pytest.approx(BLOCK_S)], "one stretch of voice"
     assert playback.jitter_s == pytest.approx(0.005)
     assert playback.played_ms(1.31) == 300 and playback.played_ms(9.0) == 600
 

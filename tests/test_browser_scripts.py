@@ -21,9 +21,10 @@ RESAMPLE = """async ([rate, hertz, size]) => {
   for (let i = 0; i < tone.length; i += size) pieces.push(...stream.push(tone.slice(i, i + size)));
   return [[...whole], pieces];
 }"""
-PACE = """async ([computeMs, delaysMs, nowMs]) => {
+PACE = """async ([computeMs, delaysMs, nowMs, roundTripMs]) => {
   const { Beat } = await import("/web/pacing.js");
   const beat = new Beat();
+  beat.measured(roundTripMs);
   delaysMs.forEach((delay, turn) => beat.arrived(turn, computeMs, 1000 + 200 * turn + delay));
   return { due: beat.dueMs(nowMs), margin: beat.marginMs, jitter: beat.jitterMs };
 }"""
@@ -33,11 +34,11 @@ PACK = """async (beatsMs) => {
   let nowMs = 0;
   const send = (pcm) => sent.push([nowMs, pcm.length, pcm[0]]);
   const packer = new Packer(beat, { soon: () => {}, send });
-  for (let block = 0; block < 60; block += 1) {
-    nowMs = 20 * (block + 1);
+  for (let block = 0; block < 120; block += 1) {
+    nowMs = 10 * (block + 1);
     if (beatsMs[0] <= nowMs) beat.arrived(beat._arrivals.length, 10, beatsMs.shift());
     packer.push(Int16Array.of(block), nowMs);
-    if (block === 40) packer.begin();
+    if (block === 81) packer.begin();
   }
   return sent;
 }"""
@@ -127,20 +128,27 @@ def test_resampling_piece_by_piece_is_resampling_the_whole(page, rate_hz, hertz,
 
 def test_a_message_leaves_shortly_before_the_tick_that_wants_it(page):
     """Ticks begin at 1000 + 200 k; results come 30 ms of computing later, and some delay."""
-    paced = page.evaluate(PACE, [30, [30, 30, 50, 31, 30, 90], 2100])
-    assert paced == {"due": 2165, "margin": pytest.approx(40), "jitter": 20}
-    assert page.evaluate(PACE, [30, [30, 30], 2110])["due"] == 2365, "not so soon after the last"
-    assert page.evaluate(PACE, [0, [], 500])["due"] is None, "before the first tick nobody knows"
-    late = page.evaluate(PACE, [0, [0] + [900] * 49, 500])
+    paced = page.evaluate(PACE, [30, [30, 30, 50, 31, 30, 90], 2100, 0])
+    assert paced == {"due": 2175, "margin": pytest.approx(40), "jitter": 20}
+    assert page.evaluate(PACE, [30, [30, 30], 2120, 0])["due"] == 2375, "not so soon after the last"
+    assert page.evaluate(PACE, [0, [], 500, 0])["due"] is None, "before the first tick nobody knows"
+    late = page.evaluate(PACE, [0, [0] + [900] * 49, 500, 0])
     assert late["margin"] == 400
 
 
+@pytest.mark.parametrize("there_ms", [0, 18, 60, 150])
+def test_a_message_over_a_long_way_is_in_time_for_a_tick(page, there_ms):
+    """Ticks begin at 1000 + 200 k; their news take `there_ms` back, the message as long there."""
+    due_ms = page.evaluate(PACE, [30, [30 + there_ms] * 9, 2900, 2 * there_ms])["due"]
+    assert due_ms >= 2900 and (1000 - (due_ms + there_ms)) % 200 == 25
+
+
 def test_the_first_message_waits_for_the_beat_and_holds_one_micro_turn(page):
-    """Results come at 310, 510, ..., 10 ms after a tick; a message is due 35 ms before one."""
+    """Results come at 310, 510, ..., 10 ms after a tick; a message is due 25 ms before one."""
     sent = page.evaluate(PACK, [310 + 200 * turn for turn in range(6)])
-    assert sent[0] == [480, 10, 14], "the newest 200 ms, just before the tick at 500"
-    assert sent[1] == [680, 10, 24]
-    assert sent[2] == [1080, 10, 44], "begun anew at 820, too late for the tick at 900"
+    assert sent[0] == [480, 20, 28], "the newest 200 ms, just before the tick at 500"
+    assert sent[1] == [680, 20, 48]
+    assert sent[2] == [1080, 20, 88], "begun anew at 820, too late for the tick at 900"
 
 
 def test_timers_and_notes_are_read_off_act(page):

@@ -86,6 +86,9 @@ def test_text_is_read_and_bounded():
     assert refused(session.tell, "context", "a" * 61).code == "too_many_tokens"
     session.tell("context", "one two")
     assert session.seat.num_waiting == 3
+    session.seat.collect()
+    session.tell("result", "ten " * 7, is_cut=True)
+    assert session.seat.num_waiting == 8, "the result's mark, six tokens and the end"
     error = refused(session.tell, "context", "one")
     assert error.code == "read_backpressure" and error.retry_after_s
 

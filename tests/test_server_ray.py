@@ -38,6 +38,10 @@ from tests.server_helpers import (
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADERS = {"Authorization": f"Bearer {KEY}"}
+SETTINGS = {  # of Ray; the second: tests run on busy machines
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+}
 needs_ray = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
@@ -128,7 +132,7 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
         port = probe.getsockname()[1]
     words = [sys.executable, "-m", "tests.ray_program", str(model), str(port), without_key(KEY)]
     paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "RAY_USAGE_STATS_ENABLED": "0"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **SETTINGS}
     env.pop("RAY_ADDRESS", None)
     with open(model.with_name("log"), "w") as log:
         process = subprocess.Popen(

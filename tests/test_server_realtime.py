@@ -6,6 +6,7 @@ import json
 import pytest
 
 from interplay.background.contract import UNREACHABLE
+from interplay.server.limits import Limits
 from interplay.server.realtime_replies import END_TURNS, WAIT_TURNS
 from interplay.server.realtime_user import DOUBT_TURNS
 from interplay.server.realtime_user import END_TURNS as USER_TURNS
@@ -256,6 +257,8 @@ def test_work_is_handed_over_as_a_function_call_beside_the_speech():
     assert finished["type"] == "conversation.item.done"
     read = client.session.seat.collect().half.read
     assert read[0] == RESULT and read[1 : 1 + len(ONE)] == ONE, "a JSON string is its text"
+    client.send("conversation.item.create", item=output | {"output": "one " * 9000})
+    assert client.session.seat.num_waiting == 1 + Limits().append_tokens + 1, "only its beginning"
     count = client.hub.metrics.registry.get_sample_value
     assert count("im_delegation_seconds_count", {"status": "done"}) == 1
     unknown = client.refused("conversation.item.create", item=output | {"call_id": "call_x"})

@@ -90,7 +90,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
         words=open_recogniser(args.recogniser),
     )
     partial = args.json and args.json.with_name(args.json.name + ".partial")
-    done = _resumed(report, partial)
+    done, others = _resumed(report, partial), _other_rows(args, report)
     screen = console()
     with advancing(screen) as advance:
         missing = [row for row in rows if row.name not in done]
@@ -99,7 +99,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
             report["rows"] = {row.name: done[row.name] for row in rows if row.name in done}
             if partial:
                 write_json(partial, report)
-    report["rows"] = {row.name: done[row.name] for row in rows}
+    report["rows"] = others | {row.name: done[row.name] for row in rows}
     _finish(args, report, run.traces, screen)
     if partial:
         partial.unlink(missing_ok=True)
@@ -275,6 +275,21 @@ def _resumed(report: dict[str, Any], partial: Path | None) -> dict[str, Any]:
     earlier = read_json(partial)
     same = all(earlier.get(key) == report[key] for key in report if key != "rows")
     return dict(earlier["rows"]) if same else {}
+
+
+def _other_rows(args: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
+    """Rows of the file to be written that `--rows` did not ask for, where the file is of the same
+    weights, suite and seed: they stay, and say of which commit they are."""
+    if not args.rows or args.json is None or not args.json.exists():
+        return {}
+    earlier = read_json(args.json)
+    if any(earlier.get(key) != report[key] for key in ("suite", "model", "seed", "weights")):
+        return {}
+    commit = {"commit": earlier["commit"]}
+    return {
+        name: row | {"about": commit | row.get("about", {})}
+        for name, row in earlier["rows"].items()
+    }
 
 
 def _finish(

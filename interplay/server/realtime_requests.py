@@ -69,12 +69,14 @@ class ItemRequests:
         return {"role": message.role, "content": content}
 
     def _answer(self, output: wire.FunctionCallOutput) -> None:
-        """An empty output ends the work without a word to the model."""
+        """An empty output ends the work without a word to the model. Of a long one the beginning
+        is read: frameworks send whatever a tool gave, and Pipecat hangs up at any error."""
         session, call_id = self._running(), output.call_id
         delegation_id = call_id.replace("call_", "dlg_", 1)
         try:
             if output.output.strip():
-                session.answer(delegation_id, call_text(output.output), "item.output")
+                text = call_text(output.output)
+                session.answer(delegation_id, text, "item.output", is_cut=True)
             else:
                 session.end_delegation(delegation_id, "done")
         except RequestError as error:

@@ -154,10 +154,11 @@ class ServedSession:
         if said_hz != self._writer.rate_hz:
             self._writer = PcmWriter(said_hz)
 
-    def tell(self, kind: str, text: str, param: str = "content") -> None:
+    def tell(self, kind: str, text: str, param: str = "content", *, is_cut: bool = False) -> None:
         """Text for the model: `context` to know, `speech` to say, a `result` to work in.
 
-        Raises RequestError when it is empty, too long or too much is waiting already.
+        is_cut: of a text that is too long the beginning is read; only the log tells. Raises
+        RequestError when it is empty, too long or too much is waiting already.
         """
         limits, num_waiting = self._limits, self.seat.num_waiting
         if num_waiting > limits.waiting_tokens - limits.append_tokens:
@@ -167,16 +168,28 @@ class ServedSession:
                 param=param,
                 retry_after_s=limits.append_tokens / SLOTS_PER_S,
             )
-        ids = encode_text(self._tokenizer, text, limits.append_tokens, param)
+        if is_cut:
+            ids = self._beginning(text, limits.append_tokens)
+        else:
+            ids = encode_text(self._tokenizer, text, limits.append_tokens, param)
         if not ids:
             raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
         self.seat.read([*OPENERS[kind], *ids, END])
 
-    def answer(self, delegation_id: str, text: str, param: str = "content") -> None:
+    def _beginning(self, text: str, max_tokens: int) -> list[int]:
+        ids = self._tokenizer.encode(text[: LETTERS_PER_TOKEN * max_tokens])
+        if len(ids) > max_tokens or len(text) > LETTERS_PER_TOKEN * max_tokens:
+            about = {"session": self.id, "letters": len(text)}
+            log.warning("only the first %d tokens of a result are read", max_tokens, extra=about)
+        return ids[:max_tokens]
+
+    def answer(
+        self, delegation_id: str, text: str, param: str = "content", *, is_cut: bool = False
+    ) -> None:
         """What came of a delegation that the client does; the first answer ends it, later ones
         are read, too. Raises RequestError for an id that was never given out, and as `tell`."""
         self.end_delegation(delegation_id, "done")
-        self.tell("result", text, param)
+        self.tell("result", text, param, is_cut=is_cut)
 
     def end_delegation(self, delegation_id: str, status: str) -> None:
         """Nobody works on it any more: `done`, `failed` or `cancelled`; the model is told nothing.
@@ -299,7 +312,8 @@ class ServedSession:
         """Words go to the model, the end of a delegation into the books."""
         try:
             if result.content:
-                self.tell("context" if result.urgency == "silent" else "result", result.content)
+                kind = "context" if result.urgency == "silent" else "result"
+                self.tell(kind, result.content, is_cut=True)
         except RequestError as error:
             log.warning("a result was not read: %s", error.code, extra={"session": self.id})
         if work_id is not None and result.status:

@@ -34,13 +34,16 @@ class _Piece:
 
 @dataclass
 class Playback:
-    """One loudspeaker. num_underruns: times it ran dry while the model spoke."""
+    """One loudspeaker. num_underruns: times it ran dry while the model spoke. held_s: how long the
+    first piece of every stretch of voice waited to be played."""
 
     num_underruns: int = 0
+    held_s: list[float] = field(default_factory=list)
     received_ms: int = 0
     _pieces: list[_Piece] = field(default_factory=list)
     _late: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW_TURNS))
     _end_s: float = float("-inf")
+    _is_voiced: bool = False
 
     @property
     def jitter_s(self) -> float:
@@ -58,12 +61,14 @@ class Playback:
             is_dry = self._end_s < now_s
             self.num_underruns += bool(is_dry and self._pieces and self._pieces[-1].samples.any())
             start_s = plan_s if is_dry else self._end_s
+            if not self._is_voiced:
+                self.held_s.append(start_s - now_s)
         else:
             start_s = max(plan_s, self._end_s)
             samples = samples[: max(0, round((plan_s + TURN_S - start_s) * SAMPLE_RATE_HZ))]
         piece = _Piece(start_s=start_s, from_ms=turn * TURN_MS, samples=samples)
         self._pieces.append(piece)
-        self._end_s = piece.end_s
+        self._end_s, self._is_voiced = piece.end_s, voiced
 
     def flush(self, now_s: float) -> None:
         """Throw away what is not played yet."""

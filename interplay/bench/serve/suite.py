@@ -26,7 +26,7 @@ from interplay.bench.serve.long import drift_outcomes, long_session, memory_outc
 from interplay.bench.serve.program import change, read_numbers, server_program
 from interplay.bench.serve.resuming import kill_and_resume
 from interplay.bench.serve.stopping import stop_time
-from interplay.bench.serve.talker import Played, talk
+from interplay.bench.serve.talker import GUARD_S, Played, talk
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import Trace
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
@@ -34,6 +34,7 @@ from interplay.data import heldout
 from interplay.data.item import Item
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
+from interplay.server.inbox import JITTER_S
 
 TALKING_SESSIONS = 4  # at once while single items are played: the slots of `interplay serve`
 MAX_BASELINE_ITEMS = 60
@@ -207,17 +208,26 @@ def _at_24khz(samples: np.ndarray) -> np.ndarray:
 
 
 def _about_talk(played: list[Played], report: LoadReport) -> dict[str, Any]:
+    """Where the server's own part of a latency goes: sound is sent a little ahead of the beat, the
+    server keeps the newest of it back, computes, and the client holds what comes."""
     return {
         "sessions": report.num_sessions,
         "misses": report.num_misses,
         "gaps": report.num_gaps,
         "underruns": sum(one.num_underruns for one in played),
         "yields": sum(one.num_yields for one in played),
-        "client_jitter_p95_ms": round(
-            float(np.percentile([1000 * one.jitter_s for one in played], 95)), 1
-        ),
+        "client_jitter_p95_ms": _percentile_ms([one.jitter_s for one in played], 95),
+        "sent_ahead_ms": round(1000 * GUARD_S, 1),
+        "kept_back_ms": round(1000 * JITTER_S, 1),
+        "compute_p50_ms": _percentile_ms([s for one in played for s in one.compute_s], 50),
+        "held_p50_ms": _percentile_ms([s for one in played for s in one.held_s], 50),
         "model_ms": round(report.model_ms, 2),
     }
+
+
+def _percentile_ms(seconds: Sequence[float], percent: float) -> float | None:
+    """None where nothing was measured."""
+    return round(1000 * float(np.percentile(seconds, percent)), 1) if seconds else None
 
 
 def _about_load(report: LoadReport) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from interplay.data.item import Item
 from interplay.errors import DeviceError, RecordError
 from interplay.server.page_wire import FLUSHED, INPUT, OUTPUT, VERSION
 
-GUARD_S = 0.025  # before a beat a message leaves: our page aims at 35 ms and has blocks of 20
+GUARD_S = 0.020  # before a beat a message leaves: our page aims at 25 ms and has blocks of 10
 PATIENCE_S = 5.0  # for the first beat
 
 Advance = Callable[[int], None]
@@ -32,13 +32,15 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """trace: of one item. num_underruns, jitter_s: of the playback. num_yields: how often the
-    model said that it breaks off."""
+    """trace: of one item. num_underruns, jitter_s, held_s: of the playback. num_yields: how often
+    the model said that it breaks off. compute_s: of every micro-turn with voice."""
 
     trace: Trace
     num_underruns: int
     jitter_s: float
+    held_s: list[float]
     num_yields: int
+    compute_s: list[float]
 
 
 def talk(
@@ -101,6 +103,7 @@ class _Conversation:
     def __init__(self, stage: Stage) -> None:
         self.stage, self.playback = stage, Playback()
         self._num_yields = 0
+        self._compute_s: list[float] = []
         self._begin_s = 0.0
         self._session: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._flushed: tuple[int, int] | None = None  # played, received, in ms
@@ -122,7 +125,9 @@ class _Conversation:
             trace=self.stage.trace(),
             num_underruns=self.playback.num_underruns,
             jitter_s=self.playback.jitter_s,
+            held_s=self.playback.held_s,
             num_yields=self._num_yields,
+            compute_s=self._compute_s,
         )
 
     async def _speak(self, connection: ClientConnection, listening: asyncio.Task) -> None:
@@ -163,7 +168,10 @@ class _Conversation:
             if not self._session.done():  # the beat was as long ago as it computed
                 beat_s = now_s - about["compute_ms"] / 1000
                 self._session.set_result(beat_s - (turn + 1) * TURN_S)
-            self.playback.receive(turn, sound, voiced=any(about["voice_on"]), now_s=now_s)
+            is_voiced = any(about["voice_on"])
+            if is_voiced:
+                self._compute_s.append(about["compute_ms"] / 1000)
+            self.playback.receive(turn, sound, voiced=is_voiced, now_s=now_s)
             for name, pieces in (("heard", about["heard"]), ("say", about["said"])):
                 for text, start_ms, _ in pieces:
                     at_s = self._session.result() + start_ms / 1000 - self._begin_s

@@ -1,10 +1,10 @@
-// Microphone to blocks of 20 ms, 16-bit, at 24 kHz; silence while there is no microphone.
+// Microphone to blocks of 10 ms, 16-bit, at 24 kHz; silence while there is no microphone.
 // Knows nothing of the page.
 
 import { Resampler } from "./resampler.js";
 
 const RATE_HZ = 24000;
-const BLOCK = 480;
+const BLOCK = 240;
 
 class Capture extends AudioWorkletProcessor {
   constructor() {

@@ -9,8 +9,10 @@ import { RATE_HZ } from "./sound.js";
 import { AnswerTimes, Ear } from "./speech.js";
 import { packInput, TURN_MS } from "./wire.js";
 
-const BLOCK_MS = 20;
-const NUM_COMPARED = 100; // blocks: 2 s
+const BLOCK_MS = 10; // of the microphone
+const LEVEL_MS = 20; // of the model's sound, as it is drawn
+const HUSH = 33; // of 32768, -60 dB: the last of a voice that has gone off is louder
+const NUM_COMPARED = 200; // blocks: 2 s
 
 export class Conversation extends EventTarget {
   /** sound: started. camera: on or off, may change. */
@@ -58,10 +60,12 @@ export class Conversation extends EventTarget {
     const on = (name, act) => this._link.addEventListener(name, ({ detail }) => act(detail));
     on("started", (about) => {
       this.hasEyes = about.has_eyes;
+      this.beat.measured(about.roundTripMs);
       this._emit("started", about);
     });
     on("resumed", (about) => {
       this.beat.forget();
+      this.beat.measured(about.roundTripMs);
       this._packer.begin();
       if (this._isMuted) this._link.tell("mute", { on: true });
       this._emit("resumed", about);
@@ -120,7 +124,7 @@ export class Conversation extends EventTarget {
     this._sound.play({
       turn: turn.index,
       pcm: turn.pcm,
-      isQuiet: !turn.voice_on.some(Boolean),
+      isQuiet: !turn.voice_on.some(Boolean) && turn.pcm.every((value) => Math.abs(value) < HUSH),
       marginMs: this.beat.marginMs,
     });
     if (turn.yields) this._sound.flush();
@@ -132,13 +136,13 @@ export class Conversation extends EventTarget {
   }
 }
 
-/** Loudness of 20 ms each: [ms, root mean square]. */
+/** Loudness of LEVEL_MS each: [ms, root mean square]. */
 function levels(pcm, startMs) {
-  const num = TURN_MS / BLOCK_MS;
+  const num = TURN_MS / LEVEL_MS;
   const size = pcm.length / num;
   return Array.from({ length: num }, (_, i) => {
     let power = 0;
     for (const value of pcm.subarray(i * size, (i + 1) * size)) power += (value / 32768) ** 2;
-    return [startMs + i * BLOCK_MS, Math.sqrt(power / size)];
+    return [startMs + i * LEVEL_MS, Math.sqrt(power / size)];
   });
 }

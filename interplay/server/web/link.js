@@ -25,6 +25,7 @@ export class Link extends EventTarget {
     this._lostAt = null;
     this._numTries = 0;
     this._heardAt = 0;
+    this._greetedAt = 0;
     this._watch = setInterval(() => this._checkSilence(), 1000);
     this._connect();
   }
@@ -66,6 +67,7 @@ export class Link extends EventTarget {
     const message = isNew
       ? control("start", this._start)
       : control("resume", { token: this._token, last_turn: this.lastTurn });
+    this._greetedAt = performance.now();
     this._socket.send(message);
   }
 
@@ -93,7 +95,8 @@ export class Link extends EventTarget {
       this._lostAt = null;
       this._numTries = 0;
       this.isOpen = true;
-      this._emit(message.type, message);
+      const roundTripMs = this._heardAt - this._greetedAt;
+      this._emit(message.type, { ...message, roundTripMs });
     } else if (message.type === "error") {
       if (!this.isOpen) this._finish({ reason: "refused", ...message.error });
       else this._emit("refused", message.error);

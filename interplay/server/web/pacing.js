@@ -4,16 +4,22 @@
 import { TURN_MS } from "./wire.js";
 
 const WINDOW = 50; // micro-turns that are remembered: 10 s
-const GUARD_MS = 35; // a message should arrive so long before the tick
+const GUARD_MS = 25; // a message should arrive so long before the tick, less one block of sound
 const LEAST_MS = 60; // between two messages
-const TURN_BLOCKS = 10;
-const MOST_BLOCKS = 50; // of one message, 1 s: what is older comes too late to be of use
-const MARGIN_MS = { least: 40, most: 400, spare: 20 };
+const TURN_BLOCKS = 20;
+const MOST_BLOCKS = 100; // of one message, 1 s: what is older comes too late to be of use
+const MARGIN_MS = { least: 30, most: 400, spare: 20 };
 
 export class Beat {
   constructor() {
-    this._ticks = []; // when each tick began, as if it had been tick 0
+    this._ticks = []; // when each tick began, seen from here, as if it had been tick 0
     this._arrivals = [];
+    this._roundTripMs = 0;
+  }
+
+  /** So long it takes until the server's answer to a message is here. */
+  measured(roundTripMs) {
+    this._roundTripMs = roundTripMs;
   }
 
   /** A micro-turn has arrived. */
@@ -23,12 +29,14 @@ export class Beat {
   }
 
   /** When the next message is due so that it comes just in time; later than LEAST_MS from now.
-   * null: no micro-turn has come yet. */
+   * A tick is seen from here when its news have come, and is sent to for as long again: together
+   * one round trip. null: no micro-turn has come yet. */
   dueMs(nowMs) {
     if (!this._ticks.length) return null;
     const base = Math.min(...this._ticks);
-    const earliest = nowMs + GUARD_MS + LEAST_MS;
-    return base + Math.ceil((earliest - base) / TURN_MS) * TURN_MS - GUARD_MS;
+    const leadMs = GUARD_MS + this._roundTripMs;
+    const earliestMs = nowMs + leadMs + LEAST_MS;
+    return base + Math.ceil((earliestMs - base) / TURN_MS) * TURN_MS - leadMs;
   }
 
   /** When the session's time was 0, in milliseconds of performance.now(); null: nobody knows. */

@@ -6,7 +6,7 @@
 // pieces when it holds too much. Knows nothing of where the sound comes from.
 
 const REPORT = 2400; // samples between two reports: 100 ms
-const SLACK = 2400; // how much more than wanted may be held
+const SLACK = 480; // how much more than wanted may be held: 20 ms
 const MOST = 24000; // beyond this only the newest piece is kept
 const FADE = 120; // 5 ms, so that a cut does not click
 const LOUD = 0.008; // of full scale: somebody speaks

@@ -5,7 +5,7 @@ const SPOKEN = 10 ** (-42 / 20); // of full scale
 const ABOVE_FLOOR = 4; // times louder than the quietest of late
 const HANG_S = 0.3; // gaps inside a sentence
 const ANSWER_S = 5; // a later sound is no answer
-const FLOOR_RISE = 1.002; // per block: a louder room is got used to in some seconds
+const FLOOR_RISE = 1.001; // per block: a louder room is got used to in some seconds
 
 /** The user, heard block by block. */
 export class Ear {
@@ -15,7 +15,7 @@ export class Ear {
     this._floor = SPOKEN / ABOVE_FLOOR;
   }
 
-  /** level: root mean square of 20 ms. */
+  /** level: root mean square of 10 ms. */
   push(level, time) {
     this._floor = Math.min(Math.max(level, 1e-5), this._floor * FLOOR_RISE);
     if (level > Math.max(SPOKEN, ABOVE_FLOOR * this._floor)) this.lastLoud = time;
