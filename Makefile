@@ -10,7 +10,7 @@ INSTALLED_BY := pyproject.toml constraints.txt
 JS := tests/clients/js
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test test-browser test-clients check train-xs
+.PHONY: help install demo serve test test-gpu test-browser test-clients check train-xs
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
@@ -25,6 +25,9 @@ serve: $(VENV)/.serve  ## serve live sessions to real-time clients on 127.0.0.1:
 
 test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-gpu: $(VENV)/.dev  ## run the kernels and captured ticks on the GPU of this machine
+	$(BIN)/python -m pytest -m "gpu or not gpu" tests/test_kernels.py tests/test_ring.py tests/test_static_tick.py
 
 test-browser: $(VENV)/.dev  ## talk to the page in a headless Chromium (Debian: apt install chromium)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser

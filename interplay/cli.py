@@ -94,6 +94,7 @@ EXTRA_OF_MODULE = {
     "jiwer": "bench",
     "webrtcvad": "bench",
     "ttspico": "voices",
+    "triton": "gpu",
     "sounddevice": "mic",
     "openai": "background",
     "mcp": "mcp",

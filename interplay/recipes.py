@@ -1,4 +1,4 @@
-"""Named full runs: from nothing to a checkpoint, one function per recipe, and the `train` command.
+"""Full runs: from nothing to a checkpoint as a named recipe says, and the `train` command.
 
 A run is a folder. Each stage leaves its product there and is skipped when the product exists:
 corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME.safetensors.
@@ -8,8 +8,8 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,22 +19,23 @@ import torch
 from interplay import __version__
 from interplay.bench.tune import tune
 from interplay.data.compose import ComposeConfig, Composer, own_voice_statistics
-from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
+from interplay.data.corpus import Corpus, build_corpus
 from interplay.data.example import Example
 from interplay.data.own.mixture import OwnComposer
 from interplay.data.own.store import INDEX, OwnData
-from interplay.engine.precision import choose_dtype
+from interplay.engine.precision import choose_device, choose_dtype
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
+from interplay.named_recipes import RECIPES, Recipe, find_recipe
+from interplay.ops.kernels import choose_kernels
 from interplay.train.loop import TrainConfig, train
-from interplay.train.losses import LossConfig
-from interplay.train.optim import OptimConfig
 from interplay.train.said import say_all
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import start_from
+from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
 from interplay.turns.tokens import Tokenizer
 
@@ -42,95 +43,8 @@ OUT = Path("out")
 OWN_DATA = "own-data.json"
 OWN_SHARE = 0.2
 EXPORT_MINUTES = 0.5
+SHORTEST_MINUTES = 0.05  # of the model's training, where the other stages took the rest
 TUNING_MINUTES = 0.08  # per item of every kind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """One run. minutes: wall clock of all stages, on the number of threads given.
-
-    start: name or path of a model to go on from; None begins with nothing.
-    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune).
-    vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
-    voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
-    """
-
-    name: str
-    size: str
-    minutes: float
-    vocoder_share: float = 0.12
-    num_said: int = 200
-    num_threads: int = 2
-    seed: int = 0
-    start: str | None = None
-    corpus: CorpusPlan = field(default_factory=CorpusPlan)
-    compose: ComposeConfig = field(default_factory=ComposeConfig)
-    losses: LossConfig = field(default_factory=LossConfig)
-    optim: OptimConfig = field(default_factory=OptimConfig)
-    num_tuned: int = 60
-
-
-def xs() -> Recipe:
-    """The smallest model worth talking to: an hour on two CPU cores, everything included."""
-    return Recipe(name="xs", size="xs", minutes=59, losses=LossConfig(flow_from=0.8))
-
-
-def xs_long() -> Recipe:
-    """The same model with more than twice the time and half as many utterances again."""
-    return Recipe(
-        name="xs-long",
-        size="xs",
-        minutes=130,
-        vocoder_share=0.08,
-        corpus=CorpusPlan(scale=1.5),
-        losses=LossConfig(flow_from=0.8),
-    )
-
-
-def xs_wide() -> Recipe:
-    """`xs-long` grown to twice its body, with all voices and with speech for others."""
-    return Recipe(
-        name="xs-wide",
-        size="xs-wide",
-        minutes=100,
-        vocoder_share=0.06,
-        start="xs-long",
-        corpus=CorpusPlan(scale=1.5),
-        compose=ComposeConfig(listening_until=0.0, long_from=0.3),
-        losses=LossConfig(flow_from=0.9, heard_pad_from=0.3),
-        optim=OptimConfig(muon_lr=0.008, adam_lr=1.5e-3, decay_share=0.6),
-    )
-
-
-def smoke() -> Recipe:
-    """Three minutes with a tiny model and a small corpus: does everything fit together?"""
-    return Recipe(
-        name="smoke",
-        size="tiny",
-        minutes=3,
-        vocoder_share=0.2,
-        num_said=8,
-        num_tuned=2,
-        corpus=CorpusPlan(scale=0.03),
-        compose=ComposeConfig(batch_size=8),
-        losses=LossConfig(num_flow_draws=1),
-        optim=OptimConfig(warmup_steps=20),
-    )
-
-
-RECIPES: dict[str, Callable[[], Recipe]] = {
-    "xs": xs,
-    "xs-long": xs_long,
-    "xs-wide": xs_wide,
-    "smoke": smoke,
-}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`. Raises ConfigError with the valid names."""
-    if name not in RECIPES:
-        raise ConfigError(f"unknown recipe {name!r}; the recipes are {', '.join(RECIPES)}")
-    return RECIPES[name]()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,10 +164,11 @@ def run(
         config=model.config,
         facts=facts,
     )
-    print(f"{out}: choosing the bias of the empty token on texts and voices of the training")
-    for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed):
-        print(trial, flush=True)
-    save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, torch.float16)
+    if recipe.num_tuned:
+        print(f"{out}: choosing the bias of the empty token on texts and voices of the training")
+        for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed):
+            print(trial, flush=True)
+    save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, recipe.export)
     return checkpoint
 
 
@@ -268,8 +183,10 @@ def train_model(
     resume: bool,
 ) -> InteractionModel:
     """The stage that takes long: the interaction model, for `minutes` of wall clock."""
-    dtype, reason = choose_dtype(None)
-    print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
+    device = choose_device(recipe.device)
+    dtype, reason = choose_dtype(None, device)
+    print(f"{out}: training on {device} in {dtype} ({reason})", flush=True)
+    print(f"{out}: operations are those of {choose_kernels(device)}", flush=True)
     torch.manual_seed(recipe.seed)
     sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
     model = InteractionModel(sizes)
@@ -281,14 +198,20 @@ def train_model(
         larger = f", {len(grown)} weights larger" if grown else ""
         print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
     config = TrainConfig(
-        minutes=max(minutes, 0.2),
+        minutes=max(minutes, SHORTEST_MINUTES),
         seed=recipe.seed,
         dtype=dtype,
+        device=device,
         num_threads=recipe.num_threads,
         losses=recipe.losses,
         optim=recipe.optim,
     )
-    return train(config, batches, model, out, resume=resume)
+    model.to(device)
+    if device.type != "cpu":
+        found = probe_throughput(config, batches, model)
+        print(f"{out}: {found}", flush=True)
+        config = replace(config, num_workers=found.num_workers)
+    return train(config, batches, model, out, resume=resume).to("cpu")
 
 
 def _train_vocoder(
@@ -319,6 +242,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, help="wall clock for everything")
     parser.add_argument("--seed", type=int, default=0, help="of data, weights and noise")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with (default: 2)")
+    parser.add_argument("--device", help="where the model is trained: cpu, cuda or cuda:N")
     parser.add_argument("--corpus", type=Path, help="corpus folder to use or to make")
     parser.add_argument("--data", type=Path, help="own data made by `interplay data import`")
     parser.add_argument(
@@ -355,7 +279,16 @@ def command(args: argparse.Namespace) -> int:
             "threads at least 1"
         )
     start = recipe.start if args.start is None else args.start
-    recipe = replace(recipe, minutes=minutes, num_threads=num_threads, seed=args.seed, start=start)
+    device = recipe.device if args.device is None else args.device
+    choose_device(device)  # before a corpus is made for a device that is not there
+    recipe = replace(
+        recipe,
+        minutes=minutes,
+        num_threads=num_threads,
+        seed=args.seed,
+        start=start,
+        device=device,
+    )
     out = args.out or OUT / recipe.name
     own = _own(args.data, args.share)
     try:

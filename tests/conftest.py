@@ -11,6 +11,8 @@ import torch
 import torch.utils._device
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub fails at once
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when a kernel's module is imported
 torch.set_num_threads(1)  # workers run side by side; and timing tests must not fight for cores
 
 

@@ -15,7 +15,7 @@ def make(num_slots=2, prefix=0, window=512) -> Cache:
 
 def write(cache, num_rows, slots=None):
     """Append rows whose keys say their own position; return what the pass saw."""
-    past = cache.append(num_rows, slots)
+    past = cache.append(num_rows, None if slots is None else torch.tensor(slots))
     at = cache.length[past.slots][:, None] + torch.arange(num_rows)
     rows = at.float()[:, None, :, None].expand(-1, 1, -1, 4)
     keys, values = past.put(0, rows, -rows)

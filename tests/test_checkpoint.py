@@ -56,6 +56,20 @@ def test_everything_comes_back(saved):
         assert all(torch.equal(value, state[key]) for key, value in theirs.state_dict().items())
 
 
+def test_int8_quarters_the_file_and_rounds_every_row_by_its_own_scale(tmp_path, saved):
+    ours, path = tiny(), tmp_path / "small.safetensors"
+    assert isinstance(ours.vocoder, Vocoder)
+    with torch.no_grad():
+        ours.model.backbone.layers[0].attention.qkv[3] = 0  # type: ignore[index,union-attr]
+    save_checkpoint(path, ours.model, ours.vocoder, ours.tokenizer, {}, torch.int8)
+    assert path.stat().st_size < 0.35 * saved.stat().st_size
+    theirs = load_checkpoint(path).model.state_dict()
+    for name, value in ours.model.state_dict().items():
+        step = value.abs().amax(-1, keepdim=True) / 127
+        allowed = 0.501 * step if value.ndim > 1 else 1e-3 * (1 + value.abs())
+        assert ((theirs[name] - value).abs() <= allowed).all(), name
+
+
 def test_the_bias_of_the_empty_token_is_part_of_the_config(saved):
     def bias(config):
         config["pad_bias"] = {"heard": 1.5, "act": -0.5}
@@ -203,5 +217,5 @@ def test_named_models_survive_json(name):
 
 
 def test_unknown_sizes_are_listed():
-    with pytest.raises(ConfigError, match="'big'; the sizes are tiny, xs, s"):
+    with pytest.raises(ConfigError, match="'big'; the sizes are tiny, xs, xs-wide, s, s-moe"):
         model_config("big")

@@ -264,7 +264,7 @@ def test_a_damaged_snapshot_says_what_to_do(tmp_path: Path):
 
 
 def a_run(num_steps: int = 6, **changes) -> TrainConfig:
-    settings = {"dtype": torch.float32, "num_threads": 1, "worker": False, "log_every": 2}
+    settings = {"dtype": torch.float32, "num_threads": 1, "num_workers": 0, "log_every": 2}
     return TrainConfig(num_steps=num_steps, **(settings | changes))
 
 
@@ -342,13 +342,14 @@ def test_the_worker_outlives_a_signal_to_the_whole_group():
     with WorkerFeed(Batches()) as feed:
         feed.ask(1, 0.5)
         feed.take()
-        os.kill(feed._process.pid or 0, signal.SIGTERM)
+        os.kill(feed._workers[0].process.pid or 0, signal.SIGTERM)
         feed.ask(2, 0.5)
         assert len(feed.take()) == 2
 
 
-def test_the_worker_gives_what_the_plain_feed_gives_and_passes_errors_on():
-    with WorkerFeed(Batches(unhappy_at=4)) as feed:
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_workers_give_what_the_plain_feed_gives_and_pass_errors_on(num_workers: int):
+    with WorkerFeed(Batches(unhappy_at=4), num_workers) as feed:
         for step in (3, 5, 4):
             feed.ask(step, 0.5)
         for step in (3, 5):
@@ -370,7 +371,7 @@ def test_curves_need_no_particular_line(tmp_path: Path):
 def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
     for name in recipes.RECIPES:
         assert recipes.find_recipe(name).name == name
-    with pytest.raises(ConfigError, match="xs, xs-long, xs-wide, smoke"):
+    with pytest.raises(ConfigError, match="xs, xs-long, xs-wide, s, s-moe, s-smoke, smoke"):
         recipes.find_recipe("xxl")
 
 

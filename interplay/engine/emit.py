@@ -8,13 +8,14 @@ compared bit for bit.
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.engine.past import Said
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
-from interplay.ops.random import normal, uniform
+from interplay.ops.random import normal
+from interplay.ops.sample import sample
 
 SAY = 1  # index of `say` among the text streams
 NUM_DRAWS = 2  # positions of random numbers per output slot: one for words, one for the voice
@@ -55,16 +56,25 @@ def measure(
     """The numbers at slots whose hidden states are `hidden` and which emitted `said`."""
     logits = model.text_logits(hidden) if logits is None else logits
     log_probs = logits.float().log_softmax(-1)
-    mean = torch.zeros(said.voice.flatten(1).shape)
-    rows = said.voice_on.nonzero().squeeze(1)
+    mean = torch.zeros_like(said.voice.flatten(1))
+    rows = _speaking_rows(said.voice_on)
     if len(rows):
         say = model.say_vectors(said.tokens[rows, SAY], hidden.dtype)
         mean[rows] = model.voice.mean(hidden[rows], say)
+        mean.masked_fill_(~said.voice_on[:, None], 0)
     return Numbers(
         log_probs=log_probs.gather(-1, said.tokens.long().unsqueeze(-1)).squeeze(-1),
         gate=model.gate_logit(hidden),
         mean=mean,
     )
+
+
+def _speaking_rows(voice_on: Bool[Tensor, " b"]) -> Int[Tensor, " rows"]:
+    """Rows whose voice is to be computed: on a CPU those where it is on. On a GPU all, and callers
+    drop what is off: a captured graph cannot ask how many there are."""
+    if voice_on.device.type == "cpu":
+        return voice_on.nonzero().squeeze(1)
+    return torch.arange(len(voice_on), device=voice_on.device)
 
 
 class Emitter:
@@ -91,28 +101,22 @@ class Emitter:
         logits = model.text_logits(hidden)
         tokens = logits.argmax(-1)
         if self.sampling.say_temperature:
-            tokens[:, SAY] = self._sample_say(logits[:, SAY], seeds, counters)
+            tokens[:, SAY] = sample(
+                logits[:, SAY],
+                seeds,
+                counters * NUM_DRAWS,
+                temperature=self.sampling.say_temperature,
+                top_k=self.sampling.say_top_k,
+            )
         gate = model.gate_logit(hidden)
         voice_on = gate > 0
         voice = torch.zeros_like(before.voice)
-        rows = voice_on.nonzero().squeeze(1)
+        rows = _speaking_rows(voice_on)
         if len(rows):
             voice[rows] = self._voice(hidden, tokens, before, seeds, counters, rows)
+            voice.masked_fill_(~voice_on[:, None, None], 0)
         said = replace(before, tokens=tokens.int(), voice=voice, voice_on=voice_on)
         return said, measure(model, hidden, said, logits)
-
-    def _sample_say(
-        self, logits: Float[Tensor, "b V"], seeds: Tensor, counters: Tensor
-    ) -> Int[Tensor, " b"]:
-        """Gumbel-max (Maddison et al. 2014): one random number per token."""
-        top_k = self.sampling.say_top_k
-        logits = logits.float()
-        if top_k:
-            least = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
-            logits = logits.masked_fill(logits < least, -torch.inf)
-        random = uniform(seeds, counters * NUM_DRAWS, logits.shape[-1])
-        gumbel = -torch.log(-torch.log(random)).float()
-        return (logits / self.sampling.say_temperature + gumbel).argmax(-1)
 
     def _voice(
         self,

@@ -17,7 +17,7 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
 from interplay.engine.past import Past, Said, SessionState
 from interplay.engine.precision import cast_weights, choose_dtype, pin_rows
-from interplay.engine.session import Correction, Session, Trace
+from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import speak
 from interplay.errors import ConfigError, SessionError
 from interplay.media.dmel import DmelConfig, StreamingDmel, quantize
@@ -117,7 +117,7 @@ class Engine:
             said=Said.nothing(NUM_SLOTS, subframes),
         )
         session = self._admit(past)
-        self.cache.reset_slot(_slot(session))
+        self.cache.reset_slot(slot_of(session))
         return session
 
     def restore(self, state: SessionState) -> Session:
@@ -132,7 +132,7 @@ class Engine:
                 )
         session = self._admit(state.past)
         try:
-            self.cache.write_slot(_slot(session), state.cache)
+            self.cache.write_slot(slot_of(session), state.cache)
         except SessionError:
             self.close(session)
             raise
@@ -140,7 +140,7 @@ class Engine:
 
     def state(self, session: Session) -> SessionState:
         self._check_open(session)
-        return SessionState(past=session.past, cache=self.cache.read_slot(_slot(session)))
+        return SessionState(past=session.past, cache=self.cache.read_slot(slot_of(session)))
 
     def close(self, session: Session) -> None:
         if session.slot is not None and self._sessions[session.slot] is session:
@@ -169,7 +169,7 @@ class Engine:
         for session, half in halves.items():
             self._check_open(session)
             self._check_half(half)
-        sessions = sorted(halves, key=_slot)
+        sessions = sorted(halves, key=slot_of)
         corrections = self._correct({s: halves[s].num_played for s in sessions})
         lengths = self.cache.length.clone()
         try:
@@ -187,7 +187,7 @@ class Engine:
             )
         except BaseException:
             for session in sessions:
-                slot = _slot(session)
+                slot = slot_of(session)
                 self.cache.truncate(slot, int(lengths[slot]))
             raise
         outputs = {}
@@ -292,7 +292,7 @@ class Engine:
             return {}
         sessions = list(wanted)
         for session in sessions:
-            slot = _slot(session)
+            slot = slot_of(session)
             self.cache.truncate(slot, int(self.cache.length[slot]) - NUM_SLOTS)
         reads = [wanted[s].read_after(s.past.before) for s in sessions]
         hidden = self.model.read_slot(
@@ -347,13 +347,8 @@ class Engine:
             )
 
 
-def _slot(session: Session) -> int:
-    assert session.slot is not None, "checked before"
-    return session.slot
-
-
 def _slots(sessions: list[Session]) -> Tensor:
-    return torch.tensor([_slot(s) for s in sessions])
+    return torch.tensor([slot_of(s) for s in sessions])
 
 
 def _concat(parts: list[Said]) -> Said:

@@ -7,14 +7,17 @@ in fp32 before casting stay as they are, so that serving gives the bits of the t
 
 import copy
 import functools
+import re
 
 import torch
 from torch import nn
 
+from interplay.errors import DeviceError
 from interplay.model.interaction import InteractionModel
 from interplay.ops.linear import CONTRACT
-from interplay.ops.probe import probe_rows
+from interplay.ops.probe import probe_rows, safe_shapes
 
+CPU = torch.device("cpu")
 SUMMED_IN_FP32 = (
     "embed.tokens",
     "embed.tags",
@@ -30,13 +33,29 @@ SUMMED_IN_FP32 = (
 NEVER_MULTIPLIED = (*SUMMED_IN_FP32, "word_streams", "noise")  # two axes, but not matrices
 
 
-def choose_dtype(wish: torch.dtype | None) -> tuple[torch.dtype, str]:
+def choose_device(name: str) -> torch.device:
+    """The device called `name`: cpu, cuda or cuda:N. Raises DeviceError when it is not there."""
+    known = re.fullmatch(r"cpu|cuda(:\d+)?", name)
+    if not known:
+        raise DeviceError(f"unknown device {name!r}; use cpu, cuda or cuda:1, cuda:2, ...")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"there is no {name} here ({torch.cuda.device_count()} CUDA devices); use cpu, or "
+            "install the torch build for your GPU"
+        )
+    return device
+
+
+def choose_dtype(wish: torch.dtype | None, device: torch.device = CPU) -> tuple[torch.dtype, str]:
     """The format to compute in and the reason for it.
 
     Decided by the processor, not by a stopwatch: the same machine must give the same bits.
     """
     if wish is not None:
         return wish, "as asked for"
+    if device.type == "cuda":
+        return torch.bfloat16, "GPUs multiply bfloat16 natively"
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return torch.bfloat16, "this CPU multiplies bfloat16 natively"
     return torch.float32, "this CPU has no native bfloat16"
@@ -53,7 +72,7 @@ def cast_weights(model: InteractionModel, dtype: torch.dtype) -> InteractionMode
     return model
 
 
-def pin_rows(model: InteractionModel, vocoder: object, dtype: torch.dtype) -> str:
+def pin_rows(model: nn.Module, vocoder: object, dtype: torch.dtype) -> str:
     """Probe every product of the model in `dtype`, and of the vocoder in fp32; say the result.
 
     Only ever raises the row counts that `ops.linear` pads to: another model may need them. Raises
@@ -68,6 +87,22 @@ def pin_rows(model: InteractionModel, vocoder: object, dtype: torch.dtype) -> st
             name = str(module_dtype).removeprefix("torch.")
             found.append(f"{needed} needed, {pinned} used in {name}")
     return "; ".join(dict.fromkeys(found))
+
+
+def pin_library(
+    model: nn.Module, vocoder: nn.Module, dtype: torch.dtype, device: torch.device
+) -> str:
+    """Let the library do the products that it computes row by row alike, and say how many those
+    are; the others are kernels. On a CPU: `pin_rows`."""
+    if device.type == "cpu":
+        return pin_rows(model, vocoder, dtype)
+    safe = num = 0
+    for module, module_dtype in ((model, dtype), (vocoder, torch.float32)):
+        shapes = _shapes(module)
+        found = safe_shapes(shapes, module_dtype, device)
+        CONTRACT.library_shapes |= {(n, k, module_dtype) for n, k in found}
+        safe, num = safe + len(found), num + len(shapes)
+    return f"{safe} of {num} weight shapes by the library, the others by kernels"
 
 
 @functools.cache

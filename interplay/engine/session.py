@@ -95,3 +95,9 @@ class Session:
     def close(self) -> None:
         """Give the slot back. Closing twice is allowed."""
         self.engine.close(self)
+
+
+def slot_of(session: Session) -> int:
+    """The slot of a session that is known to be open."""
+    assert session.slot is not None, "checked before"
+    return session.slot

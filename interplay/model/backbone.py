@@ -15,10 +15,14 @@ from interplay.errors import ConfigError
 from interplay.model.cache import Append, Cache, visible
 from interplay.model.feed_forward import FeedForward
 from interplay.model.moe import MoeFeedForward
+from interplay.model.ring_cache import AnyCache, RingAppend, RingCache
 from interplay.ops.attention import BLOCK, attend, round_up
+from interplay.ops.kernels import kernels_on
 from interplay.ops.linear import linear
-from interplay.ops.norm import norm_and_rotate, rms_norm
+from interplay.ops.norm import add_and_norm, norm_and_rotate, rms_norm
+from interplay.ops.ring import attend_whole
 
+Past = Append | RingAppend
 LANES = 64  # widths are multiples of it, so that no vector loop has a scalar tail
 
 
@@ -92,7 +96,7 @@ class Attention(nn.Module):
         self.q_norm = nn.Parameter(torch.ones(head_dim))
         self.k_norm = nn.Parameter(torch.ones(head_dim))
 
-    def forward(self, x, rope, layer: int, past: Append | None, mask: Tensor | None):
+    def forward(self, x, rope, layer: int, past: Past | None, mask: Tensor | None):
         """x [b, r, dim] -> [b, r, dim]."""
         cfg = self.config
         b, r, _ = x.shape
@@ -104,9 +108,11 @@ class Attention(nn.Module):
         q, k = qk.split([cfg.num_heads, cfg.num_kv_heads], dim=1)
         v = v.transpose(1, 2)
         if past is not None:
-            k, v = past.put(layer, k, v)
-            mask = past.mask
-        out = attend(q, k, v, mask)
+            out = past.attend(layer, q, k, v)
+        elif kernels_on(q):
+            out = attend_whole(q, k, v, window=cfg.window, prefix=cfg.prefix)
+        else:
+            out = attend(q, k, v, mask)
         return linear(out.transpose(1, 2).reshape(b, r, -1), self.out)
 
 
@@ -134,11 +140,12 @@ class Layer(nn.Module):
         self.ff_norm = nn.Parameter(torch.ones(config.dim))
         self.ff = make_feed_forward(config)
 
-    def forward(self, x, rope, layer: int, past: Append | None, mask: Tensor | None):
+    def forward(self, x, rope, layer: int, past: Past | None, mask: Tensor | None):
         """x [b, r, dim] -> [b, r, dim]."""
         normed = rms_norm(x, self.attention_norm, self.eps)
-        x = x + self.attention(normed, rope, layer, past, mask)
-        return x + self.ff(rms_norm(x, self.ff_norm, self.eps))
+        branch = self.attention(normed, rope, layer, past, mask)
+        x, normed = add_and_norm(x, branch, self.ff_norm, self.eps)
+        return x + self.ff(normed)
 
 
 class Backbone(nn.Module):
@@ -163,10 +170,11 @@ class Backbone(nn.Module):
             std = 0.0 if zero_init_outputs and is_output else parameter.shape[-1] ** -0.5
             nn.init.normal_(parameter, std=std)
 
-    def new_cache(self, num_slots: int, dtype: torch.dtype | None = None) -> Cache:
-        """Empty arenas for `num_slots` sessions, of this model's dtype unless given."""
+    def new_cache(self, num_slots: int, dtype: torch.dtype | None = None) -> AnyCache:
+        """Empty arenas (on a GPU rings) for `num_slots` sessions; of the model's dtype if None."""
         cfg = self.config
-        return Cache(
+        kind = Cache if self.norm.device.type == "cpu" else RingCache
+        return kind(
             num_layers=cfg.num_layers,
             num_slots=num_slots,
             num_kv_heads=cfg.num_kv_heads,
@@ -181,7 +189,7 @@ class Backbone(nn.Module):
         self,
         x: Float[Tensor, "b r dim"],
         positions: Int[Tensor, "b r"],
-        cache: Cache | None = None,
+        cache: AnyCache | None = None,
         slots: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b r dim"]:
         """Hidden states, after the final norm, of rows at absolute `positions`.
@@ -191,26 +199,25 @@ class Backbone(nn.Module):
         """
         if cache is None:
             return self._run(x, positions, None, self._whole_mask(x))
-        names = None if slots is None else slots.tolist()
         pieces = []
         for part, at in zip(
             x.split(cache.max_rows, dim=1), positions.split(cache.max_rows, dim=1), strict=True
         ):
-            past = cache.append(part.shape[1], names)
+            past = cache.append(part.shape[1], slots)
             pieces.append(self._run(part, at, past, None))
             past.commit()
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
     def _whole_mask(self, x: Tensor) -> Tensor | None:
         num_rows = x.shape[1]
-        if num_rows <= self.config.window:
+        if num_rows <= self.config.window or kernels_on(x):
             return None
         at = torch.arange(num_rows, device=x.device)
         keys = torch.arange(round_up(num_rows), device=x.device)
         cfg = self.config
         return visible(at[:, None], keys[None], cfg.window, cfg.prefix)[None, None]
 
-    def _run(self, x: Tensor, positions: Tensor, past: Append | None, mask: Tensor | None):
+    def _run(self, x: Tensor, positions: Tensor, past: Past | None, mask: Tensor | None):
         cfg = self.config
         rope = rope_tables(positions, cfg.head_dim, cfg.rope_theta)
         for index, layer in enumerate(self.layers):

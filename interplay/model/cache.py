@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.errors import SessionError
-from interplay.ops.attention import BLOCK, round_up
+from interplay.ops.attention import BLOCK, attend, round_up
 
 ROLLBACK = 128  # positions that may always be taken back, compaction or not
 
@@ -46,6 +46,16 @@ class Append:
     num_rows: int
     seen: slice  # arena columns that the pass reads
     mask: Bool[Tensor, "b 1 r s"]
+
+    def attend(
+        self,
+        layer: int,
+        q: Float[Tensor, "b h r d"],
+        k: Float[Tensor, "b kvh r d"],
+        v: Float[Tensor, "b kvh r d"],
+    ) -> Float[Tensor, "b h r d"]:
+        """Write one layer's new keys and values, then look at all that the rows may see."""
+        return attend(q, *self.put(layer, k, v), self.mask)
 
     def put(
         self, layer: int, k: Float[Tensor, "b kvh r d"], v: Float[Tensor, "b kvh r d"]
@@ -113,10 +123,10 @@ class Cache:
         """The most rows that one pass may append, whatever the lengths are."""
         return self.area - (self.window + ROLLBACK + BLOCK)
 
-    def append(self, num_rows: int, slots: list[int] | None = None) -> Append:
-        """Make room for `num_rows` rows in each of `slots` (all of them by default)."""
+    def append(self, num_rows: int, named: Int[Tensor, " b"] | None = None) -> Append:
+        """Make room for `num_rows` rows in each of the `named` slots, by default in all."""
         assert 0 < num_rows <= self.max_rows
-        slots = list(range(self.num_slots)) if slots is None else slots
+        slots = list(range(self.num_slots)) if named is None else named.tolist()
         for slot in slots:
             if self._column(slot, int(self.length[slot]) + num_rows) > self.k.shape[3]:
                 self._compact(slot)

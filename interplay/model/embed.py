@@ -135,8 +135,12 @@ class Embed(nn.Module):
         return self._own_sound(voice, voice_on, dtype) + words.to(dtype)
 
     def _own_sound(self, voice: Tensor, voice_on: Tensor, dtype: torch.dtype) -> Tensor:
-        """The model's own past voice as dMel; rows where it is silent cost nothing."""
+        """The model's own past voice as dMel; rows where it is silent cost nothing on a CPU. On a
+        GPU they are computed and dropped: a captured graph cannot ask how many there are."""
         quiet = self.quiet.to(dtype)
+        if voice.device.type != "cpu":
+            sound = self.sound(quantize_mel(voice.flatten(0, -3)), dtype)
+            return torch.where(voice_on[..., None], sound.unflatten(0, voice_on.shape), quiet)
         rows = quiet.expand(*voice_on.shape, -1).flatten(0, -2)
         on = voice_on.flatten().nonzero().squeeze(1)
         if len(on):

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interplay.model.backbone import Backbone, BackboneConfig
-from interplay.model.cache import Cache
 from interplay.model.embed import WORD_STD, Embed, EmbedConfig
+from interplay.model.ring_cache import AnyCache
 from interplay.model.see import See, SeeConfig
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig, VoiceHead
@@ -115,7 +115,9 @@ class InteractionModel(nn.Module):
         camera = inputs.camera
         return out_positions(hidden, camera=camera), hear_positions(hidden, camera=camera)
 
-    def read_input(self, inputs: Inputs, cache: Cache, slots: Tensor, dtype: torch.dtype) -> None:
+    def read_input(
+        self, inputs: Inputs, cache: AnyCache, slots: Tensor, dtype: torch.dtype
+    ) -> None:
         """Append the input half of one micro-turn (N = 1) of each session in `slots`."""
         hear = self.embed.hear(inputs.hear, inputs.read, inputs.turn, dtype).flatten(1, 2)
         see = self._see(inputs.see, dtype)
@@ -128,7 +130,7 @@ class InteractionModel(nn.Module):
         voice: Float[Tensor, "b R S 80"],
         voice_on: Tensor,
         slot: int | None,
-        cache: Cache,
+        cache: AnyCache,
         slots: Tensor,
         dtype: torch.dtype,
     ) -> Float[Tensor, "b R d"]:
@@ -138,7 +140,7 @@ class InteractionModel(nn.Module):
         )
         return self._append(x.squeeze(1), cache, slots)
 
-    def _append(self, x: Tensor, cache: Cache, slots: Tensor) -> Tensor:
+    def _append(self, x: Tensor, cache: AnyCache, slots: Tensor) -> Tensor:
         start = cache.length[slots]
         positions = start.unsqueeze(1) + torch.arange(x.shape[1], device=x.device)
         return self.backbone(x, positions, cache, slots)

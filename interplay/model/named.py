@@ -7,7 +7,7 @@ from interplay.model.sizes import backbone_config
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig
 
-SIZES = ("tiny", "xs", "xs-wide", "s")
+SIZES = ("tiny", "xs", "xs-wide", "s", "s-moe")
 _TINY = BackboneConfig(
     dim=64, num_layers=2, num_heads=1, num_kv_heads=1, head_dim=64, ff_dim=128, window=512
 )

@@ -11,14 +11,21 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from interplay.ops.kernels import kernels_on
+
 
 @dataclass(kw_only=True)
 class RowContract:
-    """The smallest row count per dtype from which a product's rows are independent of it."""
+    """The smallest row count per dtype from which a product's rows are independent of it.
+
+    library_shapes: (n, k, dtype) of the products that a GPU's library computes row by row alike
+    (`ops.probe.safe_shapes`); all others are kernels there.
+    """
 
     min_rows: dict[torch.dtype, int] = field(
         default_factory=lambda: {torch.bfloat16: 2, torch.float32: 16}
     )
+    library_shapes: set[tuple[int, int, torch.dtype]] = field(default_factory=set)
 
     def padding(self, num_rows: int, dtype: torch.dtype) -> int:
         """How many rows to add to `num_rows` rows of `dtype`."""
@@ -35,6 +42,10 @@ def linear(x: Float[Tensor, "*rows k"], weight: Float[Tensor, "n k"]) -> Float[T
     """
     rows = x.reshape(-1, x.shape[-1])
     weight = weight.to(x.dtype)
+    if kernels_on(rows) and (*weight.shape, x.dtype) not in CONTRACT.library_shapes:
+        from interplay.ops.triton import linear
+
+        return linear.linear(x, weight)
     padding = CONTRACT.padding(rows.shape[0], x.dtype)
     if padding:
         out = F.linear(F.pad(rows, (0, 0, 0, padding)), weight)[: rows.shape[0]]

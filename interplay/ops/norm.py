@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interplay.ops.kernels import kernels_on
+
 CHUNK = 131_072  # elements that are worked on at once
 
 
@@ -15,10 +17,29 @@ def rms_norm(
     x: Float[Tensor, "*rows dim"], weight: Float[Tensor, " dim"], eps: float
 ) -> Float[Tensor, "*rows dim"]:
     """RMSNorm (Zhang and Sennrich 2019) of each row: fp32 inside, x's dtype outside."""
+    if kernels_on(x):
+        from interplay.ops.triton import norm
+
+        return norm.rms_norm(x, weight, eps)
     weight = weight.to(x.dtype)
     if torch.is_grad_enabled():
         return _RmsNorm.apply(x, weight, eps)
     return _normed(x.float(), weight, eps).to(x.dtype)
+
+
+def add_and_norm(
+    x: Float[Tensor, "*rows dim"],
+    branch: Float[Tensor, "*rows dim"],
+    weight: Float[Tensor, " dim"],
+    eps: float,
+) -> tuple[Float[Tensor, "*rows dim"], Float[Tensor, "*rows dim"]]:
+    """(x + branch, the norm of that sum); the sum is rounded before it is normed."""
+    if kernels_on(x):
+        from interplay.ops.triton import norm
+
+        return norm.add_and_norm(x, branch, weight, eps)
+    total = x + branch
+    return total, rms_norm(total, weight, eps)
 
 
 def norm_and_rotate(
@@ -32,6 +53,10 @@ def norm_and_rotate(
 
     Half-rotation layout of RoPE (Su et al. 2021), norm on heads as in Qwen3. fp32 inside.
     """
+    if kernels_on(x):
+        from interplay.ops.triton import norm
+
+        return norm.norm_and_rotate(x, weight, cos, sin, eps)
     weight = weight.to(x.dtype)
     if torch.is_grad_enabled():
         return _NormAndRotate.apply(x, weight, cos, sin, eps)

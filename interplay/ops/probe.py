@@ -13,6 +13,7 @@ from interplay.errors import ConfigError
 
 MAX_ROWS = 32  # row counts that are tried, one by one
 REFERENCE_ROWS = 64
+ROW_COUNTS = (16, 17, 24, 32, 48, 64, 100, 128, 256, 1000, 2048, 4096)  # 16: `linear` pads to it
 
 
 def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
@@ -31,6 +32,24 @@ def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
             )
         needed = max(needed, rows)
     return needed
+
+
+def safe_shapes(
+    shapes: Iterable[tuple[int, int]], dtype: torch.dtype, device: torch.device
+) -> set[tuple[int, int]]:
+    """The weight shapes (n, k) whose product gives a row the same bits at every row count tried."""
+    return {shape for shape in set(shapes) if _is_safe(*shape, dtype, device)}
+
+
+def _is_safe(n: int, k: int, dtype: torch.dtype, device: torch.device) -> bool:
+    generator = torch.Generator().manual_seed(n * 65_537 + k)
+    x = torch.randn(max(ROW_COUNTS), k, generator=generator).to(device, dtype)
+    weight = torch.randn(n, k, generator=generator).to(device, dtype)
+    with torch.no_grad():
+        reference = F.linear(x, weight)
+        return all(
+            torch.equal(F.linear(x[-rows:], weight), reference[-rows:]) for rows in ROW_COUNTS
+        )
 
 
 def _first_safe(n: int, k: int, dtype: torch.dtype) -> int:

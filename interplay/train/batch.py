@@ -5,7 +5,7 @@ that it learns to go on from its own imperfect voice when it speaks alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -61,6 +61,14 @@ class Batch:
     def num_positions(self) -> int:
         """Transformer positions without camera tiles."""
         return 2 * self.voice_on.numel()
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`: itself where it is there already, else copied while the host goes
+        on."""
+        if device.type == "cpu":
+            return self
+        inputs = replace(self.inputs, **_parts(self.inputs, device))
+        return replace(self, inputs=inputs, **_parts(self, device))
 
 
 def assemble(
@@ -138,6 +146,15 @@ def smear(rows: np.ndarray) -> np.ndarray:
     rows = (rows + rows.mean(1, keepdims=True)) / 2
     wide = np.pad(rows, ((0, 0), (0, 0), (1, 1)), mode="edge")
     return (wide[..., :-2] + 2 * wide[..., 1:-1] + wide[..., 2:]) / 4
+
+
+def _parts(value: object, device: torch.device) -> dict[str, Tensor]:
+    """The tensors of a dataclass, from page-locked memory to `device`."""
+    return {
+        name: part.pin_memory().to(device, non_blocking=True)
+        for name, part in vars(value).items()
+        if isinstance(part, Tensor)
+    }
 
 
 def _stacked(arrays: list[np.ndarray]) -> Tensor:

@@ -1,7 +1,7 @@
-"""Batches ahead of time: a worker process makes them while the main one trains.
+"""Batches ahead of time: worker processes make them while the main one trains.
 
 Knows nothing of models. A batch is asked for by (step, progress) and is a pure function of both, so
-neither the worker nor a resumed run can change what is seen. The worker is spawned, not forked: the
+neither the workers nor a resumed run can change what is seen. Workers are spawned, not forked: the
 trainer's threads would be copied in whatever state they are.
 """
 
@@ -41,19 +41,18 @@ class PlainFeed:
 
 
 class WorkerFeed:
-    """Makes batches in a niced process; `batches` must be picklable, and small when pickled."""
+    """Makes batches in niced processes that take turns; `batches` must be picklable, and small when
+    pickled."""
 
-    def __init__(self, batches: Batches) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._asked, self._made = context.Queue(), context.Queue()
-        self._process = context.Process(
-            target=_serve, args=(batches, self._asked, self._made, os.getpid()), daemon=True
-        )
+    def __init__(self, batches: Batches, num_workers: int = 1) -> None:
+        self._workers = [_Worker(batches) for _ in range(num_workers)]
+        self._num_asked = self._num_taken = 0
 
     def __enter__(self) -> "WorkerFeed":
         threads = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = "1"  # read when the worker loads its libraries
-        self._process.start()
+        os.environ["OMP_NUM_THREADS"] = "1"  # read when a worker loads its libraries
+        for worker in self._workers:
+            worker.process.start()
         if threads is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
@@ -61,26 +60,45 @@ class WorkerFeed:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        self._process.kill()  # it keeps nothing, and is deaf to gentler signals
-        self._process.join()
-        for line in (self._asked, self._made):
-            line.cancel_join_thread()
-            line.close()
+        for worker in self._workers:
+            worker.end()
 
     def ask(self, step: int, progress: float) -> None:
-        self._asked.put((step, progress))
+        self._workers[self._num_asked % len(self._workers)].asked.put((step, progress))
+        self._num_asked += 1
+
+    def take(self) -> Sequence[Example]:
+        worker = self._workers[self._num_taken % len(self._workers)]
+        self._num_taken += 1
+        return worker.take()
+
+
+class _Worker:
+    def __init__(self, batches: Batches) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.asked, self._made = context.Queue(), context.Queue()
+        self.process = context.Process(
+            target=_serve, args=(batches, self.asked, self._made, os.getpid()), daemon=True
+        )
 
     def take(self) -> Sequence[Example]:
         while True:
             try:
                 made = self._made.get(timeout=POLL_S)
             except queue.Empty:
-                if not self._process.is_alive():
+                if not self.process.is_alive():
                     raise RuntimeError("the batch worker died; its traceback is above") from None
             else:
                 if isinstance(made, InterplayError):
                     raise made
                 return made
+
+    def end(self) -> None:
+        self.process.kill()  # it keeps nothing, and is deaf to gentler signals
+        self.process.join()
+        for line in (self.asked, self._made):
+            line.cancel_join_thread()
+            line.close()
 
 
 Feed = PlainFeed | WorkerFeed

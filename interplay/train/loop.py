@@ -28,6 +28,7 @@ from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.plan import Pace, Plan
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
 
+CPU = torch.device("cpu")
 NUM_AHEAD = 8  # batches asked for before they are needed
 
 
@@ -35,15 +36,18 @@ NUM_AHEAD = 8  # batches asked for before they are needed
 class TrainConfig:
     """One run. Exactly one of `minutes` (of training, wall clock) and `num_steps` is given.
 
-    dtype: type of activations; weights stay float32. worker: make batches in a second process.
+    dtype: type of activations; weights stay float32. device: where the model is; on a GPU one
+    thread drives it. num_workers: processes that make batches, 0 for this one; batches are a pure
+    function of the step, so their number changes no bit.
     """
 
     minutes: float | None = None
     num_steps: int | None = None
     seed: int = 0
     dtype: torch.dtype = torch.bfloat16
+    device: torch.device = CPU
     num_threads: int = 2
-    worker: bool = True
+    num_workers: int = 1
     log_every: int = 10
     save_minutes: float = 4.0
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -72,7 +76,8 @@ class Trainer:
         self.config = config
         self.model = model
         backbone = model.config.backbone
-        self.phone_heads = PhoneHeads(backbone.dim)
+        self.num_shares = config.num_threads if config.device.type == "cpu" else 1
+        self.phone_heads = PhoneHeads(backbone.dim).to(config.device)
         named = [*model.named_parameters(), *self.phone_heads.named_parameters("phone")]
         self._pool = ThreadPoolExecutor(
             config.num_threads, initializer=torch.set_num_threads, initargs=(1,)
@@ -81,7 +86,7 @@ class Trainer:
             named,
             config.optim,
             kv_rows=backbone.num_kv_heads * backbone.head_dim,
-            pool=self._pool,
+            pool=self._pool if self.num_shares > 1 else None,
         )
         self.average = Average(model.named_parameters(), config.optim.average)
         self.plan = config.plan()
@@ -112,7 +117,7 @@ class Trainer:
         Every thread computes on one core: several threads on one small product wait for each
         other more than they compute (docs/log.md).
         """
-        size = -(-len(examples) // self.config.num_threads)
+        size = -(-len(examples) // self.num_shares)
         shares = [examples[start : start + size] for start in range(0, len(examples), size)]
         if len(shares) == 1:
             results = [self._gradients(shares[0], 0, 1.0)]
@@ -131,11 +136,11 @@ class Trainer:
         config, voice = self.config, self.model.voice
         batch = assemble(
             examples,
-            mel_mean=voice.mel_mean.numpy(),
-            mel_std=voice.mel_std.numpy(),
+            mel_mean=voice.mel_mean.cpu().numpy(),
+            mel_std=voice.mel_std.cpu().numpy(),
             noise=config.noise,
             seed=(config.seed, self.step, number),
-        )
+        ).to(config.device)
         seed = (config.seed * 1_000_003 + self.step) * 64 + number
         losses = compute_losses(
             self.model,
@@ -143,7 +148,7 @@ class Trainer:
             batch,
             config.losses,
             dtype=config.dtype,
-            generator=torch.Generator().manual_seed(seed),
+            generator=torch.Generator(config.device).manual_seed(seed),
             progress=self.plan.progress(self.step),
         )
         total = weight * losses.total
@@ -225,7 +230,8 @@ def train(
     else:
         (out / "log.jsonl").unlink(missing_ok=True)
     if not trainer.is_done:
-        with WorkerFeed(batches) if config.worker else PlainFeed(batches) as feed:
+        workers = config.num_workers
+        with WorkerFeed(batches, workers) if workers else PlainFeed(batches) as feed:
             _run(trainer, feed, out)
     return trainer.averaged_model()
 
@@ -235,11 +241,12 @@ def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
     config, plan = trainer.config, trainer.plan
     pace = Pace(plan=plan, step=trainer.step, elapsed_s=trainer.elapsed_s)
     asked = trainer.step
+    ahead = max(NUM_AHEAD, 2 * config.num_workers)
     began = time.monotonic() - trainer.elapsed_s
     saved_s = trainer.elapsed_s
     with _stop_requests() as stop, Monitor(out / "log.jsonl") as monitor:
         while not trainer.is_done:
-            while asked < trainer.step + NUM_AHEAD and plan.progress(asked) < 1.0:
+            while asked < trainer.step + ahead and plan.progress(asked) < 1.0:
                 feed.ask(asked, plan.progress(asked))
                 asked += 1
             losses = trainer.advance(feed.take())

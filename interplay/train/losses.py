@@ -160,6 +160,11 @@ def word_loss(
     return _WordLoss.apply(x, table, targets, weights)  # type: ignore[return-value]
 
 
+def _rand(*shape: int, generator: torch.Generator) -> Tensor:
+    """Uniform numbers in [0, 1) on the generator's device."""
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
 def text_losses(
     model: InteractionModel,
     hidden: Float[Tensor, "rows d"],
@@ -186,7 +191,7 @@ def text_losses(
     out = Losses(total=hidden.new_zeros((), dtype=torch.float32))
     for index, stream in enumerate(TEXT_OUT):
         is_pad = targets[:, index] == PAD
-        drawn = torch.rand(len(targets), generator=generator) < config.pad_share
+        drawn = _rand(len(targets), generator=generator) < config.pad_share
         looked_at = ~is_pad | drawn
         rows = (looked_at & known if index == HEARD else looked_at).nonzero().squeeze(1)
         target = targets[rows, index]
@@ -216,7 +221,7 @@ def gate_loss(
     """Binary cross entropy of speaking, and how often the gate is right."""
     loss = F.binary_cross_entropy_with_logits(logit, voice_on.float())
     right = ((logit > 0) == voice_on).sum()
-    return loss, {"gate_accuracy": (right, torch.tensor(voice_on.numel()))}
+    return loss, {"gate_accuracy": (right, right.new_tensor(voice_on.numel()))}
 
 
 def voice_losses(
@@ -241,11 +246,13 @@ def voice_losses(
     draws = config.num_flow_draws if progress >= config.flow_from else 0
     if not draws:
         return l1, l1.new_zeros(())
-    kept = torch.rand(len(mel), generator=generator) >= config.recent_dropout
+    kept = _rand(len(mel), generator=generator) >= config.recent_dropout
     kept &= batch.recent_on[on]
     recent = head.normalize(batch.recent[on]).flatten(1) * kept[:, None]
-    time = torch.rand(draws * len(mel), 1, generator=generator)
-    noise = torch.randn(draws * len(mel), mel.shape[1], generator=generator)
+    time = _rand(draws * len(mel), 1, generator=generator)
+    noise = torch.randn(
+        draws * len(mel), mel.shape[1], generator=generator, device=generator.device
+    )
     start = mean.detach().repeat(draws, 1) + PRIOR_STD * noise
     end = mel.repeat(draws, 1)
     velocity = head.velocity(
@@ -288,7 +295,8 @@ def compute_losses(
     generator: torch.Generator,
     progress: float = 0.0,
 ) -> Losses:
-    """All terms of one batch. generator: the source of every random number drawn here.
+    """All terms of one batch. generator: the source of every random number drawn here, on the
+    batch's device.
     progress: in [0, 1], how much of the training is done."""
     out_hidden, hear_hidden = model(batch.inputs, dtype)
     scored_hidden = out_hidden[batch.scored].flatten(0, 1)

@@ -66,9 +66,12 @@ def orthogonalize(updates: Tensor) -> Tensor:
 def split_rows(name: str, weight: Tensor, kv_rows: int) -> list[int]:
     """Row counts of the matrices that the weight called `name` is fused from.
 
-    kv_rows: rows of keys (and of values) in a fused query-key-value weight.
+    kv_rows: rows of keys (and of values) in a fused query-key-value weight. A weight of many
+    experts counts as their matrices one below the other.
     """
     kind = name.rsplit(".", 1)[-1]
+    if weight.ndim == 3:
+        return split_rows(name, weight[0], kv_rows) * len(weight)
     if kind == "qkv":
         return [len(weight) - 2 * kv_rows, kv_rows, kv_rows]
     if kind in ("gate_up", "modulate"):
@@ -78,7 +81,7 @@ def split_rows(name: str, weight: Tensor, kv_rows: int) -> list[int]:
 
 def is_matrix(name: str, weight: Tensor) -> bool:
     """Whether Muon moves it: a matrix between hidden states, in no table and no head."""
-    return weight.ndim == 2 and name.startswith(HIDDEN)
+    return weight.ndim in (2, 3) and name.startswith(HIDDEN)
 
 
 class Muon(torch.optim.Optimizer):
@@ -123,7 +126,8 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
         same: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
         for weight, update, rows in zip(weights, updates, splits, strict=True):
-            for target, part in zip(weight.split(rows), update.split(rows), strict=True):
+            flat = (x.flatten(0, -2).split(rows) for x in (weight, update))
+            for target, part in zip(*flat, strict=True):
                 shape = (min(part.shape), max(part.shape))
                 same.setdefault(shape, []).append((target, part))
         starts = [

@@ -61,9 +61,12 @@ def save_snapshot(folder: Path, step: int, state: dict) -> Path:
 
 
 def load_snapshot(path: Path) -> dict:
-    """Inverse of `save_snapshot`. Raises CheckpointError when the file is damaged."""
+    """Inverse of `save_snapshot`, in main memory: a run may go on on another kind of device.
+
+    Raises CheckpointError when the file is damaged.
+    """
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be read: {str(error).splitlines()[0]}; delete it to go on from the "

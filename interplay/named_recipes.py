@@ -1,0 +1,146 @@
+"""Named recipes: what a full run of each model consists of. Knows nothing of how they run.
+
+`interplay.recipes` runs them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from interplay.data.compose import ComposeConfig
+from interplay.data.corpus import CorpusPlan
+from interplay.errors import ConfigError
+from interplay.train.losses import LossConfig
+from interplay.train.optim import OptimConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One run. minutes: wall clock of all stages, on the number of threads given.
+
+    start: name or path of a model to go on from; None begins with nothing.
+    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
+    vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
+    voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
+    device: where the model is trained; the vocoder, small, is trained on the CPU. export: how the
+    weights are stored.
+    """
+
+    name: str
+    size: str
+    minutes: float
+    vocoder_share: float = 0.12
+    num_said: int = 200
+    num_threads: int = 2
+    seed: int = 0
+    start: str | None = None
+    corpus: CorpusPlan = field(default_factory=CorpusPlan)
+    compose: ComposeConfig = field(default_factory=ComposeConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    num_tuned: int = 60
+    device: str = "cpu"
+    export: torch.dtype = torch.float16
+
+
+def xs() -> Recipe:
+    """The smallest model worth talking to: an hour on two CPU cores, everything included."""
+    return Recipe(name="xs", size="xs", minutes=59, losses=LossConfig(flow_from=0.8))
+
+
+def xs_long() -> Recipe:
+    """The same model with more than twice the time and half as many utterances again."""
+    return Recipe(
+        name="xs-long",
+        size="xs",
+        minutes=130,
+        vocoder_share=0.08,
+        corpus=CorpusPlan(scale=1.5),
+        losses=LossConfig(flow_from=0.8),
+    )
+
+
+def xs_wide() -> Recipe:
+    """`xs-long` grown to twice its body, with all voices and with speech for others."""
+    return Recipe(
+        name="xs-wide",
+        size="xs-wide",
+        minutes=100,
+        vocoder_share=0.06,
+        start="xs-long",
+        corpus=CorpusPlan(scale=1.5),
+        compose=ComposeConfig(listening_until=0.0, long_from=0.3),
+        losses=LossConfig(flow_from=0.9, heard_pad_from=0.3),
+        optim=OptimConfig(muon_lr=0.008, adam_lr=1.5e-3, decay_share=0.6),
+    )
+
+
+def s() -> Recipe:
+    """The default voice of a laptop: ten times `xs`, an evening on one GPU."""
+    return Recipe(
+        name="s",
+        size="s",
+        minutes=75,
+        vocoder_share=0.1,
+        corpus=CorpusPlan(scale=3.0),
+        compose=ComposeConfig(batch_size=64),
+        losses=LossConfig(flow_from=0.7),
+        optim=OptimConfig(warmup_steps=200, muon_lr=0.01, adam_lr=1e-3),
+        device="cuda",
+        export=torch.int8,
+    )
+
+
+def s_moe() -> Recipe:
+    """`s` with experts: the same work per position, three times the parameters."""
+    return replace(s(), name="s-moe", size="s-moe")
+
+
+def s_smoke() -> Recipe:
+    """All stages of `s` in seconds on a CPU, with a tiny model that learns nothing."""
+    return replace(
+        s(),
+        name="s-smoke",
+        size="tiny",
+        minutes=0.1,
+        num_said=2,
+        num_tuned=0,
+        corpus=CorpusPlan(scale=0.002, vocab_size=300),
+        compose=ComposeConfig(batch_size=2, num_turns=16),
+        device="cpu",
+    )
+
+
+def smoke() -> Recipe:
+    """Three minutes with a tiny model and a small corpus: does everything fit together?"""
+    return Recipe(
+        name="smoke",
+        size="tiny",
+        minutes=3,
+        vocoder_share=0.2,
+        num_said=8,
+        num_tuned=2,
+        corpus=CorpusPlan(scale=0.03),
+        compose=ComposeConfig(batch_size=8),
+        losses=LossConfig(num_flow_draws=1),
+        optim=OptimConfig(warmup_steps=20),
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "xs": xs,
+    "xs-long": xs_long,
+    "xs-wide": xs_wide,
+    "s": s,
+    "s-moe": s_moe,
+    "s-smoke": s_smoke,
+    "smoke": smoke,
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises ConfigError with the valid names."""
+    if name not in RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; the recipes are {', '.join(RECIPES)}")
+    return RECIPES[name]()

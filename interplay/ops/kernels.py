@@ -1,0 +1,38 @@
+"""Which bodies the operations have here: torch's own, or the Triton kernels of `ops.triton`.
+
+Chosen once per kind of device, at start, with a reason that commands print; nothing patches torch.
+Knows nothing of models.
+"""
+
+import os
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+SPLIT_K = {"CUBLAS_WORKSPACE_CONFIG": ":16:8", "CUBLASLT_WORKSPACE_SIZE": "1"}
+OLDEST = (8, 0)  # compute capability: bfloat16 products
+
+_chosen: set[str] = set()
+
+
+def choose_kernels(device: torch.device) -> str:
+    """Decide for `device` and say why. Call it before the first product on a GPU: the libraries
+    read their workspace sizes once, and without a workspace they cannot split sums."""
+    if device.type != "cuda":
+        return "torch, whose CPU products are row-invariant under the contract"
+    os.environ.update(SPLIT_K)
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    if find_spec("triton") is None:
+        return "torch, rows depend on the batch: triton is missing; pip install 'interplay[gpu]'"
+    found = torch.cuda.get_device_capability(device)
+    if found < OLDEST:
+        return f"torch, rows depend on the batch: compute capability {found} is below {OLDEST}"
+    _chosen.add("cuda")
+    return "triton, whose sums have one order per weight shape"
+
+
+def kernels_on(x: Tensor) -> bool:
+    """Whether operations on `x` are to be Triton kernels."""
+    return x.device.type in _chosen

@@ -1,0 +1,163 @@
+"""Ticks of fixed shapes against the plain engine, on the CPU and without capture: same tokens, same
+sound, whatever shares the batch; and with a GPU, captured."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
+from interplay.engine import graphs
+from interplay.engine.device_engine import DeviceEngine
+from interplay.engine.emit import SamplingConfig
+from interplay.engine.engine import Engine
+from interplay.engine.speech import Speaking, speak
+from interplay.engine.static_memory import follow, read_pairs, remember
+from interplay.engine.static_sound import DeviceDmel, speak_slots
+from interplay.errors import ConfigError, SessionError
+from interplay.media.dmel import DmelConfig, StreamingDmel, quantize
+from interplay.model.griffin_lim import GriffinLim
+from interplay.model.untrained import untrained
+from interplay.turns import follow as plain_follow
+from interplay.turns import layout
+from interplay.turns.types import PAD, InputHalf
+
+CPU = torch.device("cpu")
+SAMPLING = SamplingConfig(say_temperature=0.7)
+NUM_TURNS = 4
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return untrained(seed=2)
+
+
+def halves(seed: int) -> list[InputHalf]:
+    rng = np.random.default_rng(seed)
+    sound = rng.normal(0, 0.1, (NUM_TURNS, SAMPLES_PER_TURN)).astype(np.float32)
+    return [InputHalf(hear=x, read=(80 + i, 81) if i % 2 else ()) for i, x in enumerate(sound)]
+
+
+def engine_of(kind, loaded, num_slots=3):
+    if kind is Engine:
+        return Engine(loaded, num_slots=num_slots, dtype=torch.float32, sampling=SAMPLING)
+    return DeviceEngine(
+        loaded, device=CPU, num_slots=num_slots, dtype=torch.float32, sampling=SAMPLING
+    )
+
+
+def test_buckets_hold_every_number_of_sessions():
+    assert graphs.bucket_sizes(1) == [1] and graphs.bucket_sizes(2) == [1, 2]
+    assert graphs.bucket_sizes(2000)[-2:] == [1024, 2000]
+    sizes = graphs.bucket_sizes(12)
+    assert [graphs.bucket_of(n, sizes) for n in (1, 2, 3, 8, 9, 12)] == [1, 2, 4, 8, 12, 12]
+
+
+def test_memory_follows_as_on_the_host():
+    rng = np.random.default_rng(0)
+    ours, plain = torch.from_numpy(plain_follow.no_memory(6)), plain_follow.no_memory(6)
+    for _ in range(40):
+        tokens = np.where(rng.random((6, 4)) < 0.7, rng.integers(70, 78, (6, 4)), PAD)
+        tokens = tokens.astype(np.int32)
+        plain = plain_follow.remember(plain, tokens)
+        ours = remember(ours, torch.from_numpy(tokens))
+        assert np.array_equal(ours.numpy(), plain)
+        assert np.array_equal(follow(ours).numpy(), plain_follow.follow(plain))
+    read = rng.integers(0, 2, (6, 4)).astype(np.int32) * 90
+    for one, two in zip(
+        read_pairs(torch.from_numpy(read), ours), layout.read_pairs(read, plain), strict=True
+    ):
+        assert np.array_equal(one.numpy(), two)
+
+
+def test_ears_hear_as_on_the_host():
+    config = DmelConfig(subframes=4)
+    sound = np.random.default_rng(1).normal(0, 0.1, (2, 2, SAMPLES_PER_TURN)).astype(np.float32)
+    ours, plain = DeviceDmel(config, CPU), StreamingDmel(config)
+    tail, tails = torch.zeros(2, config.tail), [plain.initial_state()] * 2
+    for turn in range(2):
+        bins, tail = ours.push(torch.from_numpy(sound[:, turn]), tail)
+        for row in range(2):
+            mel, tails[row] = plain.push(sound[row, turn], tails[row])
+            assert (bins[row].numpy() != quantize(mel)).mean() < 1e-3  # between two bins
+            assert np.array_equal(tail[row].numpy(), tails[row])
+
+
+def test_mouth_speaks_as_on_the_host(loaded):
+    torch.manual_seed(0)
+    patterns = [[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 1]]
+    past: list[Speaking | None] = [None] * 4
+    state, frame = loaded.vocoder.initial_state(4), torch.zeros(4, 80)
+    speaking = torch.zeros(4, dtype=torch.bool)
+    for turn in range(3):
+        voice_on = torch.tensor(patterns[turn:] + patterns[:turn], dtype=torch.bool)
+        mel = torch.randn(4, NUM_SLOTS, 4, 80) - 3
+        with torch.inference_mode():
+            plain, past = speak(loaded.vocoder, mel, voice_on, past)
+            ours, state, frame, speaking = speak_slots(
+                loaded.vocoder, mel, voice_on, state, frame, speaking
+            )
+        assert torch.equal(ours, plain)
+
+
+def test_ticks_give_what_the_plain_engine_gives(loaded):
+    """Two sessions, the second one alone in some ticks; one is interrupted, one is moved."""
+    taken = {}
+    for kind in (Engine, DeviceEngine):
+        engine = engine_of(kind, loaded)
+        one, two = engine.open(seed=5, prefix="say one two"), engine.open(seed=6, first_turn=9)
+        out = []
+        for i, (a, b) in enumerate(zip(halves(1), halves(2), strict=True)):
+            if i == 2:
+                a = replace(a, num_played=900)
+                two = two.copy()
+            made = engine.tick({two: b} if i == 1 else {two: b, one: a})
+            out += [made[s] for s in (one, two) if s in made]
+            assert two.trace is not None and two.trace.turn == 9 + i
+        taken[kind] = out
+    assert any(half.voice_on.any() for half in taken[Engine])
+    for ours, plain in zip(taken[DeviceEngine], taken[Engine], strict=True):
+        assert (ours.heard, ours.say, ours.act) == (plain.heard, plain.say, plain.act)
+        assert np.array_equal(ours.voice_on, plain.voice_on)
+        np.testing.assert_allclose(ours.voice, plain.voice, atol=2e-3)
+
+
+def test_a_session_does_not_notice_the_others(loaded):
+    alone, shared = engine_of(DeviceEngine, loaded, 1), engine_of(DeviceEngine, loaded, 5)
+    other = [shared.open(seed=i) for i in range(2)]
+    one, two = alone.open(seed=7), shared.open(seed=7)
+    for i, half in enumerate(halves(3)):
+        single = alone.tick({one: half})[one]
+        both = shared.tick({other[0]: halves(4)[i], two: half, other[1]: halves(5)[i]})[two]
+        assert np.array_equal(single.voice, both.voice)
+        assert one.trace and two.trace
+        assert torch.equal(one.trace.numbers.log_probs, two.trace.numbers.log_probs)
+
+
+def test_what_it_cannot_do_is_one_line(loaded):
+    with pytest.raises(ConfigError, match="no trained vocoder"):
+        engine_of(DeviceEngine, replace(loaded, vocoder=GriffinLim()))
+    engine = engine_of(DeviceEngine, loaded, 1)
+    session = engine.open()
+    with pytest.raises(SessionError, match="all 1 session slots"):
+        engine.open()
+    session.close()
+    with pytest.raises(SessionError, match="closed"):
+        engine.tick({session: halves(1)[0]})
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_ticks_equal_themselves_alone(loaded):
+    device = torch.device("cuda")
+    made = []
+    for num_others in (0, 6):
+        engine = DeviceEngine(loaded, device=device, num_slots=8, sampling=SAMPLING)
+        others = [engine.open(seed=i) for i in range(num_others)]
+        one = engine.open(seed=7)
+        for i, half in enumerate(halves(3)):
+            out = engine.tick({one: half} | {s: halves(9)[i] for s in others})[one]
+            made.append(out.voice)
+    for alone, together in zip(made[:NUM_TURNS], made[NUM_TURNS:], strict=True):
+        assert np.array_equal(alone, together)
