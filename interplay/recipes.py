@@ -42,6 +42,7 @@ TUNING_MINUTES = 0.08  # per item of every kind
 class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
+    eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune).
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
@@ -56,6 +57,7 @@ class Recipe:
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
+    eyes: bool = False
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
@@ -104,9 +106,29 @@ def smoke() -> Recipe:
         vocoder_share=0.2,
         num_said=8,
         num_tuned=2,
-        corpus=CorpusPlan(scale=0.03),
-        compose=ComposeConfig(batch_size=8),
+        eyes=True,
+        corpus=CorpusPlan(scale=0.03, eyes=3000),
+        compose=ComposeConfig(batch_size=8, seen=0.3),
         losses=LossConfig(num_flow_draws=1),
+        optim=OptimConfig(warmup_steps=20),
+    )
+
+
+def eyes() -> Recipe:
+    """Do eyes learn at all? Repetitions are counted and who comes in is announced, nothing else."""
+    return Recipe(
+        name="eyes",
+        size="xs",
+        minutes=14,
+        vocoder_share=0.1,
+        num_said=20,
+        num_tuned=2,
+        eyes=True,
+        corpus=CorpusPlan(scale=0.03, eyes=12000),
+        compose=ComposeConfig(
+            listening_until=0.0, seen=0.85, eyes=(("count_reps", 0.6), ("entering", 0.4))
+        ),
+        losses=LossConfig(flow_from=0.8),
         optim=OptimConfig(warmup_steps=20),
     )
 
@@ -116,6 +138,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs-long": xs_long,
     "xs-wide": xs_wide,
     "smoke": smoke,
+    "eyes": eyes,
 }
 
 
@@ -208,7 +231,7 @@ def train_model(
     dtype, reason = choose_dtype(None)
     print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
     torch.manual_seed(recipe.seed)
-    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
+    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size, eyes=recipe.eyes)
     model = InteractionModel(sizes)
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))

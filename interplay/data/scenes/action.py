@@ -58,12 +58,17 @@ class Action:
         return EXERCISES[exercise](0.15 + 0.85 * beat)
 
 
-def draw_action(rng: np.random.Generator, seed: int) -> Action:
-    """3 to 7 s of action in a film of 6 to 14 s."""
-    start_s = round(float(rng.uniform(1.5, 4.0)), 3)
+def draw_action(
+    rng: np.random.Generator, seed: int, *, kind: str | None = None, lead_s: float = 0.0
+) -> Action:
+    """3 to 7 s of action in a film of 6 to 14 s.
+
+    kind: one of KINDS, None for any. lead_s: of standing before it all.
+    """
+    start_s = round(lead_s + float(rng.uniform(1.5, 4.0)), 3)
     end_s = round(start_s + float(rng.uniform(3.0, 7.0)), 3)
     return Action(
-        kind=str(rng.choice(list(KINDS))),
+        kind=kind or str(rng.choice(list(KINDS))),
         start_s=start_s,
         end_s=end_s,
         length_s=math.ceil(5 * (end_s + float(rng.uniform(1.5, 3.0)))) / 5,

@@ -92,17 +92,27 @@ def draw_bar(canvas: Canvas, setting: Setting) -> None:
     canvas.line(ends[0], ends[1], 2.5, (90, 90, 98))
 
 
-def draw_reps(rng: np.random.Generator, seed: int, *, most: int = COUNTS[1]) -> Reps:
-    """3 to `most` repetitions of 0.8 to 3 s, unevenly long, with pauses between some of them."""
+def draw_reps(
+    rng: np.random.Generator,
+    seed: int,
+    *,
+    kind: str | None = None,
+    most: int = COUNTS[1],
+    lead_s: float = 0.0,
+) -> Reps:
+    """3 to `most` repetitions of 0.8 to 3 s, unevenly long, with pauses between some of them.
+
+    kind: one of KINDS, None for any. lead_s: of rest before it all.
+    """
     count = int(rng.integers(COUNTS[0], most + 1))
     slow = count <= MAX_SLOW and rng.random() < 0.5
     period_s = float(rng.uniform(*(SLOW_S if slow else FAST_S)))
-    cycles, time_s = [], float(rng.uniform(0.6, 1.6))
+    cycles, time_s = [], lead_s + float(rng.uniform(0.6, 1.6))
     for _ in range(count):
         length_s = float(np.clip(period_s * rng.uniform(0.85, 1.15), *PERIODS_S))
         cycles.append((round(time_s, 3), round(time_s + length_s, 3)))
         time_s = cycles[-1][1] + (float(rng.uniform(0.3, 1.5)) if rng.random() < 0.15 else 0.0)
-    kind = str(rng.choice(list(KINDS)))
+    kind = kind or str(rng.choice(list(KINDS)))
     return Reps(
         kind=kind,
         exercise=str(rng.choice(VIEWS.get(kind, (kind,)))),
