@@ -46,14 +46,14 @@ def change(one: np.ndarray, other: np.ndarray) -> float:
 def test_a_scene_is_the_same_film_each_time(kind):
     scene = drawn(kind)
     assert pickle.loads(pickle.dumps(scene)) == scene  # a value: it can be stored with its item
-    frames = [frame for frame, _ in zip(scene(), range(20), strict=False)]
+    frames = [frame for frame, _ in zip(scene(), range(6), strict=False)]
     assert all(np.array_equal(a, b) for a, b in zip(frames, scene(), strict=False))
     assert all(frame.shape == (120, 160, 3) and frame.dtype == np.uint8 for frame in frames)
     assert change(frames[0], next(iter(drawn(kind, seed=4)()))) > 5
 
 
 def test_a_scene_has_five_frames_a_second():
-    scene = drawn("reps")
+    scene = drawn("cup")
     assert sum(1 for _ in scene()) == round(5 * scene.length_s)
 
 
@@ -100,7 +100,7 @@ def test_a_person_stands_before_and_after():
     assert scene.end_s - scene.start_s >= 3 and scene.end_s + 1.5 <= scene.length_s + 1e-9
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", visit.KINDS)
 def test_who_comes_in_is_first_seen_when_they_say(kind, seed):
     scene = visit.draw_visit(np.random.default_rng(seed), seed, kinds=(kind,))

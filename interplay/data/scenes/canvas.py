@@ -79,6 +79,10 @@ class Canvas:
             self._image, self.lens = Image.new("RGB", size, background), lens or Lens()
         self._draw = ImageDraw.Draw(self._image)
 
+    def show(self, other: "Canvas") -> None:
+        """What is on another canvas, and nothing else."""
+        self._image.paste(other._image)
+
     def polygon(self, points: Sequence[Point], colour: Colour) -> None:
         self._draw.polygon([self.lens.see(point) for point in points], fill=colour)
 

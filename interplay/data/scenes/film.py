@@ -89,14 +89,17 @@ def film(
         backdrop(still)
     rng = np.random.default_rng(seed)
     table = rng.standard_normal((_NOISE_ROWS, WIDTH_PX + _SPARE, 3), np.float32) * camera.noise
-    hand = np.zeros(2)
+    table += 0.5  # what follows rounds down
+    hand, canvas = np.zeros(2), Canvas(still)
+    seen = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
     for _, time_s in moments(length_s):
-        canvas = Canvas(still)
+        canvas.show(still)
         draw(canvas, time_s)
         hand = np.clip(0.7 * hand + rng.normal(0, camera.shake, 2), -MARGIN_PX, MARGIN_PX)
         level = (light(time_s) if light else 1.0) * (1 + camera.flicker * rng.standard_normal())
         row, column = (int(at) for at in rng.integers(0, _SPARE + 1, 2))
         grain = table[row : row + HEIGHT_PX, column : column + WIDTH_PX]
         gain = np.array(camera.light, np.float32) * np.float32(level)
-        seen = canvas.pixels((hand[0], hand[1])) * gain
-        yield np.clip(seen + grain + 0.5, 0, 255).astype(np.uint8)
+        np.multiply(canvas.pixels((hand[0], hand[1])), gain, out=seen)
+        np.add(seen, grain, out=seen)
+        yield np.clip(seen, 0, 255, out=seen).astype(np.uint8)
