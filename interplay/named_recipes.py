@@ -19,6 +19,7 @@ from interplay.train.optim import OptimConfig
 class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
+    eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
@@ -35,6 +36,7 @@ class Recipe:
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
+    eyes: bool = False
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
@@ -121,9 +123,29 @@ def smoke() -> Recipe:
         vocoder_share=0.2,
         num_said=8,
         num_tuned=2,
-        corpus=CorpusPlan(scale=0.03),
-        compose=ComposeConfig(batch_size=8),
+        eyes=True,
+        corpus=CorpusPlan(scale=0.03, eyes=3000),
+        compose=ComposeConfig(batch_size=8, seen=0.3),
         losses=LossConfig(num_flow_draws=1),
+        optim=OptimConfig(warmup_steps=20),
+    )
+
+
+def eyes() -> Recipe:
+    """Do eyes learn at all? Repetitions are counted and who comes in is announced, nothing else."""
+    return Recipe(
+        name="eyes",
+        size="xs",
+        minutes=14,
+        vocoder_share=0.1,
+        num_said=20,
+        num_tuned=2,
+        eyes=True,
+        corpus=CorpusPlan(scale=0.03, eyes=12000),
+        compose=ComposeConfig(
+            listening_until=0.0, seen=0.85, eyes=(("count_reps", 0.6), ("entering", 0.4))
+        ),
+        losses=LossConfig(flow_from=0.8),
         optim=OptimConfig(warmup_steps=20),
     )
 
@@ -136,6 +158,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "s-moe": s_moe,
     "s-smoke": s_smoke,
     "smoke": smoke,
+    "eyes": eyes,
 }
 
 

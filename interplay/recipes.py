@@ -91,10 +91,10 @@ def check_own(own: Own | None, recipe: Recipe, tokenizer: Tokenizer, out: Path) 
     if own is not None:
         data = OwnData(own.folder)
         films = [session for session in data.sessions if session.facts.has_camera]
-        if films and model_config(recipe.size).see is None:
+        if films and not recipe.eyes:
             raise ConfigError(
                 f"{own.folder} has {len(films)} films such as {films[0].facts.source}, and the "
-                f"size {recipe.size} has no eyes; import without films, or train a size with eyes"
+                f"recipe {recipe.name} has no eyes; import without films, or train one with eyes"
             )
         data.check_spelling(tokenizer)
     wanted, note = own.facts() if own else None, out / OWN_DATA
@@ -188,7 +188,7 @@ def train_model(
     print(f"{out}: training on {device} in {dtype} ({reason})", flush=True)
     print(f"{out}: operations are those of {choose_kernels(device)}", flush=True)
     torch.manual_seed(recipe.seed)
-    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
+    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size, eyes=recipe.eyes)
     model = InteractionModel(sizes)
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))

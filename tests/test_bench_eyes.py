@@ -1,8 +1,5 @@
 """The camera in the player, drawn scenes and video files: the right picture at the right time."""
 
-import pickle
-from typing import Any
-
 import numpy as np
 import pytest
 from bench_helpers import beep, item, said
@@ -14,7 +11,6 @@ from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.stage import Emission, Stage
 from interplay.data.item import Item, Show, When
-from interplay.data.scenes import action, canvas, events, reps
 from interplay.errors import VideoError
 from interplay.media.video import cut_tiles
 from interplay.media.video_file import VideoFile
@@ -129,88 +125,6 @@ def test_a_model_without_eyes_is_shown_none():
         raise AssertionError("shown to the blind")
 
     assert next(play([filmed(never)], model_with(eyes=False), beep)).model.any()
-
-
-# ── drawn scenes ─────────────────────────────────────────────────────────────────────────────
-
-
-def drawn(kind: str) -> Any:
-    rng = np.random.default_rng(3)
-    if kind == "reps":
-        return reps.draw_reps(rng, 3)
-    return action.draw_action(rng, 3) if kind == "action" else events.draw_events(kind, rng, 3, 2)
-
-
-@pytest.mark.parametrize("kind", ["reps", "action", *events.KINDS])
-def test_a_scene_is_the_same_film_each_time(kind):
-    scene = drawn(kind)
-    assert pickle.loads(pickle.dumps(scene)) == scene  # a value: it can be stored with its item
-    frames = [frame for frame, _ in zip(scene(), range(20), strict=False)]
-    assert all(np.array_equal(a, b) for a, b in zip(frames, scene(), strict=False))
-    assert all(frame.shape == (120, 160, 3) and frame.dtype == np.uint8 for frame in frames)
-
-
-def test_a_scene_has_five_frames_a_second():
-    scene = drawn("reps")
-    assert sum(1 for _ in scene()) == round(5 * scene.length_s)
-
-
-def change(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.abs(one.astype(float) - other).mean())
-
-
-def test_events_change_the_picture_when_they_say():
-    for kind in events.KINDS:
-        scene = drawn(kind)
-        frames = list(scene())
-        for event in scene.changes:
-            first = int(np.ceil(event.time_s * 5 - 1e-9))  # the first frame that can show it
-            at, before = change(frames[first], frames[first - 1]), frames[first - 1]
-            noise = change(before, frames[first - 2])
-            assert at > noise + 1.0, (kind, event)
-            assert scene.shown(event.time_s) == event
-            earlier = scene.shown(event.time_s - 0.001)
-            assert earlier != event
-
-
-def test_the_body_rests_between_repetitions_and_is_far_in_the_middle():
-    for seed in range(30):
-        scene = reps.draw_reps(np.random.default_rng(seed), seed)
-        assert 3 <= len(scene.cycles) <= 15
-        for (start, end), (later, _) in zip(scene.cycles, scene.cycles[1:], strict=False):
-            assert end <= later
-            assert scene.reach((start + end) / 2) == pytest.approx(1)
-            assert scene.reach(start) == pytest.approx(0) and scene.reach(end) < 1e-3
-        assert all(0.8 - 1e-3 <= end - start <= 3.0 + 1e-3 for start, end in scene.cycles)
-        assert scene.cycles[-1][1] + 1.0 <= scene.length_s
-
-
-@pytest.mark.parametrize("kind", reps.KINDS)
-def test_every_movement_is_to_be_seen(kind):
-    plain = drawn("reps")
-    scene = reps.Reps(**{**plain.__dict__, "kind": kind, "cycles": ((0.4, 1.4),), "length_s": 2.0})
-    frames = list(scene())
-    assert change(frames[0], frames[1]) < 4.5  # only the sensor's noise, twice
-    assert change(frames[0], frames[4]) > change(frames[0], frames[1]) + 1.0
-
-
-def test_a_person_stands_before_and_after():
-    scene = drawn("action")
-    standing = scene.pose(0.0)
-    assert scene.pose(scene.end_s) == standing == scene.pose(scene.start_s - 0.01)
-    assert scene.pose(scene.start_s + 0.5) != standing
-    assert scene.end_s - scene.start_s >= 3 and scene.end_s + 1.5 <= scene.length_s + 1e-9
-
-
-def test_shapes_cover_what_they_should():
-    paper = canvas.Canvas((0, 0, 0))
-    paper.box((80, 60), 40, 20, (255, 255, 255))
-    lit = paper.pixels(np.random.default_rng(0))[..., 0] > 127
-    assert lit.sum() == pytest.approx(800, rel=0.06)  # 41 by 21 at most: edges lie between pixels
-    paper = canvas.Canvas((0, 0, 0))
-    paper.disc((80, 60), 20, (255, 255, 255))
-    lit = paper.pixels(np.random.default_rng(0))[..., 0] > 127
-    assert lit.sum() == pytest.approx(np.pi * 400, rel=0.03)
 
 
 # ── video files ──────────────────────────────────────────────────────────────────────────────

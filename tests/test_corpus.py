@@ -15,6 +15,7 @@ from interplay.data.engines.diphones import SPEAKERS
 from interplay.data.questions import split_of
 from interplay.data.speech import synthesize
 from interplay.data.timeline import MEL_FLOOR
+from interplay.data.watchwords import EYES_TAGS
 from interplay.errors import RecordError
 from interplay.media.dmel import log_mel
 from interplay.model.interaction import Inputs, InteractionModel
@@ -27,7 +28,7 @@ from interplay.turns import tokens
 
 QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0, smear=0.0)
 OWN = "espeak:en-us+f3"
-PLAN = CorpusPlan(scale=0.002, own_voice=OWN, user_engines=("espeak",))
+PLAN = CorpusPlan(scale=0.002, own_voice=OWN, user_engines=("espeak",), eyes=1)
 CONFIG = ComposeConfig(batch_size=4, num_turns=30, long_from=0.5)
 
 
@@ -82,7 +83,7 @@ def test_plan_holds_every_kind_and_no_test_sentence():
     requests = plan_requests(PLAN)
     assert requests == plan_requests(PLAN)
     asked = [request for request in requests if request.role == "user"]
-    assert {request.tag for request in asked} == set(USER_TAGS)
+    assert {request.tag for request in asked} == {*USER_TAGS, *EYES_TAGS}
     assert all(request.voice.startswith("espeak:") for request in requests)
     assert {request.voice for request in requests if request.role == "own"} == {OWN}
     for tag in ("fact", "delegate", "statement", "listen"):
@@ -220,3 +221,17 @@ def test_what_a_model_says_lies_beside_the_sound_it_stands_for(composer, monkeyp
         assert len(said.samples) == HOP * len(said.mel)
         heard = np.maximum(log_mel(said.samples, composer.mel), MEL_FLOOR)
         assert np.abs(heard - said.mel)[2:-2].mean() < 0.02
+
+
+def test_batches_with_a_camera_are_drawn_by_seed_and_step_alone(built):
+    config = replace(CONFIG, seen=0.5, seen_turns=40, eyes=(("count_objects", 1.0),))
+    composer, again = (Composer(opened(built[0]), config) for _ in range(2))
+    for step, has_camera in ((5, False), (6, True)):
+        batch = composer.batch(step, 0.2)
+        # 4 x 30 micro-turns of 8 positions are about as many as 1 x 40 of 20
+        assert len(batch) == (1 if has_camera else 4)
+        for one, other in zip(batch, again.batch(step, 0.2), strict=True):
+            np.testing.assert_array_equal(one.streams.camera, other.streams.camera)
+            np.testing.assert_array_equal(one.streams.see, other.streams.see)
+            np.testing.assert_array_equal(one.streams.hear, other.streams.hear)
+            assert one.streams.camera.any() == has_camera

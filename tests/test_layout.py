@@ -13,16 +13,15 @@ from interplay.turns.layout import (
     TEXT_OUT,
     Emitted,
     Laid,
-    hear_positions,
-    interleave,
+    Places,
     lay_out,
-    out_positions,
+    num_positions,
     positions_per_turn,
     token_weights,
 )
 from interplay.turns.types import NUM_MELS, NUM_TILES, TILE_PX, Streams
 
-ARRAYS = ("hear", "read", "turn")
+ARRAYS = ("hear", "read", "turn", "see_on")
 EMITTED = ("tokens", "latest", "follow", "voice", "voice_on")
 
 
@@ -65,11 +64,13 @@ def assert_same(one, other, names: tuple[str, ...]) -> None:
     seed=st.integers(0, 2**32 - 1),
     num_turns=st.integers(1, 7),
     cuts=st.sets(st.integers(1, 6)),
-    camera=st.booleans(),
+    camera=st.sampled_from(["never", "always", "partly"]),
     subframes=st.sampled_from([1, 4]),
 )
 def test_layout_of_all_is_append_of_each(seed, num_turns, cuts, camera, subframes):
-    streams = session(seed, num_turns, camera=camera, subframes=subframes)
+    streams = session(seed, num_turns, camera=camera != "never", subframes=subframes)
+    if camera == "partly":
+        streams.see_on = np.random.default_rng(seed).random(num_turns) < 0.5
     whole, last = lay_out(streams)
     borders = [0, *sorted(c for c in cuts if c < num_turns), num_turns]
     parts, carry = [], None
@@ -79,11 +80,12 @@ def test_layout_of_all_is_append_of_each(seed, num_turns, cuts, camera, subframe
     pieces = joined(parts)
     assert_same(whole, pieces, ARRAYS)
     assert_same(whole.previous, pieces.previous, EMITTED)
+    assert num_positions(streams) == Places.of(torch.from_numpy(whole.see_on)[None]).length
     assert carry is not None
     assert_same(last.emitted, carry.emitted, EMITTED)
     np.testing.assert_array_equal(last.memory, carry.memory)
-    assert (whole.see is None) == (pieces.see is None) == (not camera)
-    if camera:
+    assert (whole.see is None) == (pieces.see is None) == (camera == "never")
+    if camera != "never":
         assert_same(whole, pieces, ("see",))
 
 
@@ -114,21 +116,43 @@ def test_the_newest_word_stands_beside_its_successor():
     assert last.memory[0, STREAMS.index("read"), -1] == newest
 
 
+def parts_of(see_on: torch.Tensor, dim: int = 5) -> tuple[torch.Tensor | None, ...]:
+    batch, num_turns = see_on.shape
+    hear, out = torch.randn(batch, num_turns, 4, dim), torch.randn(batch, num_turns, 4, dim)
+    num_seen = int(see_on.sum())
+    return torch.randn(num_seen, NUM_TILES, dim) if num_seen else None, hear, out
+
+
 @pytest.mark.parametrize("camera", [False, True])
 def test_positions_are_in_time_order_and_found_again(camera):
-    batch, num_turns, dim = 2, 3, 5
-    hear, out = torch.randn(batch, num_turns, 4, dim), torch.randn(batch, num_turns, 4, dim)
-    see = torch.randn(batch, num_turns, NUM_TILES, dim) if camera else None
-    per_turn = positions_per_turn(camera=camera)
+    see_on = torch.full((2, 3), camera)
+    see, hear, out = parts_of(see_on)
+    assert hear is not None and out is not None
+    places, per_turn = Places.of(see_on), positions_per_turn(camera=camera)
     assert per_turn == (20 if camera else 8)
-    x = interleave(see, hear, out)
-    assert x.shape == (batch, num_turns * per_turn, dim)
-    assert torch.equal(hear_positions(x, camera=camera), hear)
-    assert torch.equal(out_positions(x, camera=camera), out)
+    x = places.interleave(see, hear, out)
+    assert x.shape == (2, 3 * per_turn, 5)
+    assert torch.equal(places.take(x, places.hear), hear)
+    assert torch.equal(places.take(x, places.out), out)
     second = x[:, per_turn : 2 * per_turn]
     assert torch.equal(second[:, -8:-4], hear[:, 1]) and torch.equal(second[:, -4:], out[:, 1])
     if see is not None:
-        assert torch.equal(second[:, :NUM_TILES], see[:, 1])
+        assert torch.equal(second[:, :NUM_TILES], see[[1, 4]])
+
+
+def test_a_session_with_a_camera_for_a_while_is_longer_by_its_tiles():
+    see_on = torch.tensor([[False, True, False, True], [False, False, False, True]])
+    see, hear, out = parts_of(see_on)
+    assert see is not None and hear is not None and out is not None
+    places = Places.of(see_on)
+    x = places.interleave(see, hear, out)
+    assert places.length == 4 * 8 + 2 * NUM_TILES
+    first = [hear[0, 0], out[0, 0], see[0], hear[0, 1], out[0, 1], hear[0, 2], out[0, 2], see[1]]
+    assert torch.equal(x[0], torch.cat([*first, hear[0, 3], out[0, 3]]))
+    rest = [half[1, turn] for turn in range(3) for half in (hear, out)]
+    last = torch.cat([*rest, see[2], hear[1, 3], out[1, 3]])
+    assert torch.equal(x[1, : len(last)], last) and not x[1, len(last) :].any()
+    assert torch.equal(places.take(x, places.out), out)
 
 
 def test_empty_tokens_weigh_less():

@@ -119,3 +119,13 @@ def test_everything_new_learns_from_the_second_step_on():
 def test_what_cannot_grow_is_named(old, new, message):
     with pytest.raises(ConfigError, match=message):
         start_from(a_model(**new), a_model(**old))
+
+
+def test_eyes_may_be_added_and_change_nothing_without_a_camera():
+    old = a_model()
+    model = InteractionModel(model_config("tiny", vocab_size=96, eyes=True))
+    assert start_from(model, old) == ["embed.see.*", "embed.tile_places*"]
+    for name, value in old.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+    with pytest.raises(ConfigError, match=r"embed\.tile_places has shape .* and is not there"):
+        start_from(a_model(), model)

@@ -92,7 +92,6 @@ def test_a_slot_reads_what_the_slot_before_emitted():
     assert torch.equal(batch.recent.flatten(1, 2)[:, 1:], batch.voice.flatten(1, 2)[:, :-1])
     assert torch.equal(batch.inputs.voice, batch.recent)
     assert batch.scored.tolist() == [[False, True, True]] * 2
-    assert batch.num_positions == 2 * 3 * 8
 
 
 def test_noise_disturbs_only_the_past_voice_and_follows_the_step():

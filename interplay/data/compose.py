@@ -4,6 +4,7 @@ Batch k is a function of (seed, k) alone, so any resume sees the same batches. K
 tensors, losses or models.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,21 @@ from interplay.data import augment, episodes
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
 from interplay.data.example import Example
+from interplay.data.families import eyes
 from interplay.data.talk import Talk
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
+from interplay.turns.layout import positions_per_turn
 
 LISTENING = {"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08}
 BEHAVIOURS = {
     **{"listen": 0.1, "people": 0.17, "question": 0.28, "say_after_me": 0.05, "repeat": 0.03},
     **{"recite": 0.09, "read_aloud": 0.06, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
     **{"delegate": 0.07, "duet": 0.09},
+}
+EYES = {
+    **{"count_reps": 0.3, "entering": 0.12, "leaving": 0.05, "warn": 0.12, "changes": 0.16},
+    **{"start_stop": 0.1, "count_objects": 0.07, "looking_on": 0.08},
 }
 NUM_WARPS = 24
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
@@ -34,6 +41,8 @@ class ComposeConfig:
 
     listening_until: share of training in which only ears and copying are taught.
     long_from: share of training after which sessions are twice as long.
+    seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
+        in them, by share.
     """
 
     seed: int = 0
@@ -41,6 +50,9 @@ class ComposeConfig:
     num_turns: int = 64
     listening_until: float = 0.3
     long_from: float = 0.5
+    seen: float = 0.0
+    seen_turns: int = 100
+    eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
 
 
 class Composer:
@@ -57,6 +69,8 @@ class Composer:
     def batch(self, step: int, progress: float) -> list[Example]:
         """Batch number `step`; `progress` in [0, 1] is how much of the training is done."""
         config = self.config
+        if np.random.default_rng([config.seed, step, 0xE7E]).random() < config.seen:
+            return self._seen_batch(step)
         long = progress >= config.long_from
         size, num_turns = self.shape(progress)
         mix = LISTENING if progress < config.listening_until else BEHAVIOURS
@@ -71,6 +85,22 @@ class Composer:
         return (
             (size // 2, num_turns * 2) if progress >= self.config.long_from else (size, num_turns)
         )
+
+    def _seen_batch(self, step: int) -> list[Example]:
+        """About as many positions as without a camera, in longer sessions, of which there are
+        fewer."""
+        config = self.config
+        positions = config.batch_size * config.num_turns * positions_per_turn(camera=False)
+        size = max(1, positions // (config.seen_turns * positions_per_turn(camera=True)))
+        return [
+            self.session(
+                np.random.default_rng([config.seed, step, i]),
+                config.seen_turns,
+                dict(config.eyes),
+                late=False,
+            )
+            for i in range(size)
+        ]
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
@@ -107,7 +137,7 @@ class Composer:
         misses = 0
         while misses < 4 and talk.fits(1.0):
             name = str(rng.choice(names, p=shares / shares.sum()))
-            misses = 0 if getattr(episodes, name)(talk) else misses + 1
+            misses = 0 if _episode(name)(talk) else misses + 1
             if rng.random() < 0.8:
                 talk.rest(0.3, 0.8)
             else:
@@ -127,6 +157,10 @@ class Composer:
             filters = self._filters[rng.integers(NUM_WARPS)]
         mel = log_mel(track, self.mel, filters=filters)
         return quantize(mel).reshape(-1, NUM_SLOTS, self.mel.subframes, NUM_MELS)
+
+
+def _episode(name: str) -> Callable[[Talk], bool]:
+    return getattr(eyes if hasattr(eyes, name) else episodes, name)
 
 
 def _note_turn(timeline: Timeline, extra: int) -> int:

@@ -18,6 +18,7 @@ from interplay.data.human import HumanClips
 from interplay.data.questions import Question
 from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
 from interplay.data.voices import OWN_VOICE, random_voice
+from interplay.data.watchwords import EYES_TAGS, replies, training_asks
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
 
@@ -37,6 +38,7 @@ class CorpusPlan:
     user_engines: users speak with voices of these engines only; what is left out, the others
         speak in proportion.
     missing_voices: beginnings of voice specs; other voices of the same engine speak their part.
+    eyes: how many user utterances about what the camera sees; 0 for models without eyes.
     """
 
     seed: int = 0
@@ -63,6 +65,7 @@ class CorpusPlan:
     clock_ask: int = 400
     delegate: int = 2200
     backchannel: int = 700
+    eyes: int = 0
 
     def count(self, tag: str) -> int:
         return max(8, int(self.scale * getattr(self, tag)))
@@ -98,11 +101,17 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
     pools = plan_texts(plan)
     rng = np.random.default_rng([plan.seed, 2])
     own = [*pools["phrase"], *pools["short"], *pools["statement"], *_answers()]
+    own += replies() if plan.eyes else []
     requests = [Request(text=t, voice=plan.own_voice, role="own") for t in dict.fromkeys(own)]
     for tag, draw in _speakers(pools, rng).items():
         for _ in range(plan.count(tag)):
             voice = _user_voice(rng, plan)
             requests.append(Request(text=draw(), voice=voice, tag=tag))
+    for tag in EYES_TAGS if plan.eyes else ():
+        asks = training_asks(tag)
+        for _ in range(max(8, plan.count("eyes") // len(EYES_TAGS))):
+            text, voice = asks[rng.integers(len(asks))], _user_voice(rng, plan)
+            requests.append(Request(text=text, voice=voice, tag=tag))
     order = rng.permutation(len(requests))
     return [requests[i] for i in order]
 
@@ -225,7 +234,8 @@ class Corpus:
         self.bank = Bank.open(folder / "bank")
         self.tokenizer = Tokenizer.load(folder / "tokenizer.json")
         self.human = HumanClips.open(human, "train")
-        self._by_tag = {tag: self.bank.find(role="user", tag=tag) for tag in USER_TAGS}
+        tags = (*USER_TAGS, *EYES_TAGS)
+        self._by_tag = {tag: self.bank.find(role="user", tag=tag) for tag in tags}
         own = set(self.bank.find(role="own").tolist())
         self._own = {
             text: int(i) for text, rows in self.bank.by_text.items() for i in rows if i in own

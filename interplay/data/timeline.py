@@ -10,7 +10,7 @@ The timing rules of the whole project live here. Knows nothing about what is sai
     yield   the voice stops with the first micro-turn that has 0.34 s of the interruption
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,9 +19,10 @@ from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES
 from interplay.data.bank import Clip
 from interplay.data.example import Example
 from interplay.data.phones import SILENCE
+from interplay.media.video import tile_pairs
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
-from interplay.turns.types import PAD, Streams
+from interplay.turns.types import NUM_TILES, PAD, TILE_PX, Streams
 
 HEARD_DELAY = int(0.24 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
@@ -64,6 +65,16 @@ class Running:
     text: list[int] = field(default_factory=list)
 
 
+@dataclass
+class Standing:
+    """Something agreed that has no time of its own, such as what to look for: `ids`, to be told in
+    the notes of turns [start, stop)."""
+
+    start: int
+    stop: int
+    ids: list[int]
+
+
 class Timeline:
     """`num_turns` micro-turns of silence to write into. Sound past the end is dropped."""
 
@@ -78,7 +89,8 @@ class Timeline:
         self.phones_user = np.full(self.num_slots, SILENCE, np.int8)
         self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
         self.heard_known = np.ones(self.num_turns, bool)
-        self.running: list[Running] = []
+        self.running: list[Running | Standing] = []
+        self.spoken_until = 0  # the output slot after the last that has own voice
         self._text = {
             name: getattr(self.streams, name).reshape(-1)
             for name in ("read", "heard", "say", "act")
@@ -141,6 +153,7 @@ class Timeline:
         voice = slot + 1
         mel = np.maximum(clip.mel, MEL_FLOOR).reshape(-1, 4, clip.mel.shape[-1])
         spoken = Spoken(first=voice, last=min(voice + len(mel), self.num_slots))
+        self.spoken_until = max(self.spoken_until, spoken.last)
         size = max(0, spoken.last - voice)
         frames = self.streams.voice.reshape(-1, *self.streams.voice.shape[2:])
         frames[voice : voice + size] = mel[:size]
@@ -166,6 +179,22 @@ class Timeline:
         cut = Spoken(first=spoken.first, last=min(slot, spoken.last))
         self.own[max(0, cut.ends) : max(0, spoken.ends)] = 0
         return cut
+
+    def show(self, frames: Iterable[np.ndarray], turn: int) -> int:
+        """The camera is on from micro-turn `turn`, one frame, uint8 [H, W, 3], in each; returns the
+        micro-turn after the last. Raises VideoError."""
+        streams, before = self.streams, None
+        if streams.see is None:
+            shape = (self.num_turns, NUM_TILES, 2, TILE_PX, TILE_PX, 3)
+            streams.see = np.zeros(shape, np.uint8)
+            streams.see_on = np.zeros(self.num_turns, bool)
+        assert streams.see_on is not None, "it was made with the tiles"
+        for frame in frames:
+            if turn >= self.num_turns:
+                break
+            streams.see[turn], streams.see_on[turn] = tile_pairs(before, frame), True
+            before, turn = frame, turn + 1
+        return turn
 
     def answer_slot(self, end: int) -> int:
         """Output slot of the first word of an answer to speech that ended at sample `end`."""
@@ -212,8 +241,10 @@ class Timeline:
         row[max(0, first) : max(0, last)] = phone
 
 
-def _note(running: Running, turn: int) -> list[int]:
+def _note(running: Running | Standing, turn: int) -> list[int]:
     """One running timer or clock as note tokens: kind, period, seconds left (or gone), text."""
+    if isinstance(running, Standing):
+        return running.ids
     elapsed = turn - running.start
     if running.kind == tokens.CLOCK:
         return [running.kind, tokens.count_token(min(elapsed // 5, tokens.MAX_COUNT))]

@@ -39,7 +39,7 @@ TURNS_PER_FILE = 25  # 5 s
 FRAME_BYTES = 4  # two channels of 16 bits
 HEADER_BYTES = 44
 NUMBERS = tuple(f.name for f in fields(Numbers))
-STREAMS = tuple(f.name for f in fields(Streams) if f.name not in ("first_turn", "see"))
+STREAMS = tuple(f.name for f in fields(Streams) if f.name not in ("first_turn", "see", "see_on"))
 
 Row = dict[str, np.ndarray]
 

@@ -90,6 +90,7 @@ def _inputs(laid: Laid) -> Inputs:
         voice=batch(laid.previous.voice),
         voice_on=batch(laid.previous.voice_on),
         see=None if laid.see is None else batch(laid.see),
+        see_on=batch(laid.see_on),
     )
 
 

@@ -18,7 +18,7 @@ from interplay.ops.linear import linear
 from interplay.ops.norm import rms_norm
 from interplay.turns.follow import PAIRS, STREAMS
 from interplay.turns.layout import TEXT_OUT
-from interplay.turns.types import PAD
+from interplay.turns.types import NUM_TILES, PAD
 
 READ = STREAMS.index("read")
 PHASE_PERIODS = (5, 50, 300)  # micro-turns: one second, ten seconds, one minute
@@ -69,6 +69,8 @@ class Embed(nn.Module):
             [nn.Parameter(torch.randn(period, dim) * 0.1) for period in PHASE_PERIODS]
         )
         self.see = see
+        if see is not None:
+            self.tile_places = nn.Parameter(torch.randn(NUM_TILES, dim) * 0.1)
 
     def sound(
         self, bins: UInt8[Tensor, "rows S 80"], dtype: torch.dtype
@@ -110,6 +112,14 @@ class Embed(nn.Module):
         rest = self._word(read[..., 0], read[..., 1], READ) + self.hear_slots
         first = nn.functional.pad(self.clock(turn).unsqueeze(2), (0, 0, 0, NUM_SLOTS - 1))
         return sound + (rest + first).to(dtype)
+
+    def tiles(
+        self, pairs: UInt8[Tensor, "*rows 12 2 40 40 3"], dtype: torch.dtype
+    ) -> Float[Tensor, "*rows 12 d"]:
+        """What the camera sees in a micro-turn: a vector per pair of tiles, marked with where in
+        the picture it is."""
+        assert self.see is not None, "callers check that the model has eyes"
+        return self.see(pairs, dtype) + self.tile_places.to(dtype)
 
     def out(
         self,

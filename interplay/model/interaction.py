@@ -20,7 +20,7 @@ from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig, VoiceHead
 from interplay.ops.linear import linear
 from interplay.turns.follow import PAIRS
-from interplay.turns.layout import TEXT_OUT, hear_positions, interleave, out_positions
+from interplay.turns.layout import TEXT_OUT, Places
 from interplay.turns.types import PAD
 
 
@@ -54,7 +54,8 @@ class ModelConfig:
 class Inputs:
     """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B).
 
-    tokens: [B, N, 4, 11], `previous.as_read()`.
+    tokens: [B, N, 4, 11], `previous.as_read()`. see_on: bool [B, N]; None: where there is `see`,
+    the camera is on all the time.
     """
 
     hear: Tensor
@@ -64,10 +65,14 @@ class Inputs:
     voice: Tensor
     voice_on: Tensor
     see: Tensor | None = None
+    see_on: Tensor | None = None
 
     @property
-    def camera(self) -> bool:
-        return self.see is not None
+    def camera(self) -> Tensor:
+        """bool [B, N]: where the camera is on."""
+        if self.see is not None and self.see_on is not None:
+            return self.see_on
+        return torch.full(self.turn.shape, self.see is not None, device=self.turn.device)
 
 
 class InteractionModel(nn.Module):
@@ -109,19 +114,21 @@ class InteractionModel(nn.Module):
         """Whole sessions from position 0. Returns hidden states of the output and hear slots."""
         hear = self.embed.hear(inputs.hear, inputs.read, inputs.turn, dtype)
         out = self.embed.out(inputs.tokens, inputs.voice, inputs.voice_on, None, dtype)
-        x = interleave(self._see(inputs.see, dtype), hear, out)
+        places = Places.of(inputs.camera)
+        see = None if inputs.see is None else self.embed.tiles(inputs.see[inputs.camera], dtype)
+        x = places.interleave(see, hear, out)
         positions = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
         hidden = self.backbone(x, positions, None)
-        camera = inputs.camera
-        return out_positions(hidden, camera=camera), hear_positions(hidden, camera=camera)
+        return places.take(hidden, places.out), places.take(hidden, places.hear)
 
     def read_input(
         self, inputs: Inputs, cache: AnyCache, slots: Tensor, dtype: torch.dtype
     ) -> None:
         """Append the input half of one micro-turn (N = 1) of each session in `slots`."""
         hear = self.embed.hear(inputs.hear, inputs.read, inputs.turn, dtype).flatten(1, 2)
-        see = self._see(inputs.see, dtype)
-        x = hear if see is None else torch.cat([see.flatten(1, 2), hear], dim=1)
+        x = hear
+        if inputs.see is not None:
+            x = torch.cat([self.embed.tiles(inputs.see, dtype).flatten(1, 2), hear], dim=1)
         self._append(x, cache, slots)
 
     def read_slot(
@@ -144,12 +151,6 @@ class InteractionModel(nn.Module):
         start = cache.length[slots]
         positions = start.unsqueeze(1) + torch.arange(x.shape[1], device=x.device)
         return self.backbone(x, positions, cache, slots)
-
-    def _see(self, see: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-        if see is None:
-            return None
-        assert self.embed.see is not None, "callers check that the model has eyes"
-        return self.embed.see(see, dtype)
 
     def text_logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... 3 V"]:
         """Logits of heard, say and act: one shared table, one sign vector per stream; and the

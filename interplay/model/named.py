@@ -3,6 +3,7 @@
 from interplay.errors import ConfigError
 from interplay.model.backbone import BackboneConfig
 from interplay.model.interaction import ModelConfig
+from interplay.model.see import SeeConfig
 from interplay.model.sizes import backbone_config
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig
@@ -13,24 +14,23 @@ _TINY = BackboneConfig(
 )
 
 
-def model_config(name: str, *, vocab_size: int = 1024) -> ModelConfig:
-    """The model called `name`: `tiny` (tests and smoke runs), `xs`, `xs-wide` or `s`.
+def model_config(name: str, *, vocab_size: int = 1024, eyes: bool = False) -> ModelConfig:
+    """The model called `name`: `tiny` (tests and smoke runs), `xs`, `xs-wide` or `s`; with `eyes`
+    it sees.
 
     Raises ConfigError with the valid names.
     """
     if name not in SIZES:
         raise ConfigError(f"unknown model size {name!r}; the sizes are {', '.join(SIZES)}")
+    backbone = _TINY if name == "tiny" else backbone_config(name)
+    voice, vocoder = VoiceConfig(dim=backbone.dim), VocoderConfig()
     if name == "tiny":
-        return ModelConfig(
-            backbone=_TINY,
-            voice=VoiceConfig(dim=_TINY.dim, mean_dim=64, flow_dim=64, num_flow_layers=1),
-            vocoder=VocoderConfig(dim=64, num_layers=1),
-            vocab_size=vocab_size,
-        )
-    backbone = backbone_config(name)
+        voice = VoiceConfig(dim=backbone.dim, mean_dim=64, flow_dim=64, num_flow_layers=1)
+        vocoder = VocoderConfig(dim=64, num_layers=1)
     return ModelConfig(
         backbone=backbone,
-        voice=VoiceConfig(dim=backbone.dim),
-        vocoder=VocoderConfig(),
+        voice=voice,
+        vocoder=vocoder,
         vocab_size=vocab_size,
+        see=SeeConfig(dim=backbone.dim) if eyes else None,
     )

@@ -2,15 +2,12 @@
 smoke runs and timing need weights of the right shapes, not of the right values.
 """
 
-from dataclasses import replace
-
 import torch
 
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
-from interplay.model.see import SeeConfig
 from interplay.model.vocoder import Vocoder
 from interplay.model.voice import FlowLayer
 from interplay.turns.tokens import Tokenizer
@@ -30,9 +27,7 @@ def untrained(
         raise ConfigError(f"speaks is {speaks!r}; the choices are {', '.join(VOICES)}")
     tokenizer = Tokenizer.train(TEXTS, vocab_size=1024)
     vocab_size = -(-tokenizer.vocab_size // 64) * 64 if name == "tiny" else 1024
-    config = model_config(name, vocab_size=vocab_size)
-    if camera:
-        config = replace(config, see=SeeConfig(dim=config.backbone.dim))
+    config = model_config(name, vocab_size=vocab_size, eyes=camera)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = InteractionModel(config)

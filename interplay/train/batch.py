@@ -57,11 +57,6 @@ class Batch:
     heard_known: Bool[Tensor, "B N"]
     voice_known: Bool[Tensor, " B"]
 
-    @property
-    def num_positions(self) -> int:
-        """Transformer positions without camera tiles."""
-        return 2 * self.voice_on.numel()
-
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`: itself where it is there already, else copied while the host goes
         on."""
@@ -98,6 +93,7 @@ def assemble(
         voice=torch.from_numpy(disturbed),
         voice_on=torch.from_numpy(recent_on),
         see=_stacked_frames([item.see for item in laid]),
+        see_on=_stacked([item.see_on for item in laid]),
     )
     scored = np.arange(num_turns) >= np.array([[example.scored_from] for example in examples])
     return Batch(
@@ -162,7 +158,6 @@ def _stacked(arrays: list[np.ndarray]) -> Tensor:
 
 
 def _stacked_frames(frames: list[np.ndarray | None]) -> Tensor | None:
-    """Tiles of all sessions, or None while every camera is off."""
-    present = [f for f in frames if f is not None]
-    assert len(present) in (0, len(frames)), "a batch holds sessions with or without camera"
-    return _stacked(present) if present else None
+    """Tiles of all sessions, black where one has no camera; None while every camera is off."""
+    black = next((np.zeros_like(f) for f in frames if f is not None), None)
+    return None if black is None else _stacked([black if f is None else f for f in frames])

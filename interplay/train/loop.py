@@ -27,6 +27,7 @@ from interplay.train.monitor import Monitor
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.plan import Pace, Plan
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
+from interplay.turns.layout import num_positions
 
 CPU = torch.device("cpu")
 NUM_AHEAD = 8  # batches asked for before they are needed
@@ -107,7 +108,7 @@ class Trainer:
                 "start again with another --seed, or with lower learning rates"
             )
         self.average.update(self.step)
-        self.num_positions = 2 * sum(example.streams.voice_on.size for example in examples)
+        self.num_positions = sum(num_positions(example.streams) for example in examples)
         self.step += 1
         return losses
 

@@ -24,11 +24,13 @@ WRITES = (
 )
 NORMS = ("mel_norm", "attention_norm", "ff_norm", "norm")  # over the residual stream
 LAYER = re.compile(r"backbone\.layers\.(\d+)\.")
+EYES = re.compile(r"embed\.(see\.|tile_places)")
 
 
 @torch.no_grad()
 def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
     """Fill `model`, untrained, with the weights of `old`; returns the names of those that grew.
+    Eyes that the old model lacks begin untrained; without a camera they change nothing.
 
     Raises ConfigError where a weight is missing or smaller than the old, or where heads would
     share other keys.
@@ -50,9 +52,10 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
             grown.append(at)
             value = _prepare(at, value, into, old_config.dim / new_config.dim)
         into[_places(at, value, into, old_config, new_config)] = value
-    if missing := [name for name in target if not LAYER.match(name)]:
+    new = {name: LAYER.match(name) or EYES.match(name) for name in target}
+    if missing := [name for name, match in new.items() if not match]:
         raise ConfigError(f"cannot start from these weights: they lack {min(missing)}")
-    return grown + sorted({match[0] + "*" for name in target if (match := LAYER.match(name))})
+    return grown + sorted({match[0] + "*" for match in new.values() if match})
 
 
 def _check_heads(new: BackboneConfig, old: BackboneConfig) -> None:

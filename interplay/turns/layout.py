@@ -4,6 +4,8 @@ One micro-turn is an input half, one shot, then an output half, four sequential 
 
     [see x P] [hear 0..3]   [out 0..3]        P = 0 (camera off) or 12
 
+A camera may go on and off within a session: micro-turns with it are longer (`Places`).
+
 Slot j of the output half reads what the slot before it emitted (tokens and own voice) and emits
 the next. `lay_out` shifts a whole session that way; called micro-turn by micro-turn with the
 carry of the call before, it gives the same arrays: training, serving and replay share it.
@@ -27,6 +29,12 @@ TEXT_OUT = ("heard", "say", "act")
 def positions_per_turn(*, camera: bool) -> int:
     """Positions of one micro-turn: 8 without a camera, 20 with one."""
     return 2 * NUM_SLOTS + (NUM_TILES if camera else 0)
+
+
+def num_positions(streams: Streams) -> int:
+    """Of a whole session, its camera on for as long as it is."""
+    off = len(streams) * positions_per_turn(camera=False)
+    return off + NUM_TILES * int(streams.camera.sum())
 
 
 @dataclass(kw_only=True)
@@ -78,14 +86,16 @@ class Laid:
     """What the positions of N micro-turns read.
 
     hear: uint8 [N, 4, S, 80]. read: int32 [N, 4, 2], the token of the slot and the newest word
-    before it. see: uint8 [N, 12, 2, 40, 40, 3] or None. turn: int64 [N], index on the phase
-    clock. previous: what the slot before emitted, as tokens and latest int32 [N, 4, 3], follow
-    int32 [N, 4, 5], voice float32 [N, 4, S, 80], voice_on bool [N, 4].
+    before it. see: uint8 [N, 12, 2, 40, 40, 3] or None. see_on: bool [N], where the camera is on.
+    turn: int64 [N], index on the phase clock. previous: what the slot before emitted, as tokens
+    and latest int32 [N, 4, 3], follow int32 [N, 4, 5], voice float32 [N, 4, S, 80], voice_on bool
+    [N, 4].
     """
 
     hear: np.ndarray
     read: np.ndarray
     see: np.ndarray | None
+    see_on: np.ndarray
     turn: np.ndarray
     previous: Emitted
 
@@ -108,6 +118,7 @@ def lay_out(streams: Streams, carry: Carry | None = None) -> tuple[Laid, Carry]:
         hear=streams.hear,
         read=read,
         see=streams.see,
+        see_on=streams.camera,
         turn=streams.first_turn + np.arange(len(streams), dtype=np.int64),
         previous=previous,
     )
@@ -171,22 +182,45 @@ def _shift(values: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.concatenate([first[None].astype(flat.dtype), flat[:-1]]).reshape(values.shape)
 
 
-def interleave(see: Tensor | None, hear: Tensor, out: Tensor) -> Tensor:
-    """[B, N, P, d] or None, [B, N, 4, d], [B, N, 4, d] -> [B, N * (P + 8), d] in time order."""
-    halves = [hear, out] if see is None else [see, hear, out]
-    return torch.cat(halves, dim=2).flatten(1, 2)
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where the parts of B sessions of N micro-turns lie, as indices into [B * length] positions.
 
+    see: int64 [M, 12], of the M micro-turns of all sessions with a camera. hear, out: int64
+    [B, N, 4]. length: positions of the longest session; shorter ones are filled up at the end,
+    where no position before them looks.
+    """
 
-def out_positions(hidden: Tensor, *, camera: bool) -> Tensor:
-    """[B, N * (P + 8), d] -> the output slots [B, N, 4, d]."""
-    per_turn = positions_per_turn(camera=camera)
-    return hidden.unflatten(1, (-1, per_turn))[:, :, -NUM_SLOTS:]
+    see: Tensor
+    hear: Tensor
+    out: Tensor
+    length: int
 
+    @staticmethod
+    def of(see_on: Tensor) -> "Places":
+        """see_on: bool [B, N], where the camera is on."""
+        tiles = NUM_TILES * see_on.long()
+        ends = (tiles + 2 * NUM_SLOTS).cumsum(1)
+        length = int(ends[:, -1].max())
+        rows = length * torch.arange(len(see_on), device=see_on.device)[:, None]
+        hear = ends + rows - 2 * NUM_SLOTS
+        slots = torch.arange(NUM_SLOTS, device=see_on.device)
+        see = hear[see_on][:, None] + torch.arange(-NUM_TILES, 0, device=see_on.device)
+        hear = hear[..., None] + slots
+        return Places(see=see, hear=hear, out=hear + NUM_SLOTS, length=length)
 
-def hear_positions(hidden: Tensor, *, camera: bool) -> Tensor:
-    """[B, N * (P + 8), d] -> the hear slots [B, N, 4, d]."""
-    per_turn = positions_per_turn(camera=camera)
-    return hidden.unflatten(1, (-1, per_turn))[:, :, -2 * NUM_SLOTS : -NUM_SLOTS]
+    def interleave(self, see: Tensor | None, hear: Tensor, out: Tensor) -> Tensor:
+        """[M, 12, d] (None if M is 0), [B, N, 4, d] twice -> [B, length, d] in time order."""
+        x = hear.new_zeros(len(hear) * self.length, hear.shape[-1])
+        parts = [(self.hear, hear), (self.out, out)]
+        for place, part in parts if see is None else [(self.see, see), *parts]:
+            x = x.index_copy(0, place.flatten(), part.flatten(0, -2))
+        return x.unflatten(0, (len(hear), -1))
+
+    def take(self, hidden: Tensor, place: Tensor) -> Tensor:
+        """[B, length, d] -> what lies at `hear` or `out` of these places, [B, N, 4, d]."""
+        rows = hidden.flatten(0, 1).index_select(0, place.flatten())
+        return rows.unflatten(0, place.shape)
 
 
 def token_weights(targets: Tensor, *, pad_weight: float | Sequence[float]) -> Tensor:

@@ -67,6 +67,8 @@ class Streams:
     voice: float32 [N, 4, S, 80] log10 mel of the model's own audio (played), 0 where off.
     voice_on: bool [N, 4].
     see: uint8 [N, 12, 2, 40, 40, 3] or None (camera off for the whole session).
+    see_on: bool [N], micro-turns with the camera on; `see` of the others is not looked at. None:
+        the camera is on all the time, or never.
     first_turn: index of the first micro-turn on the session's phase clock.
     """
 
@@ -78,7 +80,15 @@ class Streams:
     voice: np.ndarray
     voice_on: np.ndarray
     see: np.ndarray | None = None
+    see_on: np.ndarray | None = None
     first_turn: int = 0
+
+    @property
+    def camera(self) -> np.ndarray:
+        """bool [N]: whether the camera is on."""
+        if self.see is not None and self.see_on is not None:
+            return self.see_on
+        return np.full(len(self), self.see is not None)
 
     def __len__(self) -> int:
         return len(self.hear)

@@ -50,6 +50,8 @@ _QUESTIONS = {
     "counter": "What number does the counter change to?",
     "door": "Does the door open or close?",
     "lamp": "Which light goes on?",
+    "gauge": "Which colour does the gauge move to?",
+    "light": "Does the light go on or off?",
 }
 _DOOR = {"open": ("open", "opens", "opened", "opening"), "closed": ("close", "closes", "closed")}
 

@@ -1,14 +1,18 @@
 """A picture of 160x120 to draw soft-edged shapes on. Knows nothing of time or of scenes.
 
-Positions and sizes are in pixels, x to the right, y down. Colours are RGB, 0 to 255.
+Positions and sizes are in pixels, x to the right, y down. Colours are RGB, 0 to 255. Shapes are
+drawn by Pillow three times too large, with a margin, through a lens that may stand closer or askew;
+`pixels` averages 3x3 of them: soft edges for half a millisecond a picture.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw
 
-from interplay.clock import TURN_S
 from interplay.media.video import HEIGHT_PX, WIDTH_PX
 
 Colour = tuple[int, int, int]
@@ -22,45 +26,100 @@ COLOURS: dict[str, Colour] = {
     "white": (240, 240, 240),
 }
 SHAPES = ("square", "circle", "triangle")
-NOISE = 3.0  # of a camera's sensor, standard deviation in steps of 255
-_Y, _X = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
+OVER = 3  # drawn pixels per pixel and axis
+MARGIN_PX = 6  # around the picture: what a shaking camera may see
 # Which of the seven bars of a digit are on: top, upper left and right, middle, lower ones, bottom.
 _BARS = ("1110111", "0010010", "1011101", "1011011", "0111010")
 _BARS += ("1101011", "1101111", "1010010", "1111111", "1111011")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lens:
+    """Where the camera stands: `zoom` towards `centre`, turned by `roll` radians, moved by `pan`
+    pixels; `is_mirrored`: left and right change places."""
+
+    zoom: float = 1.0
+    roll: float = 0.0
+    pan: Point = (0.0, 0.0)
+    centre: Point = (WIDTH_PX / 2, 0.75 * HEIGHT_PX)
+    is_mirrored: bool = False
+
+    def see(self, point: Point) -> Point:
+        """Where a point lies in the large picture."""
+        x, y = point[0] - self.centre[0], point[1] - self.centre[1]
+        x = -x if self.is_mirrored else x
+        cos, sin = math.cos(self.roll) * self.zoom, math.sin(self.roll) * self.zoom
+        return (
+            OVER * (self.centre[0] + self.pan[0] + MARGIN_PX + cos * x - sin * y),
+            OVER * (self.centre[1] + self.pan[1] + MARGIN_PX + sin * x + cos * y),
+        )
+
+    def length(self, size: float) -> float:
+        return OVER * self.zoom * size
+
+    def edges(self) -> tuple[float, float]:
+        """The x of a scene that fall on the left and the right border of the picture, or the other
+        way round where it is mirrored; as if nothing was turned."""
+        sign = -1 if self.is_mirrored else 1
+        left, right = (
+            self.centre[0] + sign * (border - self.centre[0] - self.pan[0]) / self.zoom
+            for border in (0, WIDTH_PX)
+        )
+        return min(left, right), max(left, right)
+
+
 class Canvas:
-    """Starts as one colour; later shapes cover earlier ones."""
+    """Starts as one colour or as a copy of another canvas; later shapes cover earlier ones."""
 
-    def __init__(self, background: Colour) -> None:
-        self._pixels = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
-        self._pixels[:] = background
+    def __init__(self, background: "Colour | Canvas", lens: Lens | None = None) -> None:
+        if isinstance(background, Canvas):
+            self._image, self.lens = background._image.copy(), background.lens
+        else:
+            size = (OVER * (WIDTH_PX + 2 * MARGIN_PX), OVER * (HEIGHT_PX + 2 * MARGIN_PX))
+            self._image, self.lens = Image.new("RGB", size, background), lens or Lens()
+        self._draw = ImageDraw.Draw(self._image)
 
-    def _fill(self, distance: Float[np.ndarray, "120 160"], colour: Colour) -> None:
-        """Paint where the signed distance to an edge is negative, softly within half a pixel."""
-        cover = np.clip(0.5 - distance, 0, 1)[..., None]
-        self._pixels += cover * (np.array(colour, np.float32) - self._pixels)
+    def show(self, other: "Canvas") -> None:
+        """What is on another canvas, and nothing else."""
+        self._image.paste(other._image)
+
+    def polygon(self, points: Sequence[Point], colour: Colour) -> None:
+        self._draw.polygon([self.lens.see(point) for point in points], fill=colour)
 
     def box(self, centre: Point, width: float, height: float, colour: Colour) -> None:
-        across = np.abs(_X - centre[0]) - width / 2
-        self._fill(np.maximum(across, np.abs(_Y - centre[1]) - height / 2), colour)
+        x, y, across, down = *centre, width / 2, height / 2
+        corners = ((-across, -down), (across, -down), (across, down), (-across, down))
+        self.polygon([(x + a, y + b) for a, b in corners], colour)
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
-        self._fill(np.hypot(_X - centre[0], _Y - centre[1]) - radius, colour)
+        (x, y), size = self.lens.see(centre), self.lens.length(radius)
+        self._draw.ellipse((x - size, y - size, x + size, y + size), fill=colour)
+
+    def oval(self, centre: Point, width: float, height: float, colour: Colour) -> None:
+        """Upright, whatever the lens."""
+        x, y = self.lens.see(centre)
+        across, down = self.lens.length(width) / 2, self.lens.length(height) / 2
+        self._draw.ellipse((x - across, y - down, x + across, y + down), fill=colour)
 
     def triangle(self, centre: Point, size: float, colour: Colour) -> None:
         """Of equal sides, point up."""
-        x, y = np.abs(_X - centre[0]), _Y - centre[1]
-        slope = x * np.sqrt(3) / 2 - (y + size / 2) / 2
-        self._fill(np.maximum(slope, y - size / 2), colour)
+        (x, y), half, down = centre, size / 2, size * math.sqrt(3) / 4
+        self.polygon([(x, y - down), (x + half, y + down), (x - half, y + down)], colour)
 
     def line(self, start: Point, end: Point, thickness: float, colour: Colour) -> None:
         """With round ends."""
+        self.limb(start, end, thickness, thickness, colour)
+
+    def limb(self, start: Point, end: Point, thick: float, thin: float, colour: Colour) -> None:
+        """A line as thick as `thick` where it starts and as `thin` where it ends."""
         dx, dy = end[0] - start[0], end[1] - start[1]
-        along = ((_X - start[0]) * dx + (_Y - start[1]) * dy) / max(dx * dx + dy * dy, 1e-6)
-        along = np.clip(along, 0, 1)
-        away = np.hypot(_X - start[0] - along * dx, _Y - start[1] - along * dy)
-        self._fill(away - thickness / 2, colour)
+        length = math.hypot(dx, dy)
+        if length > 1e-6:
+            across = (-dy / length / 2, dx / length / 2)
+            sides = ((start, thick), (end, thin), (end, -thin), (start, -thick))
+            self.polygon([(p[0] + w * across[0], p[1] + w * across[1]) for p, w in sides], colour)
+        self.disc(start, thick / 2, colour)
+        self.disc(end, thin / 2, colour)
 
     def shape(self, name: str, centre: Point, size: float, colour: Colour) -> None:
         """One of SHAPES, `size` pixels wide."""
@@ -88,30 +147,14 @@ class Canvas:
             if is_on == "1":
                 self.line(start, end, height / 9, colour)
 
-    def pixels(self, rng: np.random.Generator) -> UInt8[np.ndarray, "120 160 3"]:
-        """The picture as a camera would give it, with the noise of its sensor."""
-        noise = rng.standard_normal(self._pixels.shape, np.float32) * NOISE
-        return np.clip(np.rint(self._pixels + noise), 0, 255).astype(np.uint8)
+    def pixels(self, shift: Point = (0.0, 0.0)) -> UInt8[np.ndarray, "120 160 3"]:
+        """The picture, seen `shift` pixels (at most MARGIN_PX) further to the right and down."""
+        left, top = (round(OVER * (MARGIN_PX + step)) for step in shift)
+        cut = (left, top, left + OVER * WIDTH_PX, top + OVER * HEIGHT_PX)
+        return np.asarray(self._image.reduce(OVER, cut))
 
 
-def moments(length_s: float) -> Iterator[tuple[int, float]]:
-    """(k, k / 5 s) of every frame of a film."""
-    index = 0
-    while index * TURN_S < length_s - 1e-6:
-        yield index, index * TURN_S
-        index += 1
-
-
-def film(
-    length_s: float, background: Colour, seed: int, draw: Callable[[Canvas, float], None]
-) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:
-    """Frames, five per second. draw: on an empty canvas, at a moment. seed: of the noise."""
-    for index, time_s in moments(length_s):
-        canvas = Canvas(background)
-        draw(canvas, time_s)
-        yield canvas.pixels(np.random.default_rng([seed, index]))
-
-
-def draw_floor(canvas: Canvas) -> None:
-    """What a body stands on."""
-    canvas.box((80, 117), 160, 12, COLOURS["black"])
+def shade(colour: Colour, factor: float) -> Colour:
+    """Darker (below 1) or lighter."""
+    red, green, blue = (min(255, max(0, round(factor * part))) for part in colour)
+    return red, green, blue

@@ -1,0 +1,1 @@
+"""Families of episodes, a subject each. See each module."""
