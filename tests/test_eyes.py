@@ -288,7 +288,7 @@ def test_eyes_learn_in_batches_with_and_without_a_camera(tmp_path, capsys):
                 one.streams.say[2:, 1] = (90, 91)[k]
         return made
 
-    config = TrainConfig(num_steps=20, dtype=torch.float32, num_threads=1, worker=False)
+    config = TrainConfig(num_steps=20, dtype=torch.float32, num_threads=1, num_workers=0)
     before = {name: value.clone() for name, value in a_model().named_parameters()}
     model = train(config, seeing, a_model(), tmp_path / "run")
     moved = [n for n, value in model.named_parameters() if not torch.equal(value, before[n])]

@@ -202,9 +202,9 @@ def test_films_need_eyes_and_words_a_tokenizer(tmp_path):
     films = stored(tmp_path / "films", a_recording(film=True))
     own = recipes.Own(folder=films.folder, share=0.3)
     with pytest.raises(
-        ConfigError, match=r"1 films such as s0.json, and the size tiny has no eyes"
+        ConfigError, match=r"1 films such as s0.json, and the recipe xs has no eyes"
     ):
-        recipes.check_own(own, recipes.find_recipe("smoke"), TOKENIZER, tmp_path)
+        recipes.check_own(own, recipes.find_recipe("xs"), TOKENIZER, tmp_path)
     foreign = replace(a_recording(), words=[replace(SAID[0], word="hello<end>x ")])
     with pytest.raises(RecordError, match=r"s0.json, 0.50 s: the tokenizer cannot spell 'hello"):
         stored(tmp_path / "foreign", foreign).check_spelling(TOKENIZER)
