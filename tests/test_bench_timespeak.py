@@ -20,7 +20,7 @@ from interplay.bench.score import summarize
 from interplay.bench.suites import timespeak as suite
 from interplay.bench.trace import Trace
 from interplay.data import timespeak
-from interplay.data.episodes import parse_every, parse_timer
+from interplay.data.families.timers import parse_every, parse_timer
 from interplay.data.item import Item, Speak
 from interplay.data.moments import Moment, Plan, Stretch, plan_of, window_hi_s
 from interplay.data.questions import split_of

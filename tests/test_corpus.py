@@ -9,9 +9,10 @@ import torch
 
 from interplay.data import bank as bank_module
 from interplay.data.command import session_table
-from interplay.data.compose import BEHAVIOURS, ComposeConfig, Composer
+from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
 from interplay.data.engines.diphones import SPEAKERS
+from interplay.data.families import BEHAVIOURS
 from interplay.data.questions import split_of
 from interplay.data.speech import synthesize
 from interplay.data.timeline import MEL_FLOOR

@@ -1,4 +1,4 @@
-"""Questions, the timeline's timing rules, episodes and held-out items. No engine, no bank."""
+"""Questions, timing rules of the timeline, older families, held-out items. No engine, no bank."""
 
 from dataclasses import replace
 
@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
-from interplay.data import episodes, heldout, questions, vocabulary
+from interplay.data import heldout, questions, vocabulary
 from interplay.data.bank import Clip
+from interplay.data.families import FAMILIES
+from interplay.data.families.conversation import recite
+from interplay.data.families.delegation import delegate
+from interplay.data.families.listening import listen, say_after_me, split_clip
+from interplay.data.families.overlaps import overlap
+from interplay.data.families.reading import duet
+from interplay.data.families.timers import every, stopwatch, timer
 from interplay.data.item import Speak, Type
-from interplay.data.overlaps import overlap
 from interplay.data.talk import Talk
 from interplay.data.timeline import HEARD_DELAY, YIELD_DELAY, Timeline, turn_with
 from interplay.errors import ConfigError
@@ -36,6 +42,8 @@ TEXTS = {
     "clock_ask": "how long was that",
     "delegate": "who invented the piano",
     "backchannel": "mm hmm",
+    "hesitation": "um",
+    "aside": "come here please",
 }
 
 
@@ -63,6 +71,15 @@ class FakeSource:
 
     def user(self, tag, rng):
         return clip_of(TEXTS[tag])
+
+    def user_where(self, tag, rng, wanted):
+        return self.user(tag, rng)
+
+    def user_with(self, tag, rng, words):
+        return self.user(tag, rng)
+
+    def trait(self, rng):
+        return "the table is golden"
 
     def own(self, text):
         return clip_of(text, own=True)
@@ -128,7 +145,7 @@ def test_breaks_leave_the_sentence_open():
 
 def test_words_are_heard_after_their_end_and_before_half_a_second(tokenizer):
     talk = talk_with(tokenizer)
-    assert episodes.listen(talk)
+    assert listen(talk)
     clip = clip_of(TEXTS["listen"])
     heard = [(slot, name) for slot, name in emitted(talk.timeline, "heard") if name != "<text>"]
     assert [name.strip() for _, name in heard] in (
@@ -159,7 +176,7 @@ def test_a_border_opens_every_sentence_and_what_it_quotes(tokenizer):
 
 def test_the_first_quoted_word_is_handed_over_to_say_and_act(tokenizer):
     talk = talk_with(tokenizer)
-    assert episodes.timer(talk)
+    assert timer(talk)
     laid, _ = lay_out(talk.timeline.streams)
     first = tokenizer.encode("river")[0]
     for stream, pair in (("act", ("act", "heard")), ("say", ("say", "act"))):
@@ -188,7 +205,7 @@ def test_words_stay_in_order_when_they_slip(tokenizer):
 
 def test_answer_starts_in_the_micro_turn_of_the_last_word(tokenizer):
     talk = talk_with(tokenizer)
-    assert episodes.say_after_me(talk)
+    assert say_after_me(talk)
     heard, say = emitted(talk.timeline, "heard"), emitted(talk.timeline, "say")
     assert say[0][0] == heard[-1][0] + 1 == voice_slots(talk.timeline)[0] - 1
     assert [name.strip() for _, name in say] == ["river", "table", "<end>"]
@@ -201,7 +218,7 @@ def test_interruption_stops_the_voice_in_time(tokenizer):
     found = 0
     for seed in range(40):
         talk = talk_with(tokenizer, seed)
-        assert episodes.recite(talk)
+        assert recite(talk)
         stops = [slot for slot, name in emitted(talk.timeline, "say") if name == "<stop>"]
         if not stops:
             continue
@@ -232,7 +249,7 @@ def test_speech_for_others_is_not_written_down_and_changes_nothing(tokenizer, se
 
 def test_timer_counts_down_and_speaks_when_due(tokenizer):
     talk = talk_with(tokenizer)
-    assert episodes.timer(talk)
+    assert timer(talk)
     act = emitted(talk.timeline, "act")
     names = [name for _, name in act]
     assert names[:4] == ["<timer>", "<t3>", " river", "<end>"]
@@ -246,7 +263,7 @@ def test_timer_counts_down_and_speaks_when_due(tokenizer):
 
 def test_reminders_repeat_until_cancelled_and_notes_tell_them(tokenizer):
     talk = talk_with(tokenizer, num_turns=160, first_turn=30)
-    assert episodes.every(talk)
+    assert every(talk)
     talk.timeline.write_notes()
     act = emitted(talk.timeline, "act")
     dues = [slot for slot, name in act if name == "<due>"]
@@ -258,7 +275,7 @@ def test_reminders_repeat_until_cancelled_and_notes_tell_them(tokenizer):
 
 def test_stopwatch_answers_its_own_count(tokenizer):
     talk = talk_with(tokenizer, seed=3)
-    assert episodes.stopwatch(talk)
+    assert stopwatch(talk)
     counts = [name for _, name in emitted(talk.timeline, "act") if name.startswith("<t")]
     say = [name.strip() for _, name in emitted(talk.timeline, "say") if name.strip() != "<end>"]
     assert say[0] == "okay" and say[2] in {"second", "seconds"}
@@ -267,7 +284,7 @@ def test_stopwatch_answers_its_own_count(tokenizer):
 
 def test_delegation_carries_the_words_and_waits_for_the_result(tokenizer):
     talk = talk_with(tokenizer)
-    assert episodes.delegate(talk)
+    assert delegate(talk)
     names = [name.strip() for _, name in emitted(talk.timeline, "act")]
     assert names == ["<delegate>", *TEXTS["delegate"].split(), "<end>"]
     read = emitted(talk.timeline, "read")
@@ -279,7 +296,7 @@ def test_delegation_carries_the_words_and_waits_for_the_result(tokenizer):
 
 def test_a_duet_talks_through_whatever_the_user_says(tokenizer):
     talk = talk_with(tokenizer, num_turns=64)
-    assert episodes.duet(talk)
+    assert duet(talk)
     read = [name.strip() for _, name in emitted(talk.timeline, "read")]
     say = [name.strip() for _, name in emitted(talk.timeline, "say")]
     assert read[:2] == ["<through>", "<text>"] and read.count("<through>") == 1
@@ -293,19 +310,19 @@ def test_a_duet_talks_through_whatever_the_user_says(tokenizer):
 
 def test_split_clip_keeps_words_and_sound():
     clip = clip_of("what is seven plus five")
-    before, after = episodes.split_clip(clip, 4)
+    before, after = split_clip(clip, 4)
     assert before.text == "what is seven plus" and after.text == "five"
     assert len(before.samples) + len(after.samples) == len(clip.samples)
     assert after.words[0][1] == pytest.approx(0.0)
 
 
-def test_all_episodes_fit_their_session(tokenizer):
+def test_the_older_families_fit_their_session(tokenizer):
     names = ("listen", "question", "say_after_me", "repeat", "recite", "read_aloud", "timer")
     for name in (*names, "every", "stopwatch", "delegate", "duet"):
         for seed in range(5):
             talk = talk_with(tokenizer, seed, num_turns=64)
             talk.cursor = int(np.random.default_rng(seed).integers(12 * SAMPLE_RATE_HZ))
-            getattr(episodes, name)(talk)
+            FAMILIES[name](talk)
             talk.timeline.write_notes()
             assert len(talk.timeline.user) == 64 * SAMPLES_PER_TURN
             on = talk.timeline.streams.voice_on

@@ -126,6 +126,10 @@ class Bank:
             mel=frames if role == "own" else None,
         )
 
+    def text(self, index: int | np.integer) -> str:
+        """What is said in utterance number `index`."""
+        return str(self._columns["text"][index])
+
     def _rows(self, count: str, index: int | np.integer) -> slice:
         stop = self._stops[count][index]
         return slice(stop - self._columns[count][index], stop)

@@ -1,6 +1,6 @@
 """`interplay synth`: one session of training material as sound and as a table.
 
-Knows nothing of batches, models or how episodes are drawn.
+Knows nothing of batches, models or what is drawn.
 """
 
 import argparse
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS
-from interplay.data.compose import BEHAVIOURS, ComposeConfig, Composer
+from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import Corpus, CorpusPlan, build_corpus
+from interplay.data.families import BEHAVIOURS
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
 from interplay.errors import ConfigError, DeviceError, SynthError

@@ -1,36 +1,26 @@
-"""Sessions to learn from: episodes laid on a timeline, sound mixed and heard through dMel.
+"""Sessions to learn from: exchanges laid on a timeline, sound mixed and heard through dMel.
 
 Batch k is a function of (seed, k) alone, so any resume sees the same batches. Knows nothing of
 tensors, losses or models.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import augment, episodes
+from interplay.data import augment
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
 from interplay.data.example import Example
-from interplay.data.families import eyes
+from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.talk import Talk
 from interplay.data.timeline import MEL_FLOOR, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 from interplay.turns.layout import positions_per_turn
 
-LISTENING = {"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08}
-BEHAVIOURS = {
-    **{"listen": 0.1, "people": 0.17, "question": 0.28, "say_after_me": 0.05, "repeat": 0.03},
-    **{"recite": 0.09, "read_aloud": 0.06, "timer": 0.06, "every": 0.05, "stopwatch": 0.03},
-    **{"delegate": 0.07, "duet": 0.09},
-}
-EYES = {
-    **{"count_reps": 0.3, "entering": 0.12, "leaving": 0.05, "warn": 0.12, "changes": 0.16},
-    **{"start_stop": 0.1, "count_objects": 0.07, "looking_on": 0.08},
-}
 NUM_WARPS = 24
+MAX_MISSES = 6  # families in a row that do not fit into what is left of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
 
@@ -135,9 +125,9 @@ class Composer:
         talk.rest(0.1, 0.9)
         names, shares = list(mix), np.array(list(mix.values()))
         misses = 0
-        while misses < 4 and talk.fits(1.0):
+        while misses < MAX_MISSES and talk.fits(1.0):
             name = str(rng.choice(names, p=shares / shares.sum()))
-            misses = 0 if _episode(name)(talk) else misses + 1
+            misses = 0 if FAMILIES[name](talk) else misses + 1
             if rng.random() < 0.8:
                 talk.rest(0.3, 0.8)
             else:
@@ -157,10 +147,6 @@ class Composer:
             filters = self._filters[rng.integers(NUM_WARPS)]
         mel = log_mel(track, self.mel, filters=filters)
         return quantize(mel).reshape(-1, NUM_SLOTS, self.mel.subframes, NUM_MELS)
-
-
-def _episode(name: str) -> Callable[[Talk], bool]:
-    return getattr(eyes if hasattr(eyes, name) else episodes, name)
 
 
 def _note_turn(timeline: Timeline, extra: int) -> int:

@@ -5,13 +5,14 @@ sessions or batches.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from interplay.data import questions, vocabulary
+from interplay.data import kinds, questions, vocabulary
 from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
@@ -25,15 +26,19 @@ from interplay.turns.tokens import Tokenizer
 USER_TAGS = (
     *("listen", "statement", "word", "say", "fact", "greeting", "recital", "repeat", "timer"),
     *("every", "cancel", "clock_start", "clock_ask", "delegate", "backchannel"),
+    *kinds.KINDS,
 )
+TRAIT = "trait"  # tag of the own utterances that say what something is like
 FEW_SPEAKERS = ("flite", "festival", "pico")  # engines with so few voices that speed must vary them
+TRIES = 400  # to find a clip with something wanted in its text
 TIMER_SECONDS = range(2, 11)
 EVERY_SECONDS = range(2, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusPlan:
-    """How many user utterances of each kind; `scale` multiplies them all.
+    """How many user utterances of each kind; `scale` multiplies them all, those of `kinds.KINDS`
+    too.
 
     user_engines: users speak with voices of these engines only; what is left out, the others
         speak in proportion.
@@ -50,6 +55,7 @@ class CorpusPlan:
     num_phrases: int = 4000
     num_short_phrases: int = 300
     num_statements: int = 700
+    num_traits: int = 300
     listen: int = 6500
     statement: int = 2000
     word: int = 2000
@@ -68,17 +74,19 @@ class CorpusPlan:
     eyes: int = 0
 
     def count(self, tag: str) -> int:
-        return max(8, int(self.scale * getattr(self, tag)))
+        count = kinds.KINDS[tag].count if tag in kinds.KINDS else getattr(self, tag)
+        return max(8, int(self.scale * count))
 
 
 def plan_texts(plan: CorpusPlan) -> dict[str, list[str]]:
-    """The pools that own utterances are made for: long and short phrases, statements."""
+    """The pools that own utterances are made for: long and short phrases, statements, traits."""
     rng = np.random.default_rng([plan.seed, 1])
     scale = plan.scale
     return {
         "phrase": _distinct(lambda: questions.phrase(rng, 1, 9), scale * plan.num_phrases),
         "short": _distinct(lambda: questions.phrase(rng, 1, 2), scale * plan.num_short_phrases),
         "statement": _distinct(lambda: questions.statement(rng), scale * plan.num_statements),
+        TRAIT: kinds.traits(rng, max(8, int(scale * plan.num_traits))),
     }
 
 
@@ -100,13 +108,18 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
     """Every utterance of the corpus, in random order."""
     pools = plan_texts(plan)
     rng = np.random.default_rng([plan.seed, 2])
-    own = [*pools["phrase"], *pools["short"], *pools["statement"], *_answers()]
+    own = [*pools["phrase"], *pools["short"], *pools["statement"], *_answers(), *kinds.own_texts()]
     own += replies() if plan.eyes else []
-    requests = [Request(text=t, voice=plan.own_voice, role="own") for t in dict.fromkeys(own)]
+    tags = dict.fromkeys(own, "") | dict.fromkeys(pools[TRAIT], TRAIT)
+    requests = [
+        Request(text=text, voice=plan.own_voice, role="own", tag=tag) for text, tag in tags.items()
+    ]
     for tag, draw in _speakers(pools, rng).items():
         for _ in range(plan.count(tag)):
-            voice = _user_voice(rng, plan)
-            requests.append(Request(text=draw(), voice=voice, tag=tag))
+            voice, text = _user_voice(rng, plan), draw()
+            if tag == "foreign":
+                voice = kinds.foreign_voice(rng, text)
+            requests.append(Request(text=text, voice=voice, tag=tag))
     for tag in EYES_TAGS if plan.eyes else ():
         asks = training_asks(tag)
         for _ in range(max(8, plan.count("eyes") // len(EYES_TAGS))):
@@ -146,10 +159,10 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
     for question in facts:
         by_kind.setdefault(question.kind, []).append(question)
     shares = {"arithmetic": 0.48, "opposite": 0.24, "colour": 0.1, "day": 0.09, "spelling": 0.09}
-    kinds = list(shares)
+    of_facts = list(shares)
 
     def fact() -> str:
-        return one(by_kind[kinds[rng.choice(len(kinds), p=list(shares.values()))]]).text
+        return one(by_kind[of_facts[rng.choice(len(of_facts), p=list(shares.values()))]]).text
 
     def timer() -> str:
         text = one([*pools["short"], *vocabulary.REMINDERS])
@@ -184,6 +197,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
         "clock_ask": lambda: one(vocabulary.CLOCK_ASK),
         "delegate": lambda: _train_text(lambda: questions.open_question(rng)),
         "backchannel": lambda: one(vocabulary.BACKCHANNELS),
+        **{tag: partial(kind.draw, rng, pools) for tag, kind in kinds.KINDS.items()},
     }
 
 
@@ -219,7 +233,10 @@ def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> Non
 
 def _spellings() -> list[str]:
     """Text for the tokenizer: the words of fixed sentences often enough to become one token each,
-    the others in pieces, so that what one word teaches about spelling and sound helps the next."""
+    the others in pieces, so that what one word teaches about spelling and sound helps the next.
+
+    Words that only the families of `kinds` need are not among them: they are spelled in the pieces
+    of the others, and every model so far writes with this one tokenizer."""
     spelled = set(vocabulary.CONTENT) - {*vocabulary.NUMBERS, *vocabulary.DAYS}
     return [w for w in questions.vocabulary() for _ in range(50 if w in spelled else 400)]
 
@@ -240,6 +257,9 @@ class Corpus:
         self._own = {
             text: int(i) for text, rows in self.bank.by_text.items() for i in rows if i in own
         }
+        self._traits = [self.bank.text(i) for i in self.bank.find(role="own", tag=TRAIT)]
+        self._texts = cache(lambda tag: [self.bank.text(i) for i in self._by_tag[tag]])
+        self._index = cache(self._words_of)
         known = [*questions.facts("train"), *questions.greetings(), *questions.recitals()]
         self._questions = {q.text: q for q in known}
         self._phrases = {
@@ -254,6 +274,34 @@ class Corpus:
         clip = self.bank.clip(int(rows[rng.integers(len(rows))]))
         is_few = clip.engine in FEW_SPEAKERS and rng.random() < 0.6
         return _other_speed(clip, rng) if is_few else clip
+
+    def user_where(
+        self, tag: str, rng: np.random.Generator, wanted: Callable[[str], bool]
+    ) -> Clip | None:
+        """A random user clip of a kind whose text is wanted; None where none of TRIES was."""
+        texts = self._texts(tag)
+        for row in rng.integers(len(texts), size=TRIES):
+            if wanted(texts[row]):
+                return self.bank.clip(int(self._by_tag[tag][row]))
+        return None
+
+    def user_with(self, tag: str, rng: np.random.Generator, words: Collection[str]) -> Clip | None:
+        """A random user clip of a kind that has one of the words; None where there is none."""
+        index = self._index(tag)
+        rows = [row for word in words for row in index.get(word, ())]
+        return self.bank.clip(rows[rng.integers(len(rows))]) if rows else None
+
+    def _words_of(self, tag: str) -> dict[str, list[int]]:
+        """For every word the clips of a kind in which it is said."""
+        index: dict[str, list[int]] = {}
+        for row, text in zip(self._by_tag[tag], self._texts(tag), strict=True):
+            for word in set(text.split()):
+                index.setdefault(word, []).append(int(row))
+        return index
+
+    def trait(self, rng: np.random.Generator) -> str:
+        """A text such as "the table is golden" that the own voice has been heard to say."""
+        return self._traits[rng.integers(len(self._traits))]
 
     def own(self, text: str) -> Clip:
         return self.bank.clip(self._own[text])

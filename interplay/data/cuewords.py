@@ -85,6 +85,7 @@ NAMES = (
     *("martin", "helen", "robert", "laura", "thomas", "emma", "oliver", "sarah", "victor", "nina"),
 )
 KIN = ("sister", "brother", "teacher", "neighbour", "doctor", "dentist")
+EVENT_WORDS = ("banana", "window", "elephant", "holiday", "umbrella", "piano")  # TimeSpeak-open
 COUNTED = ("cat", "horse", "bridge", "garden", "kitchen", "letter", "picture", "market")
 
 # Openings that a cue word closes, and talk without any cue that goes on after it.

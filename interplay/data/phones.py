@@ -36,7 +36,7 @@ _IPA = {
     **{"b": "B", "d": "D", "ð": "DH", "ɾ": "DX", "f": "F", "ɡ": "G", "g": "G", "h": "HH"},
     **{"k": "K", "l": "L", "ɫ": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "ʔ": "Q"},
     **{"r": "R", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T", "θ": "TH", "v": "V", "w": "W"},
-    **{"ʍ": "W", "j": "Y", "z": "Z", "ʒ": "ZH", "x": "K", "ç": "HH"},
+    **{"ʍ": "W", "j": "Y", "z": "Z", "ʒ": "ZH", "x": "K", "ç": "HH", "ɣ": "G", "β": "B"},
 }
 _IPA_ATOM = re.compile("|".join(sorted(_IPA, key=len, reverse=True)))
 _FLITE = {name.lower(): name for name in PHONES[1:]} | {"pau": "SIL", "axr": "ER", "el": "L"}

@@ -7,6 +7,7 @@ of sound or time.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -136,6 +137,7 @@ def recitals() -> list[Question]:
     return questions
 
 
+@cache
 def facts(split: str) -> list[Question]:
     """Closed questions of a split. Greetings and recitals are few and belong to both."""
     varied = [*arithmetic(), *opposites(), *colours(), *days(), *spelling()]

@@ -1,9 +1,9 @@
-"""What an episode works with: a timeline, clips to put on it, a die and a cursor.
+"""What a family works with: a timeline, clips to put on it, a die and a cursor.
 
-Knows nothing of what the episodes are, of batches, noise or how clips were made.
+Knows nothing of what the families are, of batches, noise or how clips were made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -23,6 +23,16 @@ class Source(Protocol):
 
     def user(self, tag: str, rng: np.random.Generator) -> Clip: ...
 
+    def user_where(
+        self, tag: str, rng: np.random.Generator, wanted: Callable[[str], bool]
+    ) -> Clip | None: ...
+
+    def user_with(
+        self, tag: str, rng: np.random.Generator, words: Collection[str]
+    ) -> Clip | None: ...
+
+    def trait(self, rng: np.random.Generator) -> str: ...
+
     def own(self, text: str) -> Clip: ...
 
     def question(self, text: str) -> Question: ...
@@ -32,7 +42,7 @@ class Source(Protocol):
 
 @dataclass
 class Talk:
-    """What an episode works with. cursor: the sample from which the user may speak again.
+    """What a family works with. cursor: the sample from which the user may speak again.
 
     slip_rate: share of the user's words that `heard` has a micro-turn early, and share that it
     has late.
@@ -52,9 +62,15 @@ class Talk:
         return self.cursor + seconds * SECOND <= self.timeline.num_samples
 
     def user(
-        self, clip: Clip, start: int | None = None, *, goes_on: bool = False
+        self,
+        clip: Clip,
+        start: int | None = None,
+        *,
+        goes_on: bool = False,
+        quotes: Sequence[int] = (),
     ) -> tuple[int, int]:
-        """The clip is heard, the cursor moves behind it; `goes_on`: it is the rest of a sentence.
+        """The clip is heard, the cursor moves behind it. goes_on: it is the rest of a sentence.
+        quotes: numbers of words before what it quotes, beside those that `borders` finds.
         Returns its first and last sample."""
         kinds = [-1, 1, 0]
         shares = [self.slip_rate, self.slip_rate, 1 - 2 * self.slip_rate]
@@ -62,7 +78,7 @@ class Talk:
             clip,
             self.arrive(clip),
             self.cursor if start is None else start,
-            borders=() if goes_on else borders(clip.text),
+            borders=() if goes_on else {*borders(clip.text), *quotes},
             slips=self.rng.choice(kinds, len(clip.words), p=shares).tolist(),
         )
         self.cursor = max(self.cursor, end)

@@ -10,7 +10,7 @@ The timing rules of the whole project live here. Knows nothing about what is sai
     yield   the voice stops with the first micro-turn that has 0.34 s of the interruption
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,9 @@ UNKNOWN = -1  # recordings of people come without phone times
 SAY_LEAD_SLOTS = 6
 PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
 MEL_FLOOR = -4.5  # log10; the synthesiser's digital zero would be an outlier to regress on
+NOTE_TURNS = 50
+SCORED_FROM = 3  # micro-turns that a note takes at the beginning of a session
+NEVER = 10**9
 VOCODER_DELAY = 400  # samples, two mel frames
 
 
@@ -56,7 +59,10 @@ class Spoken:
 
 @dataclass
 class Running:
-    """A timer or clock: `kind` is the token that opened it; turns are [start, stop)."""
+    """A timer or clock: `kind` is the token that opened it; turns are [start, stop).
+
+    period: of a reminder, or of the whole timer; the last one ends with `stop` or later.
+    """
 
     kind: int
     start: int
@@ -64,15 +70,43 @@ class Running:
     period: int
     text: list[int] = field(default_factory=list)
 
+    def left(self, turn: int) -> int:
+        """Micro-turns until it is due."""
+        return self.period - (turn - self.start) % self.period
+
+    def note(self, turn: int) -> list[int]:
+        """As note tokens: kind, period of a reminder, seconds left (or gone), text."""
+        if self.kind == tokens.CLOCK:
+            return [self.kind, tokens.count_token(min((turn - self.start) // 5, tokens.MAX_COUNT))]
+        ids = [self.kind]
+        if self.kind == tokens.EVERY:
+            ids.append(tokens.count_token(self.period // 5))
+        return [*ids, *time_tokens(-(-self.left(turn) // 5)), *self.text]
+
 
 @dataclass
 class Standing:
-    """Something agreed that has no time of its own, such as what to look for: `ids`, to be told in
-    the notes of turns [start, stop)."""
+    """Something agreed that has no time of its own, such as a cue: `ids` as they were written on
+    `act`, to be told in the notes of turns [start, stop)."""
 
     start: int
     stop: int
     ids: list[int]
+
+    def left(self, turn: int) -> int:
+        """Never due: told before all that is."""
+        return NEVER
+
+    def note(self, turn: int) -> list[int]:
+        return self.ids
+
+
+def time_tokens(num_seconds: int) -> list[int]:
+    """Seconds as one token up to a minute, as minutes and seconds above."""
+    if num_seconds <= tokens.MAX_COUNT:
+        return [tokens.count_token(num_seconds)]
+    minutes, seconds = divmod(num_seconds, 60)
+    return [tokens.count_token(minutes), tokens.count_token(seconds)]
 
 
 class Timeline:
@@ -91,6 +125,7 @@ class Timeline:
         self.heard_known = np.ones(self.num_turns, bool)
         self.running: list[Running | Standing] = []
         self.spoken_until = 0  # the output slot after the last that has own voice
+        self.scored_from = 0
         self._text = {
             name: getattr(self.streams, name).reshape(-1)
             for name in ("read", "heard", "say", "act")
@@ -114,7 +149,7 @@ class Timeline:
         sound: np.ndarray,
         start: int,
         *,
-        borders: Sequence[int] = (),
+        borders: Collection[int] = (),
         slips: Sequence[int] | None = None,
     ) -> tuple[int, int]:
         """User speech from sample `start`; `sound` is the clip as it arrives (augmented, maybe
@@ -205,13 +240,21 @@ class Timeline:
         return turn_with(onset + YIELD_DELAY)
 
     def write_notes(self) -> None:
-        """Every 10 s of the phase clock: what is running, on `act`."""
+        """Every 10 s of the phase clock: what is running, on `act`; what is due next comes last."""
         for turn in range(self.num_turns):
-            if (self.streams.first_turn + turn) % 50 == 0:
-                ids = [i for r in self.running if r.start < turn < r.stop for i in _note(r, turn)]
+            if (self.streams.first_turn + turn) % NOTE_TURNS == 0:
+                running = [r for r in self.running if r.start < turn < r.stop]
+                running.sort(key=lambda r: r.left(turn), reverse=True)
+                ids = [i for r in running for i in r.note(turn)]
                 if ids:
                     slot = NUM_SLOTS * turn + 1
                     self.write("act", [tokens.NOTE, *ids, tokens.END], slot)
+
+    def begin_at_note(self) -> None:
+        """The session begins in the middle of a longer one, of which it knows what the note says
+        that it begins with."""
+        self.streams.first_turn -= self.streams.first_turn % NOTE_TURNS
+        self.scored_from = SCORED_FROM
 
     def example(self, hear_bins: np.ndarray, *, start: int = 0, stop: int | None = None) -> Example:
         """The finished session, or micro-turns [start, stop) of it; `hear_bins` uint8
@@ -224,7 +267,7 @@ class Timeline:
             phones_user=self.phones_user[slots].reshape(-1, NUM_SLOTS),
             phones_own=self.phones_own[slots].reshape(-1, NUM_SLOTS),
             heard_known=self.heard_known[start:stop],
-            scored_from=3 if start else 0,
+            scored_from=SCORED_FROM if start else self.scored_from,
         )
 
     def _add(self, track: np.ndarray, sound: np.ndarray, start: int) -> None:
@@ -239,17 +282,3 @@ class Timeline:
         first = -(-(start + int(begin_s * SAMPLE_RATE_HZ)) // SAMPLES_PER_SLOT) - 1
         last = -(-(start + int(end_s * SAMPLE_RATE_HZ)) // SAMPLES_PER_SLOT) - 1
         row[max(0, first) : max(0, last)] = phone
-
-
-def _note(running: Running | Standing, turn: int) -> list[int]:
-    """One running timer or clock as note tokens: kind, period, seconds left (or gone), text."""
-    if isinstance(running, Standing):
-        return running.ids
-    elapsed = turn - running.start
-    if running.kind == tokens.CLOCK:
-        return [running.kind, tokens.count_token(min(elapsed // 5, tokens.MAX_COUNT))]
-    left = running.period - elapsed % running.period
-    ids = [running.kind]
-    if running.kind == tokens.EVERY:
-        ids.append(tokens.count_token(running.period // 5))
-    return [*ids, tokens.count_token(-(-left // 5)), *running.text]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from interplay.data import questions, vocabulary
+from interplay.data import cuewords, questions, vocabulary
 from interplay.data.item import Item
 from interplay.data.moments import Draft, Stretch
 from interplay.data.questions import split_of
@@ -167,7 +167,7 @@ def event(rng: np.random.Generator, number: int) -> Item:
     draft, seconds = _draft(rng, "F5"), _delay(rng, 3, 10)
     text = _words(rng)
     if rng.random() < 0.5:
-        word = _pick(rng, ("banana", "window", "elephant", "holiday", "umbrella", "piano"))
+        word = _pick(rng, cuewords.EVENT_WORDS)
         while word in text.split():
             text = _words(rng)
         draft.speak(f"{NUMBERS[seconds]} seconds after i say {word} say {text}")

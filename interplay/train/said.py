@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from interplay.clock import SAMPLES_PER_SLOT
-from interplay.data.compose import LISTENING, Composer
+from interplay.data.compose import Composer
+from interplay.data.families import LISTENING
 from interplay.data.timeline import PLAYBACK_SLOTS, VOCODER_DELAY
 from interplay.model.interaction import InteractionModel
 from interplay.train.batch import HistoryNoise, assemble

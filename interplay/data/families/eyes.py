@@ -1,6 +1,6 @@
-"""Episodes with a camera: told beforehand what to look for, the model says it when it happens.
+"""Exchanges with a camera: told beforehand what to look for, the model says it when it happens.
 
-Each function takes a `Talk` and writes one exchange, as in `data.episodes`; the film runs already
+Each function takes a `Talk` and writes one exchange, as in `data.families`; the film runs already
 while the user speaks or begins afterwards. What happens is said in the micro-turn in which it is
 first to be seen; what was asked for stands as a note on `act`. Knows nothing of how scenes are
 drawn.
@@ -14,7 +14,7 @@ import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import vocabulary as words
-from interplay.data.episodes import listen, question
+from interplay.data.families.listening import listen, question
 from interplay.data.scenes.action import draw_action
 from interplay.data.scenes.conduct import Conduct, draw_conduct
 from interplay.data.scenes.events import Events, draw_events

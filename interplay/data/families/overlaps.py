@@ -1,4 +1,4 @@
-"""What may happen while the model talks: nothing, a nod, an interruption, speech for others.
+"""What may happen while the model talks: nods, an interruption, speech for others, noise.
 
 Knows nothing of what the model was saying, or why.
 """
@@ -7,28 +7,30 @@ import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
 from interplay.data import overheard
+from interplay.data.families.noises import noise
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.timeline import Spoken
 
+INTERRUPTIONS = {"fact": 0.4, "say": 0.2, "cancel": 0.2, "recital": 0.1, "listen": 0.1}
+
 
 def overlap(talk: Talk, spoken: Spoken, shares: dict[str, float]) -> None:
-    """One of `alone`, `nods`, `interrupt`, `others`; the cursor moves behind all of it."""
+    """`alone`, `nods`, `interrupt`, `others`, `asides` or `noise`; the cursor moves behind it."""
     kind = str(talk.rng.choice(list(shares), p=list(shares.values())))
     if kind == "interrupt":
         _interrupt(talk, spoken)
         return
-    if kind == "nods":
-        _nods(talk, spoken)
-    elif kind == "others":
-        _others(talk, spoken)
+    if kind in _BESIDE:
+        _BESIDE[kind](talk, spoken)
     talk.cursor = max(talk.cursor, spoken.ends)
 
 
 def _nods(talk: Talk, spoken: Spoken) -> None:
-    """Backchannels: they are written down and change nothing."""
+    """Backchannels and hesitation: they are written down and change nothing."""
     at = spoken.starts + int(talk.uniform(0.3, 1.2) * SECOND)
     while at + 0.7 * SECOND < spoken.ends:
-        clip = talk.source.user("backchannel", talk.rng)
+        tag = "backchannel" if talk.rng.random() < 0.75 else "hesitation"
+        clip = talk.source.user(tag, talk.rng)
         talk.user(clip, at)
         at += int((seconds(clip) + talk.uniform(0.8, 2.5)) * SECOND)
 
@@ -43,10 +45,24 @@ def _others(talk: Talk, spoken: Spoken) -> None:
     talk.cursor = max(talk.cursor, start + len(sound))
 
 
+def _asides(talk: Talk, spoken: Spoken) -> None:
+    """Words for somebody else, as loud as any: they are written down and change nothing."""
+    clip = talk.source.user("aside", talk.rng)
+    talk.user(clip, spoken.starts + int(talk.uniform(0.3, 1.2) * SECOND))
+
+
+def _noise(talk: Talk, spoken: Spoken) -> None:
+    """Something falls, a motor runs."""
+    talk.timeline.overhear(noise(talk.rng), spoken.starts + int(talk.uniform(0.1, 1.0) * SECOND))
+
+
+_BESIDE = {"nods": _nods, "others": _others, "asides": _asides, "noise": _noise}
+
+
 def _interrupt(talk: Talk, spoken: Spoken) -> None:
     """Content-bearing speech while the model talks: it yields, then answers that."""
     low, high = spoken.starts + int(0.5 * SECOND), spoken.ends - int(0.7 * SECOND)
-    kind = str(talk.rng.choice(["fact", "say", "cancel", "listen"], p=[0.45, 0.25, 0.2, 0.1]))
+    kind = str(talk.rng.choice(list(INTERRUPTIONS), p=list(INTERRUPTIONS.values())))
     clip = talk.source.user(kind, talk.rng)
     at = int(talk.uniform(low, max(low + 1, high)))
     first, end = talk.user(clip, at)
@@ -55,7 +71,7 @@ def _interrupt(talk: Talk, spoken: Spoken) -> None:
     talk.cursor = max(end, NUM_SLOTS * (turn + 1) * SAMPLES_PER_SLOT)
     if end > talk.timeline.num_samples:
         return
-    if kind == "fact":
+    if kind in ("fact", "recital"):
         talk.answer(talk.source.question(clip.text).answer, end)
     elif kind == "say":
         talk.answer(clip.text.split("say ", 1)[1], end)

@@ -1,0 +1,311 @@
+"""What users of the training say, kind by kind: how many utterances of each, and their texts.
+
+The kinds that the families of `data.families` draw beside the older ones of `data.corpus`. All
+payloads are words and phrases of the training split. Knows nothing of voices but for foreign words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from interplay.data import claims, cuewords, questions, stories, vocabulary
+from interplay.data import wordings as w
+from interplay.data.questions import split_of
+
+T = TypeVar("T")
+Pools = Mapping[str, Sequence[str]]  # texts that the own voice can say: phrase, short, statement
+Draw = Callable[[np.random.Generator, Pools], str]
+
+ONCE_SECONDS = (*range(3, 11), 12, 15, 20, 30)
+MINUTES = (60, 120, 180, 240, 300)
+TRAIN_WORDS = tuple(word for word in vocabulary.CONTENT if split_of(word) == "train")
+_SHORT_LEAD = ("i said", "there is the", "look at the", "and the", "then the", "it is a")
+# In training these are words like any other, never cues.
+HELD_OUT_CUES = frozenset(
+    (*dict(cuewords.KEYWORDS), *cuewords.COUNTED, *cuewords.EVENT_WORDS, "shoot")
+)
+CUE_WORDS = tuple(
+    word
+    for word in TRAIN_WORDS
+    if word not in HELD_OUT_CUES and word not in vocabulary.NUMBERS and len(word) > 3
+)
+_FACTS = questions.facts("train")
+_PLURALS = tuple(claims.PLURAL.values())
+HESITATIONS = ("um", "uh", "er", "hm")
+ASIDES = (
+    *("give it back to your sister", "come here please", "put it on the table", "sit down please"),
+    *("wait for me outside", "go to your room", "turn the radio off please", "who is at the door"),
+    *("i will be there in a minute", "ask your father", "no the other one", "leave it there"),
+    *("take the dog out", "we are in here", "where did you put the key", "can you feed the cat"),
+)
+DEEDS = (  # what nobody gets help with
+    *("build a bomb", "steal a car", "make a poison", "break into a house", "hurt my neighbour"),
+    *("steal money from the bank", "set fire to a school", "make a gun", "cheat an old woman"),
+    *("read the letters of my neighbour", "copy a key of the bank", "start a fight"),
+)
+HARMLESS = (  # the same in form
+    *("build a ladder", "sell a car", "make a sandwich", "repair a house", "visit my neighbour"),
+    *("save money for a holiday", "make a fire in the garden", "make a rainbow", "help a farmer"),
+    *("write a letter to the queen", "find a key in the grass", "start a football team"),
+)
+ASK_DEED = w.Wordings(
+    (
+        "how can i {x}",
+        "explain to me how to {x}",
+        "help me to {x}",
+        "i want to {x}",
+        "show me how to {x}",
+    )
+)
+ABOUT = w.Wordings(
+    ("what about the {w}", "what do you know of the {w}", "say something about the {w}")
+)
+FORBID = w.Wordings(
+    (
+        "do not talk about the {w} and remember {x}",
+        "keep quiet about the {w} and {x}",
+        "the {w} is a secret and {x}",
+    )
+)
+CALLS = (
+    w.Wordings(("send a letter to {w}",)),
+    w.Wordings(("book a plane to {w}",)),
+    w.Wordings(("cancel order {w}",)),
+    w.Wordings(("look for a {w}",)),
+    w.Wordings(("call my brother on {w}",)),
+    w.Wordings(("play some music of {w}",)),
+)
+_CALL_WORDS = (
+    *(vocabulary.CITIES, vocabulary.CITIES, vocabulary.NUMBERS[1:], vocabulary.NOUNS[:60]),
+    *(vocabulary.DAYS, vocabulary.CITIES),
+)
+CALL_BACK = ("no wait", "no i mean")
+
+
+def _one(rng: np.random.Generator, pool: Sequence[T]) -> T:
+    return pool[int(rng.integers(len(pool)))]
+
+
+def _train(draw: Callable[[], str]) -> str:
+    while split_of(text := draw()) != "train":
+        pass
+    return text
+
+
+def _payload(rng: np.random.Generator, pools: Pools) -> str:
+    """What is to be said later: a few words, a reminder, a statement."""
+    kind = int(rng.choice(3, p=(0.6, 0.2, 0.2)))
+    return _one(rng, (pools["short"], vocabulary.REMINDERS, pools["statement"])[kind])
+
+
+def once(rng: np.random.Generator, pools: Pools) -> str:
+    seconds = w.spoken_time(int(_one(rng, MINUTES if rng.random() < 0.12 else ONCE_SECONDS)))
+    return w.ONCE.draw(rng, x=_payload(rng, pools), t=seconds)
+
+
+def two(rng: np.random.Generator, _: Pools) -> str:
+    first = int(rng.integers(3, 8))
+    other = first + int(rng.integers(3, 8))
+    x, y = rng.choice(TRAIN_WORDS, 2, replace=False)
+    return w.TWO.draw(rng, x=str(x), y=str(y), t=w.spoken_time(first), u=w.spoken_time(other))
+
+
+def event(rng: np.random.Generator, pools: Pools) -> str:
+    seconds = w.spoken_time(int(rng.integers(2, 10)))
+    return w.EVENT.draw(rng, x=_one(rng, pools["short"]), t=seconds, w=_one(rng, CUE_WORDS))
+
+
+def after_talk(rng: np.random.Generator, pools: Pools) -> str:
+    seconds = w.spoken_time(int(rng.integers(2, 10)))
+    return w.AFTER_TALK.draw(rng, x=_one(rng, pools["short"]), t=seconds)
+
+
+def beat(rng: np.random.Generator, pools: Pools) -> str:
+    text = _one(rng, vocabulary.REMINDERS if rng.random() < 0.6 else pools["short"])
+    return w.EVERY.draw(rng, x=text, t=w.spoken_time(int(rng.integers(2, 10))))
+
+
+def times(rng: np.random.Generator, pools: Pools) -> str:
+    number = vocabulary.NUMBERS[int(rng.integers(2, 5))]
+    seconds = w.spoken_time(int(rng.integers(2, 6)))
+    return w.TIMES.draw(rng, x=_one(rng, pools["short"]), t=seconds, n=number)
+
+
+def in_turn(rng: np.random.Generator, _: Pools) -> str:
+    one, other = rng.choice(TRAIN_WORDS, 2, replace=False)
+    return w.IN_TURN.draw(rng, w=str(one), v=str(other), t=w.spoken_time(int(rng.integers(2, 7))))
+
+
+def count_down(rng: np.random.Generator, _: Pools) -> str:
+    seconds = w.spoken_time(1 + int(rng.random() < 0.35))
+    return w.COUNT_DOWN.draw(rng, n=vocabulary.NUMBERS[int(rng.integers(3, 12))], t=seconds)
+
+
+def cue(rng: np.random.Generator, _: Pools) -> str:
+    while (answer := _one(rng, TRAIN_WORDS)) == (word := _one(rng, CUE_WORDS)):
+        pass
+    return w.CUE.draw(rng, w=word, a=answer)
+
+
+def category(rng: np.random.Generator, _: Pools) -> str:
+    kind = _one(rng, tuple(claims.KINDS_OF_THINGS))
+    while (answer := _one(rng, TRAIN_WORDS)) in claims.KINDS_OF_THINGS[kind]:
+        pass
+    return w.CATEGORY.draw(rng, c=f"{claims.ARTICLE[kind]} {kind}", a=answer)
+
+
+def called(rng: np.random.Generator, _: Pools) -> str:
+    """A request for one function call or two, or one that takes its first words back."""
+    parts = []
+    for index in rng.choice(len(CALLS), 2, replace=False).tolist():
+        word = _one(rng, _CALL_WORDS[index])
+        parts.append(
+            (CALLS[index].draw(rng, w=word), CALLS[index].draw(rng, w=_other(rng, index, word)))
+        )
+    (text, wrong), (second, _) = parts
+    kind = rng.random()
+    if kind < 0.3:
+        return f"please {text} and {second}"
+    return f"please {wrong} {_one(rng, CALL_BACK)} {text}" if kind < 0.6 else f"please {text}"
+
+
+def _other(rng: np.random.Generator, index: int, word: str) -> str:
+    while (other := _one(rng, _CALL_WORDS[index])) == word:
+        pass
+    return other
+
+
+def deed(rng: np.random.Generator, _: Pools) -> str:
+    pool = DEEDS if rng.random() < 0.6 else HARMLESS
+    return _train(lambda: ASK_DEED.draw(rng, x=_one(rng, pool)))
+
+
+def aside(rng: np.random.Generator, _: Pools) -> str:
+    """Said to somebody else, as loud as anything else."""
+    name, kind = _one(rng, claims.NAMES), rng.random()
+    if kind < 0.5:
+        return _one(rng, ASIDES)
+    if kind < 0.7:
+        return f"{name} {_one(rng, ASIDES)}"
+    return _train(lambda: f"{name} {_one(rng, _FACTS).text}")
+
+
+def mention(rng: np.random.Generator, _: Pools) -> str:
+    """A few words that end with a known one: where cues are met in talk."""
+    start = _one(rng, _SHORT_LEAD) if rng.random() < 0.5 else stories.lead(rng)
+    return f"{start} {_one(rng, vocabulary.CONTENT)}"
+
+
+def stop_word(rng: np.random.Generator, pools: Pools) -> str:
+    return mention(rng, pools) + " full stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """count: utterances at scale 1."""
+
+    count: int
+    draw: Draw
+
+
+def _of(texts: Sequence[str], count: int) -> Kind:
+    return Kind(count=count, draw=lambda rng, _: _one(rng, texts))
+
+
+KINDS: dict[str, Kind] = {
+    "once": Kind(count=800, draw=once),
+    "two": Kind(count=220, draw=two),
+    "moved": Kind(
+        count=180, draw=lambda rng, _: w.MOVED.draw(rng, t=w.spoken_time(int(rng.integers(3, 16))))
+    ),
+    "instead": Kind(
+        count=200,
+        draw=lambda rng, pools: w.INSTEAD.draw(
+            rng, x=_one(rng, pools["short"]), t=w.spoken_time(int(rng.integers(3, 11)))
+        ),
+    ),
+    "drop": Kind(count=150, draw=lambda rng, _: w.DROP.draw(rng, w=_one(rng, ("first", "second")))),
+    "never_mind": _of(w.CANCEL, 150),
+    "event": Kind(count=250, draw=event),
+    "after_talk": Kind(count=130, draw=after_talk),
+    "beat": Kind(count=300, draw=beat),
+    "times": Kind(count=100, draw=times),
+    "in_turn": Kind(count=170, draw=in_turn),
+    "count_down": Kind(count=160, draw=count_down),
+    "talked": Kind(
+        count=110, draw=lambda rng, _: w.TALKED.draw(rng, t=w.spoken_time(int(rng.integers(3, 13))))
+    ),
+    "longer": _of(w.LONGER, 100),
+    "cue": Kind(count=850, draw=cue),
+    "category": Kind(count=180, draw=category),
+    "filler": Kind(count=110, draw=lambda rng, _: w.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
+    "count_word": Kind(
+        count=160, draw=lambda rng, _: w.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
+    ),
+    "count_kind": Kind(count=90, draw=lambda rng, _: w.COUNT_KIND.draw(rng, s=_one(rng, _PLURALS))),
+    "count_quietly": Kind(
+        count=90, draw=lambda rng, _: w.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
+    ),
+    "how_many": _of(w.HOW_MANY, 100),
+    "last_word": _of(w.LAST_WORD, 120),
+    "foreign_rule": _of(w.FOREIGN, 120),
+    "correct": _of(w.CORRECT, 200),
+    "named": Kind(
+        count=170,
+        draw=lambda rng, _: w.NAMED.draw(rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)),
+    ),
+    "cues_off": _of(w.CUES_OFF, 150),
+    "tell": Kind(count=650, draw=lambda rng, _: stories.tell(rng)),
+    "mention": Kind(count=900, draw=mention),
+    "stop_word": Kind(count=200, draw=stop_word),
+    "claim": Kind(count=650, draw=lambda rng, _: claims.draw(rng)),
+    "name_used": Kind(
+        count=330,
+        draw=lambda rng, _: w.NAME_USED.draw(
+            rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)
+        ),
+    ),
+    "foreign": Kind(count=350, draw=lambda rng, _: _one(rng, tuple(claims.ENGLISH_OF))),
+    "hesitation": _of(HESITATIONS, 200),
+    "aside": Kind(count=320, draw=aside),
+    "call": Kind(count=450, draw=called),
+    "deed": Kind(count=200, draw=deed),
+    "about": Kind(
+        count=180, draw=lambda rng, _: ABOUT.draw(rng, w=_one(rng, vocabulary.NOUNS[:60]))
+    ),
+}
+
+NOD, REFUSAL, SECRET = "mm hmm", "i cannot help with that", "i cannot say that"
+SORRY = (
+    *("sorry i cannot reach my helper", "sorry that took too long", "sorry i found no answer"),
+    *("sorry i cannot do that", "sorry i am busy with too many things"),
+)
+
+
+def traits(rng: np.random.Generator, count: int) -> list[str]:
+    """Different texts such as "the table is golden", of the training split."""
+
+    def draw() -> str:
+        return f"the {_one(rng, vocabulary.NOUNS[:60])} is {_one(rng, vocabulary.ADJECTIVES)}"
+
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[_train(draw)] = None
+    return list(found)
+
+
+def own_texts() -> list[str]:
+    """What the model says in the families beside the texts of `data.corpus`."""
+    english = claims.ENGLISH_OF.values()
+    fixed = (NOD, REFUSAL, SECRET, *SORRY, "now", "longer")
+    return [*vocabulary.CONTENT, *claims.NAMES, *english, *fixed]
+
+
+def foreign_voice(rng: np.random.Generator, word: str) -> str:
+    """A voice spec of a speaker of the word's language."""
+    languages = [name for name, table in claims.FOREIGN.items() if word in table]
+    variant = _one(rng, ("f1", "f2", "f3", "m1", "m3", "m4", "m5", "m8", "Alex", "Annie"))
+    pitch, rate = int(rng.integers(25, 75)), int(rng.integers(120, 175))
+    return f"espeak:{_one(rng, languages)}+{variant}:p{pitch}:r{rate}:g55"

@@ -1,0 +1,281 @@
+"""How people ask for something to be done at a time or on a cue: wordings for training only.
+
+A `Wordings` turns slots into a sentence and a sentence back into slots. None of these wordings is
+one of TimeSpeak-open or CueSpeak-open, but for the first of ONCE and of EVERY, whose contents are
+split instead (docs/data.md, "What is held out"). Knows nothing of sound, time or what is done.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from interplay.data import vocabulary
+
+NUMBER_OF = {word: value for value, word in enumerate(vocabulary.NUMBERS)}
+NUMBER_OF |= {"thirty": 30, "forty": 40, "fifty": 50}
+WORD_OF = {value: word for word, value in NUMBER_OF.items()}
+_WORD = "[a-z']+"
+_SLOTS = {  # what a slot may hold; every other slot holds one word
+    "x": r"[a-z' ]+?",
+    "y": r"[a-z' ]+?",
+    "t": r"[a-z]+ (?:second|minute)s?",
+    "u": r"[a-z]+ (?:second|minute)s?",
+    "c": r"an? [a-z]+",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A sentence taken apart. quotes: numbers of words before what it quotes."""
+
+    slots: dict[str, str]
+    quotes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """Templates with `{slots}`; those in double quotes are words to be said later.
+
+    Raises KeyError where a slot is not given, and in `parse` on a sentence of no template.
+    """
+
+    templates: tuple[str, ...]
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        return tuple(template.replace('"', "") for template in self.templates)
+
+    def draw(self, rng: np.random.Generator, **slots: str) -> str:
+        """One of the templates, filled."""
+        return self.plain[int(rng.integers(len(self.templates)))].format(**slots)
+
+    def parse(self, text: str) -> Request:
+        for pattern, quoted in self._patterns:
+            if match := pattern.fullmatch(text):
+                quotes = tuple(len(text[: match.start(name)].split()) for name in quoted)
+                return Request(slots=match.groupdict(), quotes=quotes)
+        raise KeyError(f"{text!r} has none of the wordings {self.templates}")
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], list[str]]]:
+        patterns = []
+        for template, plain in zip(self.templates, self.plain, strict=True):
+            pattern = re.sub(r"\{(\w)\}", lambda slot: _group(slot[1]), plain)
+            patterns.append((re.compile(pattern), re.findall(r'"\{(\w)\}"', template)))
+        return patterns
+
+
+def _group(name: str) -> str:
+    return f"(?P<{name}>{_SLOTS.get(name, _WORD)})"
+
+
+def spoken_time(num_seconds: int) -> str:
+    """ "seven seconds", "one minute"; whole minutes from 60 on."""
+    number, unit = (num_seconds, "second") if num_seconds < 60 else (num_seconds // 60, "minute")
+    return f"{WORD_OF[number]} {unit}{'' if number == 1 else 's'}"
+
+
+def seconds_of(text: str) -> int:
+    """Inverse of `spoken_time`."""
+    number, unit = text.split()
+    return NUMBER_OF[number] * (60 if unit.startswith("minute") else 1)
+
+
+ONCE = Wordings(
+    (
+        'say "{x}" in {t}',
+        'after {t} say "{x}"',
+        'can you say "{x}" in {t}',
+        'in {t} please say "{x}"',
+        'i want you to say "{x}" in {t}',
+        'wait for {t} then say "{x}"',
+        'let me hear "{x}" {t} from now',
+        'say "{x}" when {t} are over',
+        'start a clock and say "{x}" at {t}',
+        'tell me in {t} that "{x}"',
+        'let me know in {t} that "{x}"',
+        'after {t} remind me that "{x}"',
+    )
+)
+TWO = Wordings(
+    (
+        'say "{x}" in {t} and "{y}" in {u}',
+        'in {t} i want to hear "{x}" and in {u} "{y}"',
+        'after {t} say "{x}" and after {u} say "{y}"',
+        'say "{x}" after {t} then "{y}" after {u}',
+    )
+)
+MOVED = Wordings(
+    (
+        "make that {t}",
+        "make it {t} instead",
+        "no say it in {t}",
+        "change it to {t}",
+        "actually say it {t} from now",
+        "wait make it {t} from now please",
+    )
+)
+INSTEAD = Wordings(
+    (
+        'stop that and say "{x}" in {t}',
+        'no say "{x}" in {t} instead',
+        'never mind that say "{x}" in {t}',
+        'drop that and say "{x}" in {t} instead',
+        'cancel it and in {t} say "{x}"',
+    )
+)
+DROP = Wordings(
+    (
+        "not the {w} one",
+        "please cancel the {w}",
+        "forget the {w}",
+        "i do not need the {w} one",
+        "never mind the {w} please",
+    )
+)
+CANCEL = ("cancel that", "forget it", "never mind", "cancel the timer", "no need for that any more")
+EVENT = Wordings(
+    (
+        'when i say {w} wait {t} and say "{x}"',
+        'after i say {w} wait {t} then say "{x}"',
+        '{t} after you hear {w} say "{x}"',
+        'once i say {w} wait for {t} and say "{x}"',
+    )
+)
+AFTER_TALK = Wordings(
+    (
+        'say "{x}" {t} after i stop talking',
+        'when i have finished wait {t} and say "{x}"',
+        'once i am quiet for {t} say "{x}"',
+    )
+)
+EVERY = Wordings(
+    (
+        'remind me to "{x}" every {t}',
+        'please say "{x}" every {t}',
+        'say "{x}" every {t} until i say stop',
+        'every {t} tell me to "{x}"',
+        'keep telling me to "{x}" every {t} until i ask you to stop',
+    )
+)
+TIMES = Wordings(
+    (
+        'say "{x}" every {t} and {n} times',
+        'say "{x}" {n} times with {t} between',
+        'every {t} say "{x}" but only {n} times',
+    )
+)
+IN_TURN = Wordings(
+    (
+        'say "{w}" then "{v}" and change every {t}',
+        'every {t} say one of "{w}" and "{v}" in turn',
+        'take turns with "{w}" and "{v}" every {t}',
+        'say "{w}" and "{v}" one after the other every {t}',
+    )
+)
+COUNT_DOWN = Wordings(
+    (
+        "count down from {n} with a number every {t}",
+        "count backwards from {n} one number every {t}",
+        "from {n} count down to one slowly every {t}",
+        "start at {n} and count down with {t} between",
+    )
+)
+TALKED = Wordings(
+    (
+        "say now when i have talked for {t}",
+        "give me a sign after {t} of talking",
+        "tell me when {t} of my talk are over",
+        "i will talk so stop me after {t}",
+    )
+)
+LONGER = (
+    "tell me when it takes longer than the last time",
+    "start again and say when it is longer than last time",
+    "now tell me if this takes longer than before",
+)
+CUE = Wordings(
+    (
+        'when i say {w} you say "{a}"',
+        'each time i say {w} say "{a}"',
+        'say "{a}" whenever i say {w}',
+        'if you hear {w} say "{a}"',
+        'every time you hear {w} say "{a}"',
+        'as soon as i say {w} say "{a}"',
+        'whenever you hear {w} answer "{a}"',
+        'let us play and when i say {w} say "{a}"',
+    )
+)
+CATEGORY = Wordings(
+    (
+        'say "{a}" whenever i name {c}',
+        'each time you hear {c} say "{a}"',
+        'when i mention {c} you say "{a}"',
+    )
+)
+FILLER = Wordings(
+    (
+        'say "{a}" whenever i say um or uh',
+        'when you hear um or uh say "{a}"',
+        'i make noises so say "{a}" each time i say um or uh',
+    )
+)
+COUNT_WORD = Wordings(
+    (
+        "count how often i say {w}",
+        "count along when i say {w}",
+        "count aloud every {w}",
+        "each time i say {w} tell me how many times that makes",
+    )
+)
+COUNT_KIND = Wordings(
+    (
+        "count the {s} in my story aloud",
+        "i will tell a story so count the {s} aloud",
+        "count along when i name some {s}",
+    )
+)
+COUNT_QUIETLY = Wordings(
+    (
+        "listen and count the {s} for me",
+        "tell me at the end how many {s} there were",
+        "i will tell a story and then ask how many {s} there were",
+    )
+)
+HOW_MANY = ("how many were there", "how many was that", "so how many did you count")
+LAST_WORD = (
+    "say the last word again when i say full stop",
+    "repeat my last word whenever i say full stop",
+    "after every full stop give me the word before it",
+)
+FOREIGN = (
+    "if i use a foreign word tell me the english one",
+    "say foreign words in english for me",
+    "help me when i use a word of another language",
+    "give me the english word whenever i use german or spanish",
+)
+CORRECT = (
+    "tell me right away when i am wrong",
+    "correct my mistakes while i talk",
+    "if i say something wrong give me the right answer",
+    "give me the right result when i make a mistake",
+)
+NAMED = Wordings(
+    (
+        "my {k} has the name {m} so help me when i say another name",
+        "the name of my {k} is {m} so correct me",
+        "remember my {k} is {m} and tell me when i mix it up",
+    )
+)
+NAME_USED = Wordings(
+    ("then i met my {k} {m}", "yesterday we saw my {k} {m}", "it was a gift for my {k} {m}")
+)
+CUES_OFF = (
+    "you can stop that now",
+    "forget what i told you",
+    "no more of that please",
+    "from now on just listen",
+    "now stay quiet",
+)

@@ -1,0 +1,98 @@
+"""What the training says is not what the benches say: sentences, wordings, cue words. No sound."""
+
+import numpy as np
+import pytest
+from family_helpers import POOLS
+
+from interplay.bench.suites import fdb3, tau_twin
+from interplay.data import cuespeak, cuewords, kinds, questions, timespeak, vocabulary, wordings
+from interplay.data.corpus import CorpusPlan, plan_requests
+from interplay.data.item import Speak
+
+SHARED_WORDINGS = {timespeak.ONCE[0], timespeak.BEATS[0]}  # their contents are split
+FIXED = {"stop", *vocabulary.CLOCK_START, *vocabulary.CLOCK_ASK}
+
+
+@pytest.fixture(scope="module")
+def training() -> set[str]:
+    return {request.text for request in plan_requests(CorpusPlan(scale=0.03))}
+
+
+def said_in(items) -> set[str]:
+    return {cue.text for item in items for cue in item.cues if isinstance(cue, Speak)}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_sentence_of_the_cue_and_time_benches_is_trained_on(training, seed):
+    cues = {text for text in said_in(cuespeak.items(6, seed)) if len(text.split()) > 1}
+    assert not cues & training
+    times = said_in(timespeak.items(6, seed)) - FIXED
+    asked = {text for text in times if any(char in text for char in (" second", " count"))}
+    reminders = {text for text in asked if text.startswith("remind me to ")}
+    assert len(asked) > 30 and not (asked - reminders) & training
+
+
+def _all_wordings() -> list[str]:
+    found = []
+    for value in vars(wordings).values():
+        if isinstance(value, wordings.Wordings):
+            found += [template.replace("{t}", "{n} seconds") for template in value.plain]
+        elif isinstance(value, tuple):
+            found += value
+    return found
+
+
+def test_wordings_of_the_benches_are_not_those_of_the_training():
+    groups = (timespeak.ONCE, timespeak.REMIND, timespeak.BEATS, timespeak.TURNS, timespeak.MOVED)
+    groups += (timespeak.INSTEAD, timespeak.FIRST_ONE, timespeak.TALKED)
+    mine = {template.replace("{w}", "{x}").replace("{v}", "{y}") for template in _all_wordings()}
+    theirs = {template for group in groups for template in group}
+    assert theirs & mine <= SHARED_WORDINGS
+    assert not set(tau_twin.ASIDES) & set(kinds.ASIDES)
+    called = {phrase.words for phrase, _ in fdb3.PHRASES}
+    assert not {w.replace("{w}", "{x}") for c in kinds.CALLS for w in c.plain} & called
+
+
+def test_cue_words_of_the_benches_are_no_cues_and_test_words_no_payloads(training):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        slots = wordings.CUE.parse(kinds.cue(rng, POOLS)).slots
+        assert slots["w"] not in {*dict(cuewords.KEYWORDS), *cuewords.COUNTED, "shoot"}
+        assert questions.split_of(slots["a"]) == questions.split_of(slots["w"]) == "train"
+        slots = wordings.TWO.parse(kinds.two(rng, POOLS)).slots
+        assert {questions.split_of(slots[name]) for name in "xy"} == {"train"}
+    words = {word for text in training for word in text.split()}
+    assert not words & set(vocabulary.UNSEEN)
+    assert len(words) <= 1500
+
+
+@pytest.mark.parametrize("tag", sorted(kinds.KINDS))
+def test_texts_can_be_spoken_and_requests_be_understood(tag):
+    rng = np.random.default_rng(1)
+    found = [kinds.KINDS[tag].draw(rng, POOLS) for _ in range(20)]
+    assert all(text == text.lower().strip() and text.isascii() for text in found)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, value in vars(wordings).items() if type(value) is wordings.Wordings]
+)
+def test_a_request_is_taken_apart_as_it_was_put_together(name):
+    wording = getattr(wordings, name)
+    slots = {"x": "river table", "y": "moon", "t": "five seconds", "u": "two minutes", "w": "first"}
+    slots |= {"v": "piano", "n": "four", "a": "yellow", "c": "an animal", "s": "animals"}
+    slots |= {"k": "uncle", "m": "anna"}
+    for template, text in zip(wording.templates, wording.plain, strict=True):
+        filled = text.format(**slots)
+        request = wording.parse(filled)
+        assert request.slots == {key: slots[key] for key in request.slots}
+        assert all(f"{{{key}}}" in template for key in request.slots)
+        quoted = [filled.split()[place] for place in request.quotes]
+        assert len(quoted) == template.count('"') // 2
+        assert set(quoted) <= {value.split()[0] for value in slots.values()}
+
+
+def test_what_no_wording_fits_is_an_error():
+    with pytest.raises(KeyError, match="sing me a song"):
+        wordings.ONCE.parse("sing me a song")
+    assert wordings.seconds_of(wordings.spoken_time(30)) == 30
+    assert wordings.seconds_of("three minutes") == 180 and wordings.spoken_time(60) == "one minute"
