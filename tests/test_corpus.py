@@ -12,7 +12,6 @@ from interplay.data.command import session_table
 from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
 from interplay.data.engines.diphones import SPEAKERS
-from interplay.data.families import BEHAVIOURS
 from interplay.data.questions import split_of
 from interplay.data.speech import synthesize
 from interplay.data.timeline import MEL_FLOOR
@@ -192,7 +191,7 @@ def test_a_continuation_starts_at_a_note_and_scores_what_follows(composer):
 
 def test_a_session_can_be_heard_and_read(composer):
     rng = np.random.default_rng(4)
-    timeline = composer.timeline(rng, 25, BEHAVIOURS)
+    timeline = composer.timeline(rng, 25, {"listen": 1.0})
     track = composer.microphone(timeline, rng)
     assert track.shape == timeline.own.shape == (25 * 3200,)
     assert track.dtype == np.float32 and np.abs(track).max() <= 1 and not (track == 0).all()
