@@ -56,10 +56,10 @@ def deploy(plan: Plan, config: RayConfig) -> None:
         graceful_shutdown_timeout_s=plan.limits.drain_s + STOP_SLACK_S,
         request_router_config=RequestRouterConfig(request_router_class=ROUTER),
     )
-    serve.start(http_options=HTTPOptions(host=config.host, port=config.port))
     try:
+        serve.start(http_options=HTTPOptions(host=config.host, port=config.port))
         serve.run(deployment.bind(plan), name=APP, route_prefix="/")
-    except RuntimeError as error:
+    except (RuntimeError, TimeoutError) as error:
         line = (str(error).splitlines() or ["no reason given"])[0]
         raise DeviceError(f"the replicas did not get ready: {line[:200]}") from None
 
