@@ -84,11 +84,10 @@ def _macro(
     if not names or not shares.sum():
         return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
     groups = [_pairs([o for o in outcomes if o.group == name], "ratio") for name in names]
-    shares = shares / shares.sum()
-    value = float(shares @ [_statistic(pairs[None], "ratio")[0] for pairs in groups])
+    value = float(shares @ [_statistic(pairs[None], "ratio")[0] for pairs in groups] / shares.sum())
     rng = np.random.default_rng(seed)
     drawn = [_resampled(pairs, "ratio", rng) for pairs in groups]
-    low, high = np.percentile(shares @ np.stack(drawn), [2.5, 97.5])
+    low, high = np.percentile(shares @ np.stack(drawn) / shares.sum(), [2.5, 97.5])
     return Score(value=value, n=len(outcomes), ci95=(float(low), float(high)), extra=extra)
 
 
