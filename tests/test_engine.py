@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from interplay.engine import memory
 from interplay.engine.emit import SamplingConfig
 from interplay.engine.engine import Engine
 from interplay.engine.past import SessionState
@@ -262,3 +263,25 @@ def test_facts_say_what_was_chosen():
     facts = engine(dtype=torch.bfloat16).facts
     assert facts["number format"] == "bfloat16 (as asked for)"
     assert facts["threads"] == "1"
+
+
+def test_slots_that_memory_cannot_hold_are_refused_at_the_start(tmp_path, monkeypatch):
+    each = memory.slot_bytes(model().config.backbone, torch.float32)
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text(f"MemAvailable: {(memory.SPARE_BYTES + 3 * each) // 1024} kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", meminfo)
+    assert engine(3).num_slots == 3
+    with pytest.raises(ConfigError, match=r"4 session slots need .* at most 3 fit"):
+        engine(4)
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "nowhere")
+    assert engine(4).num_slots == 4
+
+
+def test_a_failed_allocation_is_one_line(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("interplay.model.backbone.Backbone.new_cache", fail)
+    monkeypatch.setattr(memory, "slot_bytes", lambda *_: 1)
+    with pytest.raises(ConfigError, match=r"no memory for 2 session slots .* use fewer"):
+        engine(2)

@@ -16,6 +16,8 @@ READERS = ("report", "score", "compare", "export")  # what measures nothing
 PUBLISHED = ("timespeak", "cuespeak")  # suites of ours that others may want as files
 DEFAULT_NUM_ITEMS = {"core": 300}
 DEFAULT_SUITE_ITEMS = 50
+SPEED = "speed"  # of the engine, not of how a model behaves: it takes no endpoint and no items
+DEFAULT_TICKS = 1500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="core",
         help="core: measure a model; a suite by name, or behaviours: the twins of all suites; "
-        "serve: measure servers of its own over real sockets; report: print the page of a finished "
+        "serve: measure servers of its own over real sockets; speed: the engine beside other "
+        "runtimes with the same weights; report: print the page of a finished "
         "--json FILE as Markdown; score FOLDER: score the traces of --keep again; compare A.json "
         "B.json: the difference of every row; export SUITE FOLDER: items of timespeak or cuespeak "
         "as WAV and JSON",
@@ -57,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="S",
         help="serve: how long the loads and the long session last (default: see --list)",
+    )
+    parser.add_argument(
+        "--ticks", type=int, metavar="N", help="speed: micro-turns of a session (default: 1500)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of items, sampling and intervals")
     parser.add_argument("--rows", help="only these rows, separated by commas")
@@ -103,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
         return _export(args)
     if args.list:
         return _list(args.suite)
+    if args.suite == SPEED:
+        return _speed(args)
     from interplay.bench import main
 
     if args.suite == "score":
@@ -115,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
 def _check_suite(name: str) -> None:
     from interplay.bench.suites import BEHAVIOURS, NAMES
 
-    known = ("core", *READERS, "serve", BEHAVIOURS, *NAMES)
+    known = ("core", *READERS, "serve", SPEED, BEHAVIOURS, *NAMES)
     if name not in known:
         raise ConfigError(f"unknown suite {name!r}; choose one of {', '.join(known)}")
 
@@ -132,6 +140,16 @@ def _check(args: argparse.Namespace) -> None:
         (
             args.seconds is not None and not args.seconds >= 1,
             f"--seconds is {args.seconds}; at least 1 is needed",
+        ),
+        (
+            args.ticks is not None and args.suite != SPEED,
+            "--ticks is for the suite speed; leave it out",
+        ),
+        (
+            args.suite == SPEED
+            and any((args.endpoint, args.keep, args.rows, args.n, args.data, args.judge)),
+            "speed measures every row of its own workloads; only --ticks, --seed, --json and "
+            "--html go with it",
         ),
         (
             is_serve and args.clock == "wall",
@@ -183,6 +201,12 @@ def _list(suite: str) -> int:
     from interplay.bench.rows import SUITES
     from interplay.bench.suites import load_suites
 
+    if suite == SPEED:
+        from interplay.bench.speed.rows import SPEED as speed_rows
+
+        for row in speed_rows:
+            print(f"{row.name:24} {goal(row):>10}  {row.what}")
+        return 0
     if suite in SUITES:
         for row in SUITES[suite]:
             extent = f"  [{_extent(row.kind)}]" if suite == "serve" else ""
@@ -202,6 +226,13 @@ def _extent(kind: str) -> str:
 
     extent = EXTENTS[kind]
     return f"--n {extent.count}" + (f" --seconds {extent.seconds:g}" if extent.seconds else "")
+
+
+def _speed(args: argparse.Namespace) -> int:
+    from interplay.bench.speed.run import run as run_speed
+
+    num_ticks = DEFAULT_TICKS if args.ticks is None else args.ticks
+    return run_speed(num_ticks=num_ticks, seed=args.seed, json=args.json, html=args.html)
 
 
 def _report(args: argparse.Namespace) -> int:

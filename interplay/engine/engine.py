@@ -15,8 +15,9 @@ from torch import Tensor
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
+from interplay.engine.memory import new_cache
 from interplay.engine.past import Past, Said, SessionState
-from interplay.engine.precision import cast_weights, choose_dtype, pin_rows
+from interplay.engine.precision import cast_weights, choose_dtype, choose_products, pin_rows
 from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import speak
 from interplay.errors import ConfigError, SessionError
@@ -49,6 +50,7 @@ class Engine:
 
     dtype: None chooses by the processor. num_threads: of torch, for the whole process; None
     means one for a small model and torch's own choice for a large one.
+    strict: raise ConfigError where the fast way is not available here.
     facts: what was chosen and why, for commands to print.
     """
 
@@ -60,6 +62,7 @@ class Engine:
         dtype: torch.dtype | None = None,
         num_threads: int | None = None,
         sampling: SamplingConfig | None = None,
+        strict: bool = False,
     ) -> None:
         if num_slots < 1:
             raise ConfigError(f"num_slots is {num_slots}; an engine needs at least 1")
@@ -82,9 +85,10 @@ class Engine:
             "number format": f"{str(self.dtype).removeprefix('torch.')} ({reason})",
             "threads": str(torch.get_num_threads()),
             "row contract": pin_rows(self.model, loaded.vocoder, self.dtype),
+            "few rows": choose_products(self.model, loaded.vocoder, self.dtype, strict=strict),
             "vocoder": type(loaded.vocoder).__name__,
         }
-        self.cache = self.model.backbone.new_cache(num_slots, self.dtype)
+        self.cache = new_cache(self.model.backbone, num_slots, self.dtype)
         self._dmel = StreamingDmel(dmel)
         self.sampling = sampling or SamplingConfig()
         self._emitter = Emitter(self.model, self.sampling)

@@ -12,9 +12,13 @@ import re
 import torch
 from torch import nn
 
-from interplay.errors import DeviceError
+from interplay.errors import ConfigError, DeviceError
 from interplay.model.interaction import InteractionModel
+from interplay.ops.few_norms import FEW_NORMS
+from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.linear import CONTRACT
+from interplay.ops.native import NativeError
+from interplay.ops.norm import stock_norm, stock_norm_and_rotate
 from interplay.ops.probe import probe_rows, safe_shapes
 
 CPU = torch.device("cpu")
@@ -103,6 +107,36 @@ def pin_library(
         CONTRACT.library_shapes |= {(n, k, module_dtype) for n, k in found}
         safe, num = safe + len(found), num + len(shapes)
     return f"{safe} of {num} weight shapes by the library, the others by kernels"
+
+
+def choose_products(
+    model: InteractionModel, vocoder: object, dtype: torch.dtype, *, strict: bool
+) -> str:
+    """How products of a few rows are computed from now on, and why. The bits are the same.
+
+    strict: raise ConfigError instead of taking the slower way.
+    """
+    if dtype != torch.float32:
+        return f"stock ({str(dtype).removeprefix('torch.')} needs no padding to speak of)"
+    modules = [each for each in (model, vocoder) if isinstance(each, nn.Module)]
+    shapes = [shape for each in modules for shape in _shapes(each)]
+    norms = [
+        value.shape[0]
+        for each in modules
+        for name, value in each.named_parameters()
+        if value.ndim == 1 and name.endswith("norm")
+    ]
+    try:
+        said = FEW_ROWS.prepare(shapes)
+        FEW_NORMS.prepare(norms, stock_norm, stock_norm_and_rotate)
+        return f"{said}, {len(set(norms) & FEW_NORMS.widths)} of {len(set(norms))} norms"
+    except NativeError as error:
+        if strict:
+            raise ConfigError(
+                f"the fast products cannot be used: {error}; run without --strict to take the "
+                "stock ones, about four times slower"
+            ) from None
+        return f"stock, padded, about four times slower ({error})"
 
 
 @functools.cache

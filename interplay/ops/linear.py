@@ -1,7 +1,8 @@
 """Matrix products whose rows do not depend on how many rows there are. Knows nothing of models.
 
 A BLAS picks its recipe by the number of rows, so the same row can get other bits in another
-batch. Padding the row count to a safe minimum (found by `interplay.ops.probe`) pins the recipe.
+batch. Padding the row count to a safe minimum (found by `interplay.ops.probe`) pins the recipe;
+where `interplay.ops.few_rows` is proven to follow it, few rows need no padding.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.kernels import kernels_on
 
 
@@ -46,6 +48,8 @@ def linear(x: Float[Tensor, "*rows k"], weight: Float[Tensor, "n k"]) -> Float[T
         from interplay.ops.triton import linear
 
         return linear.linear(x, weight)
+    if FEW_ROWS.takes(rows, weight):
+        return FEW_ROWS.product(rows, weight).view(*x.shape[:-1], weight.shape[0])
     padding = CONTRACT.padding(rows.shape[0], x.dtype)
     if padding:
         out = F.linear(F.pad(rows, (0, 0, 0, padding)), weight)[: rows.shape[0]]

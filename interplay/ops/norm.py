@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interplay.ops.few_norms import FEW_NORMS
 from interplay.ops.kernels import kernels_on
 
 CHUNK = 131_072  # elements that are worked on at once
@@ -24,6 +25,13 @@ def rms_norm(
     weight = weight.to(x.dtype)
     if torch.is_grad_enabled():
         return _RmsNorm.apply(x, weight, eps)
+    if FEW_NORMS.takes(x, weight):
+        return FEW_NORMS.norm(x, weight, eps)
+    return stock_norm(x, weight, eps)
+
+
+def stock_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """`rms_norm` without gradients, by torch's own operations."""
     return _normed(x.float(), weight, eps).to(x.dtype)
 
 
@@ -60,6 +68,15 @@ def norm_and_rotate(
     weight = weight.to(x.dtype)
     if torch.is_grad_enabled():
         return _NormAndRotate.apply(x, weight, cos, sin, eps)
+    if FEW_NORMS.takes(x, weight):
+        return FEW_NORMS.rotate(x, weight, cos, sin, eps)
+    return stock_norm_and_rotate(x, weight, cos, sin, eps)
+
+
+def stock_norm_and_rotate(
+    x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float
+) -> Tensor:
+    """`norm_and_rotate` without gradients, by torch's own operations."""
     cos, sin = (t.reshape(*x.shape[:-2], 1, x.shape[-1] // 2) for t in (cos, sin))
     return _rotate(_normed(x.float(), weight, eps), cos, sin).to(x.dtype)
 

@@ -63,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as N replicas on Ray Serve, with --slots sessions each (see docs/protocol.md)",
     )
     parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse to start where only a slower way to compute is available",
+    )
+    parser.add_argument(
         "--log",
         choices=("sessions", "ticks"),
         default="sessions",
@@ -82,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ray is not None:
         return _run_on_ray(args, config)
     loaded = load_checkpoint(args.model)
-    engine = Engine(loaded, num_slots=args.slots)
+    engine = Engine(loaded, num_slots=args.slots, strict=args.strict)
     warm_up(engine)
     if args.record and loaded.path:
         file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it

@@ -31,10 +31,10 @@ def page_html(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
     return template.substitute(
         title=escape(title),
         subtitle="".join(f"<p>{escape(line)}</p>" for line in _subtitle(report)),
-        tables="".join(_tables(report)),
+        tables="".join(tables_html(report)),
         charts=_charts(report),
         items=_items(report, traces),
-        facts="".join(_facts(report)),
+        facts="".join(facts_html(report)),
     )
 
 
@@ -53,7 +53,8 @@ def _subtitle(report: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _tables(report: Mapping[str, Any]) -> Iterator[str]:
+def tables_html(report: Mapping[str, Any]) -> Iterator[str]:
+    """A table of rows for each suite of a report."""
     for suite, rows in sections(report):
         baselines = baselines_of(rows)
         others = _published(report, rows)
@@ -170,7 +171,8 @@ def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
     return min(1.0, max(0.0, share if row.get("lower_is_better") else 1 - share))
 
 
-def _facts(report: Mapping[str, Any]) -> Iterator[str]:
+def facts_html(report: Mapping[str, Any]) -> Iterator[str]:
+    """What it was measured on, as terms and descriptions."""
     keys = ("commit", "endpoint", "clock", "num_items", "weights", "words_from", "judge")
     facts = {key: report.get(key) for key in keys}
     for name, value in (facts | dict(report.get("machine") or {})).items():

@@ -1,0 +1,190 @@
+"""The same weights in ONNX Runtime: a graph of its fused operators, the past kept in place.
+
+RMSNorm, grouped-query attention with rotary positions and a sliding window over shared buffers, and
+the mixture of experts are the operators its own tools export to. Knows nothing of how it is timed.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interplay.bench.speed.workload import Workload
+from interplay.model.backbone import BackboneConfig, rope_tables
+
+FUSED = "com.microsoft"
+OPSET, IR_VERSION = 21, 10
+
+
+class OnnxRuntime:
+    """One session of ONNX Runtime on one thread, fp32."""
+
+    def __init__(self, work: Workload, max_positions: int) -> None:
+        import onnx  # noqa: F401  (absent: the caller names it)
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = torch.get_num_threads()
+        model = _Graph(work, max_positions).model()
+        self._session = ort.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        config = work.config
+        shape = (1, config.num_kv_heads, max_positions, config.head_dim)
+        names = [f"{kind}{i}" for i in range(config.num_layers) for kind in "kv"]
+        self._past = {
+            name: ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32)) for name in names
+        }
+        self._binding = self._session.io_binding()
+        for name, value in self._past.items():
+            self._binding.bind_ortvalue_input(name, value)
+            self._binding.bind_ortvalue_output(f"{name}_new", value)
+        self._binding.bind_output("logits")
+        self.reset()
+
+    def reset(self) -> None:
+        self.length = 0
+
+    def append(self, rows: Float[Tensor, "r dim"]) -> Float[Tensor, " vocab"]:
+        self.length += len(rows)
+        self._binding.bind_cpu_input("x", rows[None].numpy())
+        self._binding.bind_cpu_input("last", np.array([self.length - 1], np.int32))
+        self._binding.bind_cpu_input("total", np.array(self.length, np.int32))
+        self._session.run_with_iobinding(self._binding)
+        logits = self._binding.get_outputs()[-1].numpy()
+        return torch.from_numpy(logits[0, -1].copy())  # the buffer is used again
+
+
+class _Graph:
+    """The backbone and its head as nodes."""
+
+    def __init__(self, work: Workload, max_positions: int) -> None:
+        self.work, self.config, self.max_positions = work, work.config, max_positions
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+
+    def model(self) -> Any:
+        """The whole model, as `onnx.ModelProto`."""
+        from onnx import TensorProto, helper
+
+        cfg = self.config
+        one = [self._weight(torch.tensor([i])) for i in (-1, 1 << 30, 1)]
+        x = self._node("Slice", [self._layers(), *one])  # only the last row goes on to the head
+        x = self._norm(x, self.work.backbone.norm)
+        self._node("MatMul", [x, self._weight(self.work.head.T)], ["logits"])
+        past = (1, cfg.num_kv_heads, self.max_positions, cfg.head_dim)
+        names = [f"{kind}{i}" for i in range(cfg.num_layers) for kind in "kv"]
+        value, fp32, int32 = helper.make_tensor_value_info, TensorProto.FLOAT, TensorProto.INT32
+        inputs = [
+            value("x", fp32, (1, "rows", cfg.dim)),
+            value("last", int32, (1,)),
+            value("total", int32, ()),
+            *(value(name, fp32, past) for name in names),
+        ]
+        outputs = [value(f"{name}_new", fp32, past) for name in names]
+        outputs.append(value("logits", fp32, (1, 1, len(self.work.head))))
+        graph = helper.make_graph(self.nodes, "tick", inputs, outputs, self.weights)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+
+    def _layers(self) -> str:
+        positions = torch.arange(self.max_positions)[None]
+        tables = rope_tables(positions, self.config.head_dim, self.config.rope_theta)
+        rope = [self._weight(table[0]) for table in tables]
+        x = "x"
+        layers: Any = self.work.backbone.layers
+        for index, layer in enumerate(layers):
+            attended = self._attention(index, layer, self._norm(x, layer.attention_norm), rope)
+            x = self._node("Add", [x, attended])
+            normed = self._norm(x, layer.ff_norm)
+            mixed = self._experts if self.config.num_experts else self._dense
+            x = self._node("Add", [x, mixed(layer.ff, normed)])
+        return x
+
+    def _attention(self, index: int, layer: Any, x: str, rope: list[str]) -> str:
+        cfg, attention = self.config, layer.attention
+        widths = _head_widths(cfg)
+        q, k, v = (
+            self._node("MatMul", [x, self._weight(part.T)]) for part in attention.qkv.split(widths)
+        )
+        q = self._norm_heads(q, attention.q_norm, cfg.num_heads)
+        k = self._norm_heads(k, attention.k_norm, cfg.num_kv_heads)
+        out = f"attended{index}"
+        self._node(
+            "GroupQueryAttention",
+            [q, k, v, f"k{index}", f"v{index}", "last", "total", *rope],
+            [out, f"k{index}_new", f"v{index}_new"],
+            domain=FUSED,
+            num_heads=cfg.num_heads,
+            kv_num_heads=cfg.num_kv_heads,
+            do_rotary=1,
+            local_window_size=cfg.window,
+        )
+        return self._node("MatMul", [out, self._weight(attention.out.T)])
+
+    def _norm_heads(self, x: str, weight: Tensor, heads: int) -> str:
+        split = self._weight(torch.tensor([0, 0, heads, self.config.head_dim]))
+        flat = self._weight(torch.tensor([0, 0, heads * self.config.head_dim]))
+        normed = self._norm(self._node("Reshape", [x, split]), weight)
+        return self._node("Reshape", [normed, flat])
+
+    def _dense(self, ff: Any, x: str) -> str:
+        gate, up = (self._node("MatMul", [x, self._weight(part.T)]) for part in ff.gate_up.chunk(2))
+        silu = self._node("Mul", [gate, self._node("Sigmoid", [gate])])
+        return self._node("MatMul", [self._node("Mul", [silu, up]), self._weight(ff.down.T)])
+
+    def _experts(self, ff: Any, x: str) -> str:
+        cfg = self.config
+        flat = self._node("Reshape", [x, self._weight(torch.tensor([-1, cfg.dim]))])
+        router = self._node("MatMul", [flat, self._weight(ff.router.T)])
+        gate, up = ff.gate_up.chunk(2, dim=1)
+        interleaved = torch.stack([gate, up], dim=2).flatten(1, 2)
+        return self._node(
+            "Reshape",
+            [
+                self._node(
+                    "MoE",
+                    [flat, router, self._weight(interleaved), "", self._weight(ff.down)],
+                    domain=FUSED,
+                    k=cfg.num_experts_per_token,
+                    activation_type="swiglu",
+                    swiglu_fusion=1,
+                    activation_alpha=1.0,
+                    activation_beta=0.0,
+                    normalize_routing_weights=1,
+                ),
+                self._node("Shape", [x]),
+            ],
+        )
+
+    def _norm(self, x: str, weight: Tensor) -> str:
+        return self._node(
+            "SimplifiedLayerNormalization",
+            [x, self._weight(weight)],
+            axis=-1,
+            epsilon=self.config.norm_eps,
+        )
+
+    def _node(
+        self, kind: str, inputs: list[str], outputs: list[str] | None = None, **attributes: Any
+    ) -> str:
+        from onnx import helper
+
+        outputs = outputs or [f"n{len(self.nodes)}"]
+        self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+        return outputs[0]
+
+    def _weight(self, value: Tensor) -> str:
+        from onnx import numpy_helper
+
+        name = f"w{len(self.weights)}"
+        array = np.ascontiguousarray(value.detach().numpy())
+        self.weights.append(numpy_helper.from_array(array, name))
+        return name
+
+
+def _head_widths(config: BackboneConfig) -> list[int]:
+    heads = config.num_heads, config.num_kv_heads, config.num_kv_heads
+    return [number * config.head_dim for number in heads]

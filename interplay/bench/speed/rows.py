@@ -1,0 +1,81 @@
+"""The rows of the speed suite on a CPU: stable names, what they mean, what they should reach."""
+
+from interplay.bench.rows import Row
+
+BITS, PRICE, COMPARE, ENGINE, CAPACITY = "bits", "price", "compare", "engine", "capacity"
+
+
+def _ratio(name: str, what: str, reach: float) -> Row:
+    return Row(name=name, kind=COMPARE, what=what, reach=reach, unit="number", statistic="sum")
+
+
+SPEED = (
+    Row(
+        name="bits_differing",
+        kind=BITS,
+        what="bits that differ between serving in random company and one training pass",
+        reach=0,
+        lower_is_better=True,
+        unit="count",
+        statistic="sum",
+    ),
+    Row(
+        name="bits_price_tick",
+        kind=COMPARE,
+        what="median CPU time of a tick with pinned rows over that of stock products, less one",
+        reach=0.05,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    Row(
+        name="bits_price_train",
+        kind=PRICE,
+        what="the same of a training step's forward and backward pass",
+        reach=0.02,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    _ratio("vs_transformers", "median tick of transformers over ours, the faster experts", 4),
+    _ratio("vs_onnxruntime", "median tick of ONNX Runtime over ours", 2),
+    _ratio("vs_llamacpp", "median tick of llama.cpp over ours", 1),
+    Row(
+        name="mbu_cpu",
+        kind=COMPARE,
+        what="bytes of weights per second of a 4-row pass over measured read bandwidth",
+        reach=0.5,
+        statistic="sum",
+    ),
+    Row(
+        name="tick_growth",
+        kind=COMPARE,
+        what="CPU time of a tick at the end of the session over that with the window just full",
+        reach=0.05,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    Row(
+        name="s_tick_p99_ms",
+        kind=ENGINE,
+        what="a whole tick of `s` that always speaks, one thread, 99th percentile",
+        reach=60,
+        lower_is_better=True,
+        unit="ms",
+        statistic="p99",
+    ),
+    Row(
+        name="s_sessions",
+        kind=CAPACITY,
+        what="sessions of `s` at once without a tick over 200 ms, one process per core",
+        reach=6,
+        unit="count",
+        statistic="sum",
+    ),
+    Row(
+        name="xs_sessions",
+        kind=CAPACITY,
+        what="the same of the shipped model",
+        reach=24,
+        unit="count",
+        statistic="sum",
+    ),
+)

@@ -1,0 +1,204 @@
+"""Runs the speed suite: workload by workload, then the whole engine, and makes rows of the times.
+
+Knows nothing of tables or of the command line.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from interplay.bench.bits import bits_outcomes
+from interplay.bench.report import entry
+from interplay.bench.score import Outcome, summarize
+from interplay.bench.speed import runtimes, timing
+from interplay.bench.speed.capacity import SPEAKING, halves, most_sessions, tick_times
+from interplay.bench.speed.ours import Again, Ours, unpinned_products
+from interplay.bench.speed.rows import SPEED
+from interplay.bench.speed.workload import (
+    RANDOM,
+    ROWS_PER_TICK,
+    SHIPPED,
+    Workload,
+    run_tick,
+    workload,
+)
+from interplay.model.checkpoint import load_checkpoint
+from interplay.model.untrained import untrained
+from interplay.ops.few_norms import FEW_NORMS
+from interplay.ops.few_rows import FEW_ROWS
+from interplay.ops.native import NativeError
+from interplay.ops.norm import stock_norm, stock_norm_and_rotate
+
+DENSE = RANDOM[0]
+MAX_TICKS_AGAIN = 10  # without a cache a tick takes seconds
+NUM_BIT_SESSIONS = 8
+TRAIN_ROWS, TRAIN_REPEATS = 512, 7
+FOUR_ROW_PASSES = 40
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(kw_only=True)
+class SpeedBench:
+    """num_ticks: of a session. measured: workload -> what was found, for the page."""
+
+    num_ticks: int
+    seed: int = 0
+    advance: Advance = field(default=lambda what, done, total: None)
+    measured: dict[str, dict[str, Any]] = field(default_factory=dict)
+    products: str = ""
+    found: dict[str, tuple[float | None, dict[str, Any]]] = field(default_factory=dict)
+
+    def run(self) -> dict[str, dict[str, Any]]:
+        """All rows, in order: name -> JSON entry."""
+        torch.set_num_threads(1)
+        for name in (SHIPPED, *RANDOM):
+            self._compare(workload(name))
+        self._compared()
+        self._bits()
+        self._price_of_training()
+        self._engine()
+        rows = {}
+        for row in SPEED:
+            value, about = self.found[row.name]
+            outcomes = [] if value is None else [Outcome(value=value)]
+            score = dataclasses.replace(
+                summarize(outcomes, row.statistic, self.seed), value=value, ci95=None
+            )
+            rows[row.name] = entry(row, score, {}) | {"suite": "speed", "about": about}
+        return rows
+
+    def _compare(self, work: Workload) -> None:
+        """Every runtime on one workload."""
+        self.products = _choose_products(work)
+        found = runtimes.find(work, self.num_ticks)
+        again = found.ready.pop(runtimes.AGAIN, None)
+        ticks = {
+            name: lambda index, runtime=runtime: run_tick(runtime, work.rows(index))
+            for name, runtime in found.ready.items()
+        }
+        times = timing.interleaved(
+            ticks, self.num_ticks, lambda done: self.advance(work.name, done, self.num_ticks)
+        )
+        if isinstance(again, Again):
+            again.past = torch.randn(work.config.window, work.config.dim)  # as late in a session
+            run = {runtimes.AGAIN: lambda index: run_tick(again, work.rows(index))}
+            num = min(MAX_TICKS_AGAIN, self.num_ticks)
+            times |= timing.interleaved(run, num, lambda done: None)
+        ours = found.ready[runtimes.OURS]
+        assert isinstance(ours, Ours)
+        full = work.config.window // ROWS_PER_TICK
+        self.measured[work.name] = {
+            "weights": work.about,
+            "products": self.products,
+            "times": {name: each.summary() for name, each in times.items()},
+            "cpu_ms": {name: each.cpu_ms for name, each in times.items()},
+            "growth": {n: timing.growth(each.cpu_ms, full) for n, each in times.items()},
+            "missing": found.missing,
+            "logit_difference": found.differences,
+            "session_bytes": ours.state_bytes(),
+            "weight_bytes": work.weight_bytes(),
+            **_bandwidth(work, ours),
+        }
+
+    def _ratios(self, prefix: str) -> tuple[float | None, dict[str, Any]]:
+        """The worst case of `s` and `s-moe`, each against the fastest runtime of that name."""
+        about, values = {}, []
+        for name in RANDOM:
+            measured = self.measured[name]
+            times = measured["times"]
+            theirs = [each for runtime, each in times.items() if runtime.startswith(prefix)]
+            if not theirs:
+                reasons = [v for k, v in measured["missing"].items() if k.startswith(prefix)]
+                about[name] = reasons[0]
+                continue
+            best = min(theirs, key=lambda each: each["p50_ms"])
+            ours = times[runtimes.OURS]
+            values.append(best["p50_ms"] / ours["p50_ms"])
+            about[name] = round(values[-1], 3)
+            about[f"{name}_cpu"] = round(best["cpu_p50_ms"] / ours["cpu_p50_ms"], 3)
+        return (min(values) if values else None), about
+
+    def _compared(self) -> None:
+        dense = self.measured[DENSE]
+        cpu = {name: each["cpu_p50_ms"] for name, each in dense["times"].items()}
+        self.found["bits_price_tick"] = (
+            cpu[runtimes.OURS] / cpu[runtimes.UNPINNED] - 1,
+            {"padded_stock": round(cpu[runtimes.STOCK] / cpu[runtimes.UNPINNED] - 1, 3)},
+        )
+        for row, prefix in (
+            ("vs_transformers", runtimes.TRANSFORMERS),
+            ("vs_onnxruntime", runtimes.ONNX),
+            ("vs_llamacpp", runtimes.LLAMA),
+        ):
+            self.found[row] = self._ratios(prefix)
+        self.found["mbu_cpu"] = (
+            dense["pass_bytes_per_s"] / dense["read_bytes_per_s"],
+            {"read_gb_per_s": round(dense["read_bytes_per_s"] / 1e9, 2)},
+        )
+        grown = {name: each["growth"][runtimes.OURS] for name, each in self.measured.items()}
+        known = [value for value in grown.values() if value is not None]
+        short = {} if known else {"why": "the session ends before the window has long been full"}
+        self.found["tick_growth"] = (max(known) if known else None, grown | short)
+
+    def _bits(self) -> None:
+        loaded = load_checkpoint(SHIPPED)
+        outcomes = bits_outcomes(
+            loaded, halves(12, self.seed), num_sessions=NUM_BIT_SESSIONS, seed=self.seed
+        )
+        total = sum(outcome.value or 0.0 for outcome in outcomes)
+        self.found["bits_differing"] = total, {"sessions": len(outcomes)}
+
+    def _price_of_training(self) -> None:
+        """Forward and backward of whole sequences of the shipped model's shape, in turns."""
+        work = workload(SHIPPED)
+        x = torch.randn(1, TRAIN_ROWS, work.config.dim)
+        positions = torch.arange(TRAIN_ROWS)[None]
+        pinned, unpinned = timing.Times(), timing.Times()
+        for _ in range(TRAIN_REPEATS):
+            pinned.add(lambda: work.backbone(x, positions).sum().backward())
+            with unpinned_products():
+                unpinned.add(lambda: work.backbone(x, positions).sum().backward())
+        price = float(np.median(pinned.cpu_ms) / np.median(unpinned.cpu_ms) - 1)
+        self.found["bits_price_train"] = price, {"rows": TRAIN_ROWS, "repeats": TRAIN_REPEATS}
+
+    def _engine(self) -> None:
+        models = {"s": untrained("s", speaks=SPEAKING), "xs": load_checkpoint(SHIPPED)}
+        times = tick_times(models["s"], self.num_ticks, self.seed)
+        self.measured["s"]["engine"] = times.summary()
+        p99 = float(np.percentile(times.wall_ms, 99))
+        cpu = float(np.percentile(times.cpu_ms, 99))
+        self.found["s_tick_p99_ms"] = p99, {"cpu_p99_ms": round(cpu, 1)}
+        for name in models:
+            model = "s" if name == "s" else SHIPPED
+            self.found[f"{name}_sessions"] = most_sessions(model, self.num_ticks, self.seed)
+
+
+def _choose_products(work: Workload) -> str:
+    matrices = [*work.backbone.parameters(), work.head]
+    widths = [work.config.dim, work.config.head_dim]
+    try:
+        said = FEW_ROWS.prepare((x.shape[-2], x.shape[-1]) for x in matrices if x.ndim >= 2)
+        FEW_NORMS.prepare(widths, stock_norm, stock_norm_and_rotate)
+        return f"{said}, {len(set(widths) & FEW_NORMS.widths)} of {len(set(widths))} norms"
+    except NativeError as error:
+        return f"stock ({error})"
+
+
+def _bandwidth(work: Workload, ours: Ours) -> dict[str, float]:
+    """Bytes of weights per second of four-row passes, and of plain reading, in turns."""
+    best_read, passes = 0.0, []
+    for index in range(FOUR_ROW_PASSES):
+        if index % 10 == 0:
+            best_read = max(best_read, timing.read_bandwidth(1))
+        start = time.process_time()
+        ours.append(work.rows(index)[:4])
+        passes.append(time.process_time() - start)
+    return {
+        "read_bytes_per_s": best_read,
+        "pass_bytes_per_s": work.weight_bytes() / float(np.median(passes)),
+    }

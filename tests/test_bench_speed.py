@@ -1,0 +1,194 @@
+"""The speed suite: every runtime computes the same, what is missing says so, times become rows."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from interplay.bench.speed import runtimes, timing
+from interplay.bench.speed.capacity import halves, largest, tick_times
+from interplay.bench.speed.llama import write_gguf
+from interplay.bench.speed.ours import Again, Gathered, Ours, Stock, Unpinned
+from interplay.bench.speed.rows import SPEED
+from interplay.bench.speed.workload import VOCAB_SIZE, random_workload, run_tick, workload
+from interplay.cli import main
+from interplay.errors import ConfigError
+from interplay.model.backbone import BackboneConfig
+from interplay.model.untrained import untrained
+
+DENSE = BackboneConfig(dim=128, num_layers=2, num_heads=4, num_kv_heads=2, ff_dim=192, window=512)
+MOE = dataclasses.replace(DENSE, ff_dim=0, num_experts=4, expert_ff_dim=64)
+SMALL = {"dense": DENSE, "moe": MOE}
+
+
+@pytest.fixture(params=SMALL)
+def work(request):
+    return random_workload(request.param, SMALL[request.param])
+
+
+def absent():
+    raise ModuleNotFoundError("No module named 'llama_cpp'", name="llama_cpp")
+
+
+def logits(runtime, work, num_ticks=3):
+    runtime.reset()
+    ticks = [run_tick(runtime, work.rows(tick)) for tick in range(num_ticks)]
+    return torch.stack([each for tick in ticks for each in tick])
+
+
+def test_every_runtime_that_is_installed_computes_the_same(work):
+    found = runtimes.find(work, 8)
+    assert runtimes.OURS in found.ready
+    assert any(name.startswith(runtimes.TRANSFORMERS) for name in found.ready)
+    for name, why in found.missing.items():
+        assert "is not installed" in why, f"{name}: {why}"
+    assert all(0 <= off <= runtimes.TOLERANCE for off in found.differences.values())
+    assert found.differences[runtimes.STOCK] == 0, "the same bits"
+
+
+def test_a_reset_session_begins_anew(work):
+    ours = Ours(work)
+    assert torch.equal(logits(ours, work), logits(ours, work))
+    assert logits(ours, work).shape == (15, VOCAB_SIZE)
+
+
+def test_ablations_leave_no_trace(work):
+    before = logits(Ours(work), work)
+    kinds = [Stock, Unpinned] + ([Gathered] if work.config.num_experts else [Again])
+    for kind in kinds:
+        torch.testing.assert_close(logits(kind(work), work), before, rtol=0, atol=1e-4)
+        assert torch.equal(logits(Ours(work), work), before)
+
+
+def test_another_result_or_a_missing_package_is_told(monkeypatch):
+    work = random_workload("dense", DENSE)
+
+    class Wrong(Ours):
+        def append(self, rows):
+            return super().append(rows) + 1
+
+    makers = {"wrong": lambda: Wrong(work), "absent": absent}
+    monkeypatch.setattr(runtimes, "_makers", lambda *_: makers)
+    found = runtimes.find(work, 8)
+    assert list(found.ready) == [runtimes.OURS]
+    assert "gives other logits" in found.missing["wrong"]
+    assert found.missing["absent"] == "llama_cpp is not installed"
+
+
+def test_runs_are_interleaved_and_the_first_ticks_do_not_count():
+    seen, told = [], []
+    ticks = {name: lambda index, name=name: seen.append((name, index)) for name in "ab"}
+    times = timing.interleaved(ticks, 12, told.append)
+    assert seen[:6] == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 0)]
+    assert [index for name, index in seen if name == "b"] == list(range(12))
+    assert told == [5, 10, 12]
+    assert all(len(each.wall_ms) == 12 - timing.WARM_UP_TICKS for each in times.values())
+
+
+def test_percentiles_and_misses():
+    times = timing.Times(wall_ms=[*np.linspace(1, 100, 99), 201.0], cpu_ms=[2.0] * 100)
+    summary = times.summary()
+    assert summary["misses"] == 1 and summary["max_ms"] == 201
+    assert summary["p50_ms"] == pytest.approx(50.5, abs=1) and summary["cpu_p50_ms"] == 2
+
+
+def test_growth_compares_the_ends_behind_the_full_window():
+    assert timing.growth([99.0] * 20 + [10.0] * 100 + [12.0] * 100, 20) == pytest.approx(0.2)
+    assert timing.growth([1.0] * 60, 20) is None
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5, 9])
+def test_the_largest_count_that_holds(most):
+    assert largest(lambda count: count <= most, range(1, 10)) == most
+
+
+def test_ticks_of_the_engine_are_timed():
+    times = tick_times(untrained(speaks="always"), 4, seed=0, num_sessions=2)
+    assert len(times.wall_ms) == 4 and min(times.wall_ms) > 0
+    assert len(halves(3, 0)) == 3
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """The suite on tiny models and without processes of its own."""
+    from interplay.bench.speed import suite
+
+    sizes = {"xs-long": DENSE, "s": DENSE, "s-moe": MOE}
+    monkeypatch.setattr(suite, "workload", lambda name: random_workload(name, sizes[name]))
+    monkeypatch.setattr(suite, "load_checkpoint", lambda name: untrained(speaks="always"))
+    monkeypatch.setattr(suite, "untrained", lambda name, speaks: untrained(speaks=speaks))
+    monkeypatch.setattr(suite, "most_sessions", lambda *_: (4.0, {}))
+    monkeypatch.setattr(suite, "NUM_BIT_SESSIONS", 1)
+    monkeypatch.setattr("interplay.bench.bits.TURNS", (5, 6))
+    monkeypatch.setattr(suite, "FOUR_ROW_PASSES", 3)
+    monkeypatch.setattr(suite, "MAX_TICKS_AGAIN", 1)
+    monkeypatch.setattr(suite, "TRAIN_REPEATS", 1)
+    monkeypatch.setattr(suite, "TRAIN_ROWS", 64)
+    monkeypatch.setattr(timing, "BANDWIDTH_BYTES", 1 << 20)
+    makers, kept = runtimes._makers, (runtimes.STOCK, runtimes.UNPINNED, runtimes.TRANSFORMERS)
+
+    def some(work, num_ticks):
+        return {
+            name: make if name.startswith(kept) else absent
+            for name, make in makers(work, num_ticks).items()
+            if not name.endswith("grouped_mm")
+        }
+
+    monkeypatch.setattr(runtimes, "_makers", some)
+
+
+def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys):
+    to = tmp_path / "r.json", tmp_path / "r.html"
+    assert main(["bench", "speed", "--ticks", "8", "--json", str(to[0]), "--html", str(to[1])]) == 0
+    report = json.loads(to[0].read_text())
+    assert list(report["rows"]) == [row.name for row in SPEED]
+    rows = report["rows"]
+    assert rows["bits_differing"]["value"] == 0 and rows["s_sessions"]["value"] == 4
+    assert rows["vs_transformers"]["value"] > 0 and rows["tick_growth"]["value"] is None
+    page = to[1].read_text()
+    assert "s-moe" in page and runtimes.TRANSFORMERS in page and "<polyline" in page
+    printed = capsys.readouterr().out
+    for name, measured in report["workloads"].items():
+        for runtime, why in measured["missing"].items():
+            assert f"{name}: {runtime} was not measured: {why}" in printed and why in page
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["speed", "--ticks", "3"], "--ticks is 3; at least 8"),
+        (["core", "--ticks", "9"], "--ticks is for the suite speed"),
+        (["speed", "--n", "9"], "only --ticks, --seed"),
+        (["speed", "--json", "/nowhere/x.json"], "there is no folder"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(words, line, capsys):
+    assert main(["bench", *words]) == 2
+    assert line in capsys.readouterr().err
+
+
+def test_an_unknown_workload_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="xs-long, s, s-moe"):
+        workload("m")
+
+
+def test_the_list_names_every_row(capsys):
+    assert main(["bench", "speed", "--list"]) == 0
+    printed = capsys.readouterr().out
+    assert all(row.name in printed for row in SPEED)
+
+
+def test_the_gguf_file_holds_the_weights(work, tmp_path):
+    gguf = pytest.importorskip("gguf")
+    write_gguf(work, tmp_path / "model.gguf")
+    reader = gguf.GGUFReader(tmp_path / "model.gguf")
+    found = {tensor.name: torch.from_numpy(tensor.data.copy()) for tensor in reader.tensors}
+    layer = work.backbone.layers[1]
+    assert torch.equal(found["output.weight"], work.head)
+    assert torch.equal(found["blk.1.attn_output.weight"], layer.attention.out)
+    kind, down = ("_exps", layer.ff.down) if work.config.num_experts else ("", layer.ff.down)
+    assert torch.equal(found[f"blk.1.ffn_down{kind}.weight"].view(down.shape), down)
+    per_layer = 12 if work.config.num_experts else 11
+    assert len(found) == 3 + per_layer * work.config.num_layers

@@ -1,0 +1,194 @@
+"""Products of few rows: the bits of large ones, proven at start-up; reasons where not."""
+
+import hashlib
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from interplay.engine.engine import Engine
+from interplay.engine.precision import choose_products
+from interplay.errors import ConfigError
+from interplay.model.untrained import untrained
+from interplay.ops import few_rows, native
+from interplay.ops.few_norms import FewNorms
+from interplay.ops.few_rows import MAX_ROWS, FewRows
+from interplay.ops.linear import linear
+from interplay.ops.native import NativeError
+from interplay.ops.norm import stock_norm, stock_norm_and_rotate
+
+SHAPES = [(320, 192), (192, 512), (70, 64), (13, 1408), (512, 256), (192, 320)]
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    """A kernel of its own, where this machine has one."""
+    kernel = FewRows()
+    try:
+        kernel.prepare(SHAPES)
+    except NativeError as error:
+        pytest.skip(str(error))
+    return kernel
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An empty cache of compiled code."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "interplay"
+
+
+@pytest.mark.parametrize(("n", "k"), SHAPES)
+def test_few_rows_have_the_bits_of_many(prepared, n, k):
+    torch.manual_seed(n)
+    x, weight = torch.randn(300, k), torch.randn(n, k)
+    with torch.inference_mode():
+        whole = F.linear(x, weight)
+        for first, num_rows in ((0, 1), (7, 2), (11, 3), (40, 5), (292, MAX_ROWS)):
+            rows = x[first : first + num_rows]
+            if prepared.takes(rows, weight):
+                assert torch.equal(prepared.product(rows, weight), whole[first : first + num_rows])
+            else:
+                assert (n, k) not in prepared.blocks
+
+
+def test_only_proven_shapes_without_gradients_are_taken(prepared):
+    x, weight = torch.randn(2, 192), torch.randn(320, 192)
+    assert not prepared.takes(x, weight), "gradients are on"
+    with torch.inference_mode():
+        assert prepared.takes(x, weight)
+        assert not prepared.takes(torch.randn(MAX_ROWS + 1, 192), weight)
+        assert not prepared.takes(torch.randn(2, 64), torch.randn(320, 64))
+        assert not prepared.takes(x.bfloat16(), weight.bfloat16())
+        assert not prepared.takes(x, torch.randn(192, 320).T)
+
+
+def test_a_recipe_that_no_block_explains_stays_stock(prepared, monkeypatch):
+    monkeypatch.setattr(few_rows.F, "linear", lambda x, w: x @ w.T + 1)
+    assert prepared._find_block(64, 64) is None
+
+
+def test_linear_is_the_same_with_and_without(monkeypatch):
+    weight, x = torch.randn(320, 192), torch.randn(3, 192)
+    kernel = FewRows()
+    try:
+        kernel.prepare([(320, 192)])
+    except NativeError as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr("interplay.ops.linear.FEW_ROWS", kernel)
+    with torch.inference_mode():
+        fast = linear(x, weight)
+        kernel.enabled = False
+        assert torch.equal(linear(x, weight), fast)
+
+
+def refuse(monkeypatch, why):
+    monkeypatch.setattr(few_rows.FEW_ROWS, "_function", None)
+    if why == "compiler":
+        monkeypatch.setenv("CXX", "no-such-compiler")
+    elif why == "processor":
+        monkeypatch.setattr(native.torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    else:
+        monkeypatch.setattr(native.torch, "get_num_threads", lambda: 2)
+
+
+@pytest.mark.parametrize(
+    ("why", "line"),
+    [
+        ("compiler", "no C++ compiler"),
+        ("processor", "the processor has DEFAULT, not AVX2"),
+        ("threads", "torch has 2 threads"),
+    ],
+)
+def test_a_slower_way_is_named_or_refused(monkeypatch, why, line):
+    loaded = untrained()
+    refuse(monkeypatch, why)
+    said = choose_products(loaded.model, None, torch.float32, strict=False)
+    assert said.startswith("stock") and line in said
+    with pytest.raises(ConfigError, match=r"run without --strict"):
+        choose_products(loaded.model, None, torch.float32, strict=True)
+
+
+def test_the_engine_says_what_it_chose(monkeypatch):
+    refuse(monkeypatch, "compiler")
+    loaded = untrained()
+    assert "no C++ compiler" in Engine(loaded, dtype=torch.float32).facts["few rows"]
+    with pytest.raises(ConfigError, match="no C"):
+        Engine(loaded, dtype=torch.float32, strict=True)
+
+
+def compiled(tmp_path):
+    """A library that does nothing, compiled into the cache."""
+    source = tmp_path / "nothing.cpp"
+    source.write_text('extern "C" int answer() { return 42; }\n')
+    try:
+        return source, native.load(source)
+    except NativeError as error:
+        pytest.skip(str(error))
+
+
+def test_what_is_compiled_once_is_not_compiled_again(cache, tmp_path, monkeypatch):
+    source, library = compiled(tmp_path)
+    assert library.answer() == 42
+    monkeypatch.setattr(native, "_compile", lambda *_: pytest.fail("compiled again"))
+    assert native.load(source).answer() == 42
+
+
+@pytest.mark.parametrize("damage", ["library", "hash"])
+def test_a_half_written_cache_is_made_anew(cache, tmp_path, damage):
+    source, _ = compiled(tmp_path)
+    (library,), (digest,) = cache.glob("*.so"), cache.glob("*.sha256")
+    whole = library.read_bytes()
+    victim = library if damage == "library" else digest
+    victim.unlink()  # the loaded one stays mapped
+    victim.write_bytes(whole[: len(whole) // 2] if damage == "library" else b"")
+    assert native.load(source).answer() == 42
+    assert hashlib.sha256(library.read_bytes()).hexdigest() == digest.read_text()
+    assert len(list(cache.iterdir())) == 2, "no drafts are left"
+
+
+def test_what_does_not_compile_is_told_in_one_line(cache, tmp_path):
+    compiled(tmp_path)
+    source = tmp_path / "wrong.cpp"
+    source.write_text("wrong\n")
+    with pytest.raises(NativeError, match=r"cannot compile wrong\.cpp: .*error") as caught:
+        native.load(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cache_that_cannot_be_written_is_a_reason(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    source = tmp_path / "nothing.cpp"
+    source.write_text("\n")
+    with pytest.raises(NativeError, match=r"cannot keep compiled code|no C\+\+ compiler"):
+        native.load(source)
+
+
+@pytest.mark.parametrize("width", [64, 96, 192, 512, 1408, 3072])
+def test_norms_in_one_call_have_the_bits_of_many(width):
+    kernel = FewNorms()
+    try:
+        kernel.prepare([width], stock_norm, stock_norm_and_rotate)
+    except NativeError as error:
+        pytest.skip(str(error))
+    if width not in kernel.widths:
+        pytest.skip("this processor adds rows up in another order")
+    torch.manual_seed(width)
+    x, weight = torch.randn(2, 4, 7, width), torch.randn(4, width)
+    cos, sin = torch.randn(2, 4, width // 2), torch.randn(2, 4, width // 2)
+    with torch.inference_mode():
+        assert torch.equal(kernel.norm(x, weight[0], 1e-6), stock_norm(x, weight[0], 1e-6))
+        part = x[:, :, 2:6]  # heads of wider rows
+        rotated = kernel.rotate(part, weight, cos, sin, 1e-6)
+        assert torch.equal(rotated, stock_norm_and_rotate(part, weight, cos, sin, 1e-6))
+
+
+def test_a_norm_of_other_bits_or_another_width_stays_stock():
+    kernel = FewNorms()
+    try:
+        kernel.prepare([64, 72], lambda *a: stock_norm(*a) + 1, stock_norm_and_rotate)
+    except NativeError as error:
+        pytest.skip(str(error))
+    assert not kernel.widths
+    assert not kernel.takes(torch.ones(2, 64), torch.ones(64))
