@@ -95,13 +95,13 @@ def test_everything_new_learns_from_the_second_step_on():
             for weight in model.parameters():
                 assert weight.grad is not None
                 weight -= 0.1 * weight.grad
-    new_layer = model.backbone.layers[0].attention
+    grads = {n: w.grad for n, w in model.named_parameters() if w.grad is not None}
     found = {
-        "dim of a table": model.embed.tokens.grad[:, 64:],
-        "dim of a head": model.words.grad[:, 64:],
-        "head": new_layer.qkv.grad[64:128],
-        "unit": model.backbone.layers[1].ff.gate_up.grad[128:192],
-        "layer": new_layer.out.grad,
+        "dim of a table": grads["embed.tokens"][:, 64:],
+        "dim of a head": grads["words"][:, 64:],
+        "head": grads["backbone.layers.0.attention.qkv"][64:128],
+        "unit": grads["backbone.layers.1.ff.gate_up"][128:192],
+        "layer": grads["backbone.layers.0.attention.out"],
     }
     assert {name: bool(grad.any()) for name, grad in found.items()} == dict.fromkeys(found, True)
 

@@ -124,7 +124,8 @@ class Replica:
             return False
         if app is None or app.status == "DELETING":
             return True
-        return any(state.replica_states.get("STOPPING") for state in app.deployments.values())
+        counts = (state.replica_states.items() for state in app.deployments.values())
+        return any(count and kind == "STOPPING" for each in counts for kind, count in each)
 
     async def __del__(self) -> None:
         """Ray calls it when the last connection has gone; calls, which it does not see, may still

@@ -70,13 +70,13 @@ def connect(config: RayConfig) -> bool:
     is_ours = not os.environ.get("RAY_ADDRESS")
     # twice: while new replicas begin, old ones finish
     num_cpus = max(os.cpu_count() or 1, round(2 * config.num_replicas * config.num_cpus + 1))
-    new = {
+    new: dict[str, Any] = {
         "num_cpus": num_cpus,
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     try:
-        ray.init(**(new if is_ours else {"log_to_driver": False}))
+        ray.init(**(new if is_ours else dict[str, Any](log_to_driver=False)))
     except Exception as error:  # Ray raises the base class, too
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise DeviceError(f"Ray does not start or cannot be reached: {line[:200]}") from None
