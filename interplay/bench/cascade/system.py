@@ -135,7 +135,7 @@ class Cascade:
     """A `System` (bench.runner). replies: makes who answers in one session; hangover_s, barge_in,
     executor: as in `Talk`. Raises ConfigError for a hang-over that is no number of frames."""
 
-    num_seats = 16
+    num_seats = 32
 
     def __init__(
         self,
