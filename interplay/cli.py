@@ -64,6 +64,10 @@ COMMANDS = {
         module="interplay.bench.command",
         summary="measure a system in timed scenarios, beside the trivial baselines",
     ),
+    "cascade": Command(
+        module="interplay.bench.cascade.command",
+        summary="serve the turn-based design, to be measured beside a model",
+    ),
     "tune": Command(
         module="interplay.bench.tune",
         summary="choose how readily a trained model writes, on texts and voices of the training",

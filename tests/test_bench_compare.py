@@ -6,31 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from bench_helpers import (
-    oracle_trace,
-    small_score,
     small_twin,
 )
 
 from interplay.bench import report
 from interplay.bench.compare import compare
-from interplay.bench.item_json import item_id
 from interplay.bench.measure import spread
-from interplay.bench.outcomes import columns, from_columns, match_items
+from interplay.bench.outcomes import columns, from_columns
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome, summarize
 from interplay.errors import RecordError
 
 # Outcomes of items
-
-
-def test_outcomes_find_their_items_unless_traces_are_scored_together():
-    traces = [oracle_trace("perfect", what) for what in small_twin(2, 1)]
-    matched = match_items(small_score, traces, small_score(traces))
-    assert [name for name, _ in matched["small_right"]] == [item_id(t.item) for t in traces]
-    pooled = match_items(
-        lambda ts: {"x": [Outcome(value=len(ts))]}, traces, {"x": [Outcome(value=4)]}
-    )
-    assert pooled == {"x": [("", Outcome(value=4))]}
 
 
 def test_columns_come_back_and_leave_out_what_is_always_the_same():

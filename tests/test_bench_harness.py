@@ -27,10 +27,10 @@ from bench_helpers import (
 )
 
 from interplay.bench import main as bench_main
-from interplay.bench import report, suites
+from interplay.bench import report, rescore, suites
 from interplay.bench.item_json import NotStored, decode, encode, item_hash, item_id
 from interplay.bench.kept import Kept, read_traces, resuming
-from interplay.bench.outcomes import columns, match_items
+from interplay.bench.outcomes import columns
 from interplay.bench.page.charts import histogram, nice_step
 from interplay.bench.page.page import page_html, worst_first
 from interplay.bench.page.timeline import timeline
@@ -79,8 +79,9 @@ def small(monkeypatch) -> Suite:
     monkeypatch.setattr(suites, "NAMES", ("small",))
     judged = replace(SMALL, what="judged")
     module.judged = lambda judge: replace(judged, how_to_get=judge.name)  # type: ignore[attr-defined]
-    monkeypatch.setattr(bench_main, "NAMES", ("small",))
+    monkeypatch.setattr(rescore, "NAMES", ("small",))
     monkeypatch.setattr(bench_main, "synthesize", beep)
+    monkeypatch.setattr(rescore, "synthesize", beep)
     monkeypatch.setattr(bench_main, "current_commit", lambda: "abc")
     return SMALL
 
@@ -321,12 +322,12 @@ def test_list_tells_rows_of_a_suite(small, capsys):
 
 
 def result(traces, name: str = "silent") -> dict:
-    matched = match_items(small_score, traces, small_score(traces))
     rows = {}
     for row in SMALL.rows:
-        outcomes = [outcome for _, outcome in matched[row.name]]
+        tagged = [(item_id(t.item), o) for t in traces for o in small_score([t])[row.name]]
+        outcomes = [outcome for _, outcome in tagged]
         entry = report.entry(row, summarize(outcomes, row.statistic, 0), {"silent": 0.0})
-        rows[row.name] = entry | {"suite": "small", "outcomes": columns(matched[row.name])}
+        rows[row.name] = entry | {"suite": "small", "outcomes": columns(tagged)}
     return {"suite": "small", "model": name, "seed": 0, "commit": "abc", "rows": rows}
 
 

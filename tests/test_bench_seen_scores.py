@@ -66,8 +66,8 @@ def test_what_is_spelled_is_read_again(value):
 # ── counting ─────────────────────────────────────────────────────────────────────────────────
 
 
-def counted(*spoken, ends_s=(2.0, 4.0, 6.0)):
-    about = {"action": "squats", "count": len(ends_s), "ends_s": list(ends_s)}
+def counted(*spoken, ends_s=(2.0, 4.0, 6.0), usual=3):
+    about = {"action": "squats", "count": len(ends_s), "ends_s": list(ends_s), "usual": usual}
     return trace_of(shown(about), *spoken)
 
 
@@ -99,7 +99,8 @@ def test_counting_rows():
 
 def test_counting_baselines():
     # median_low of 2, 4, 9 is 4; a film of 10 s has five beats of two seconds
-    films = [counted(ends_s=tuple(np.linspace(1, 9, count))) for count in (2, 4, 9)]
+    items = [counted(ends_s=tuple(np.linspace(1, 9, count))).item for count in (2, 4, 9)]
+    films = [trace_of(what) for what in repcount.with_usual(items)]
     rows = repcount.score(films)
     assert [o.value for o in rows["repcount_obo_constant"]] == [0.0, 100.0, 0.0]
     assert [o.value for o in rows["repcount_mae_constant"]] == [

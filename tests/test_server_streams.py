@@ -218,8 +218,11 @@ def test_a_background_model_gets_the_conversation_and_its_results_are_read_once_
         Result(delegation_id=0, content="one " * 501),
     ]
     session.advance(advanced(session), 1.0)
-    read = [session.seat.collect().half.read for _ in range(3)]
-    assert read[0][0] == RESULT and RESULT not in (*read[0][1:], *read[1]) and read[2] == ()
+    read = [token for _ in range(200) for token in session.seat.collect().half.read]
+    one, two = TOKENIZER.encode("one"), TOKENIZER.encode("two")
+    cut = one * Limits().append_tokens
+    assert read == [RESULT, *one, END, *two, END, RESULT, *cut, END], "the last one's beginning"
+    assert session.seat.num_waiting == 0
     count = hub.metrics.registry.get_sample_value
     assert count("im_delegation_seconds_count", {"status": "done"}) == 1
     assert background.speakers == [(False, False)] * 3

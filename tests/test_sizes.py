@@ -32,5 +32,5 @@ def test_the_mixture_does_the_work_of_the_dense_model():
 
 
 def test_an_unknown_size_lists_the_valid_ones():
-    with pytest.raises(ConfigError, match="'xxl'; the sizes are xs, s, s-moe, m, xl"):
+    with pytest.raises(ConfigError, match="'xxl'; the sizes are xs, xs-wide, s, s-moe, m, xl"):
         backbone_config("xxl")

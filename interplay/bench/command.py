@@ -76,6 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sessions", type=int, default=1, metavar="N", help="at once in real time (default: 1)"
     )
     parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes that play on the logical clock, each with the model; the results are the "
+        "same (default: one per core where there are 16 items of each part for it)",
+    )
+    parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="official data instead of the suite's twin"
     )
     parser.add_argument(
@@ -111,10 +118,12 @@ def run(args: argparse.Namespace) -> int:
         return _list(args.suite)
     if args.suite == SPEED:
         return _speed(args)
+    if args.suite == "score":
+        from interplay.bench.rescore import score_kept
+
+        return score_kept(args, _one_folder(args.paths))
     from interplay.bench import main
 
-    if args.suite == "score":
-        return main.score_kept(args, _one_folder(args.paths))
     if args.n is None and args.data is None and args.suite != "serve":
         args.n = DEFAULT_NUM_ITEMS.get(args.suite, DEFAULT_SUITE_ITEMS)
     return main.measure(args, _endpoint(args))
@@ -132,6 +141,14 @@ def _check(args: argparse.Namespace) -> None:
     is_serve, plain = args.suite == "serve", args.suite in ("core", "serve")
     for is_wrong, text in (
         (args.n is not None and args.n < 1, f"--n is {args.n}; at least 1 item is needed"),
+        (
+            args.jobs is not None and args.jobs < 1,
+            f"--jobs is {args.jobs}; at least 1 process is needed",
+        ),
+        (
+            args.jobs is not None and (is_serve or args.clock == "wall"),
+            "--jobs is for the logical clock; in real time --sessions N plays N items at once",
+        ),
         (args.sessions < 1, f"--sessions is {args.sessions}; at least 1 is needed"),
         (
             args.seconds is not None and not is_serve,

@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int
 from rich.box import SIMPLE
 from rich.table import Table
 
-from interplay.bench.outcomes import UNKNOWN, Tagged, from_columns
+from interplay.bench.outcomes import Tagged, from_columns
 from interplay.bench.report import number
 from interplay.bench.score import PERCENTILES, Outcome, Statistic, summarize
 from interplay.errors import RecordError
@@ -77,8 +77,7 @@ def _by_item(row: Mapping[str, Any]) -> dict[str, list[Outcome]]:
     found: dict[str, list[Outcome]] = {}
     tagged: list[Tagged] = from_columns(row["outcomes"]) if row.get("outcomes") else []
     for name, outcome in tagged:
-        if name != UNKNOWN:
-            found.setdefault(name, []).append(outcome)
+        found.setdefault(name, []).append(outcome)
     return found
 
 

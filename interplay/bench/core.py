@@ -74,8 +74,9 @@ class Bench:
     """How a suite is run.
 
     loaded: the model, or None to measure the oracle of that name. play: plays items at the system
-    instead; then the model is only a name. wall: the long session runs in real time. advance:
-    called as work goes on.
+    instead; then the model is only a name. baseline: how items are played at a trivial system, by
+    its name; None: in this process. wall: the long session runs in real time. advance: called as
+    work goes on.
     """
 
     model: str
@@ -84,6 +85,7 @@ class Bench:
     seed: int
     wall: bool = False
     play: Play | None = None
+    baseline: Callable[[str], Play] | None = None
     advance: Advance = field(default=lambda what, done, total: None)
     synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
     draw: Callable[[str, int, int], list[Item]] = heldout.items
@@ -115,7 +117,8 @@ class Bench:
         """All rows that are scored on the same items."""
         ours = self._outcomes(rows, items, self.model, measured)
         few = items[:MAX_BASELINE_ITEMS]
-        theirs = {name: self._outcomes(rows, few, name, self._player(name)) for name in BASELINES}
+        baseline = self.baseline or self._player
+        theirs = {name: self._outcomes(rows, few, name, baseline(name)) for name in BASELINES}
         for row in rows:
             baselines = {name: self._score(row, found).value for name, found in theirs.items()}
             about = {"suite": "core", "outcomes": columns(ours[row.name])}
@@ -128,7 +131,7 @@ class Bench:
     def _outcomes(
         self, rows: list[Row], items: list[Item], name: str, play: Play
     ) -> dict[str, list[Tagged]]:
-        """Row -> (item, outcome) of a system, which is called `name`."""
+        """Row -> (item, outcome) of a system, which is called `name`, in the order of the items."""
         scorers = self._scorers(rows, items)
         found: dict[str, list[Tagged]] = {row.name: [] for row in rows}
         again: list[Item] = []
@@ -148,6 +151,9 @@ class Bench:
             heard = [word.text for word in trace.heard]
             outcome = voice.accuracy(hearing.reference(trace), heard)
             found[BY_ITSELF].append((names[id(trace.item)], outcome))
+        order = {item_id(item): index for index, item in enumerate(items)}
+        for tagged in found.values():
+            tagged.sort(key=lambda each: order[each[0]])
         return found
 
     def _play(self, items: list[Item], name: str, play: Play) -> Iterator[Trace]:

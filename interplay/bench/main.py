@@ -5,6 +5,7 @@ Knows nothing of how options are spelled, nor of items or scores.
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,21 +15,23 @@ from interplay.bench import judges, recognisers
 from interplay.bench.core import Bench
 from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
 from interplay.bench.facts import file_sha256, machine_facts
-from interplay.bench.kept import Kept, about_traces, read_traces, resuming
+from interplay.bench.kept import Kept, resuming
 from interplay.bench.measure import SuiteBench, published_numbers
-from interplay.bench.page.page import page_html
+from interplay.bench.page.page import page_html, worst_traces
 from interplay.bench.progress import advancing, console
 from interplay.bench.recognisers import OWN
 from interplay.bench.report import current_commit, read_json, tables, write_json, write_text
 from interplay.bench.rows import SUITES, Row, choose_rows
 from interplay.bench.rules import RULE
 from interplay.bench.stage import Synthesizer
-from interplay.bench.suites import NAMES, load_suite, load_suites
+from interplay.bench.suites import load_suites
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
+from interplay.bench.workers import NUM_SPEECHES, Opener, Workers, choose_jobs
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
-from interplay.errors import ConfigError, RecordError
+from interplay.engine.engine import ONE_THREAD_BELOW
+from interplay.errors import ConfigError
 from interplay.model.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
@@ -50,12 +53,15 @@ class _Run:
     loaded: "Loaded | None"
     synthesize: Synthesizer
     words: Words
+    workers: Workers | None
     traces: list[Trace] = field(default_factory=list)
     _play: Play | None = None
 
     def play(self, suite: str) -> Play:
         """Of the endpoint; it is opened once. What --keep holds is not played again."""
-        if self._play is None:
+        if self._play is None and self.workers is not None:
+            self._play = self.workers.play(self.endpoint)
+        elif self._play is None:
             self._play = open_endpoint(
                 self.endpoint,
                 clock=self.report["clock"],
@@ -81,18 +87,22 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     _check_folders(args)
     report = _header(args, endpoint, clock, loaded)
     report["published"] = list(published_numbers(suites))
-    run = _Run(
-        args=args,
-        report=report,
-        endpoint=endpoint,
-        loaded=loaded,
-        synthesize=lru_cache(2048)(synthesize),
-        words=open_recogniser(args.recogniser),
-    )
     partial = args.json and args.json.with_name(args.json.name + ".partial")
     done, others = _resumed(report, partial), _other_rows(args, report)
     screen = console()
-    with advancing(screen) as advance:
+    with (
+        open_workers(args.seed, _num_jobs(args, clock, loaded)) as workers,
+        advancing(screen) as advance,
+    ):
+        run = _Run(
+            args=args,
+            report=report,
+            endpoint=endpoint,
+            loaded=loaded,
+            synthesize=lru_cache(NUM_SPEECHES)(synthesize),
+            words=open_recogniser(args.recogniser),
+            workers=workers,
+        )
         missing = [row for row in rows if row.name not in done]
         for name, values in _measured(run, suites, missing, advance):
             done[name] = values
@@ -100,50 +110,9 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
             if partial:
                 write_json(partial, report)
     report["rows"] = others | {row.name: done[row.name] for row in rows}
-    _finish(args, report, run.traces, screen)
+    finish(args, report, run.traces, screen)
     if partial:
         partial.unlink(missing_ok=True)
-    return 0
-
-
-def score_kept(args: argparse.Namespace, folder: Path) -> int:
-    """Score the traces of an earlier run again. Returns the exit code."""
-    found = read_traces(folder)
-    unknown = [name for name in found if name not in NAMES]
-    if unknown:
-        raise RecordError(f"traces of {', '.join(unknown)} are only scored while they are played")
-    about = about_traces(folder)
-    judge, words = open_judge(args.judge, folder), open_recogniser(args.recogniser)
-    suites = [load_suite(name, judge) for name in NAMES if name in found]
-    model = about["endpoint"].partition(":")[2] or about["endpoint"]
-    report = {
-        "suite": suites[0].name if len(suites) == 1 else "behaviours",
-        "model": model,
-        "num_items": None,
-        "commit": current_commit(),
-        "machine": machine_facts(),
-        "published": list(published_numbers(suites)),
-        "words_from": args.recogniser or OWN,
-        "judge": args.judge or RULE,
-        **about,
-        "rows": {},
-    }
-    screen, cached = console(), lru_cache(2048)(synthesize)
-    with advancing(screen) as advance:
-        for suite in suites:
-            traces = {id(trace.item): trace for trace in found[suite.name]}
-            bench = SuiteBench(
-                suite=suite,
-                play=lambda items, traces=traces: iter([traces[id(item)] for item in items]),
-                num_items=None,
-                seed=about["seed"],
-                advance=advance,
-                synthesize=cached,
-                words=words,
-            )
-            items = [trace.item for trace in traces.values()]
-            report["rows"] |= bench.run(_chosen(args, suite), items).rows
-    _finish(args, report, [trace for traces in found.values() for trace in traces], screen)
     return 0
 
 
@@ -180,6 +149,7 @@ def _measured(
             seed=args.seed,
             wall=run.report["clock"] == "wall",
             play=run.play("core") if _needs_play(run) else None,
+            baseline=baselines(run.workers),
             advance=advance,
             synthesize=run.synthesize,
         )
@@ -187,25 +157,65 @@ def _measured(
     for suite in suites:
         rows = [row for row in suite.rows if row in missing]
         if rows:
-            bench = SuiteBench(
-                suite=suite,
-                play=run.play(suite.name),
-                num_items=args.n,
-                seed=args.seed,
-                data=args.data,
-                advance=advance,
-                synthesize=run.synthesize,
-                words=run.words,
-            )
-            measured = bench.run(rows)
-            run.traces += measured.traces if args.html else []
-            yield from measured.rows.items()
+            yield from _suite(run, suite, rows, advance).items()
+
+
+def _suite(
+    run: _Run, suite: Suite, rows: Sequence[Row], advance: Advance
+) -> dict[str, dict[str, Any]]:
+    """Row name -> JSON entry. Of the traces only those that the page shows are kept."""
+    args = run.args
+    measured = SuiteBench(
+        suite=suite,
+        play=run.play(suite.name),
+        num_items=args.n,
+        seed=args.seed,
+        baseline=baselines(run.workers),
+        data=args.data,
+        words=run.words,
+        keeps_traces=args.html is not None,
+        advance=advance,
+        synthesize=run.synthesize,
+    ).run(rows)
+    run.traces += worst_traces(measured.rows, measured.traces)
+    return measured.rows
 
 
 def _needs_play(run: _Run) -> bool:
     """Whether core cannot play by itself."""
     is_plain = run.endpoint.kind in ("local", "baseline") and run.report["clock"] == "logical"
-    return not is_plain or run.args.keep is not None
+    return not is_plain or run.args.keep is not None or run.workers is not None
+
+
+def _num_jobs(args: argparse.Namespace, clock: str, loaded: "Loaded | None") -> int:
+    """Processes that play. A large model keeps the cores busy from one process."""
+    if clock == "wall" or args.suite == "serve":
+        return 1
+    if args.jobs is not None:
+        return args.jobs
+    if loaded and sum(p.numel() for p in loaded.model.parameters()) >= ONE_THREAD_BELOW:
+        return 1
+    return choose_jobs(args.n)
+
+
+@contextmanager
+def open_workers(seed: int, num_jobs: int) -> Iterator[Workers | None]:
+    """Processes that play; None where this one does."""
+    if num_jobs == 1:
+        yield None
+        return
+    workers = Workers(num_jobs, Opener(seed=seed, own_voice=OWN_VOICE, synthesize=synthesize))
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+def baselines(workers: Workers | None) -> Callable[[str], Play] | None:
+    """How trivial systems are played, by name."""
+    if workers is None:
+        return None
+    return lambda name: workers.play(Endpoint(kind="baseline", target=name))
 
 
 def _serve(run: _Run, advance: Advance) -> Any:
@@ -222,18 +232,19 @@ def _serve(run: _Run, advance: Advance) -> Any:
 def _rows(args: argparse.Namespace, suites: Sequence[Suite]) -> list[Row]:
     if args.suite in SUITES:
         return choose_rows(args.rows.split(",") if args.rows else None, args.suite)
-    rows = [row for suite in suites for row in suite.rows]
-    names = args.rows.split(",") if args.rows else [row.name for row in rows]
+    rows = choose_suite_rows(args.rows, suites)
+    names = args.rows.split(",") if args.rows else []
     unknown = [name for name in names if name not in {row.name for row in rows}]
     if unknown:
-        known = ", ".join(row.name for row in rows)
+        known = ", ".join(row.name for suite in suites for row in suite.rows)
         raise ConfigError(f"no row {', '.join(unknown)} in {args.suite}; rows: {known}")
-    return [row for row in rows if row.name in names]
+    return rows
 
 
-def _chosen(args: argparse.Namespace, suite: Suite) -> list[Row]:
-    names = args.rows.split(",") if args.rows else None
-    return [row for row in suite.rows if names is None or row.name in names]
+def choose_suite_rows(asked: str | None, suites: Sequence[Suite]) -> list[Row]:
+    """The rows of suites whose names are in `asked`, separated by commas; all for None."""
+    names = None if asked is None else asked.split(",")
+    return [row for suite in suites for row in suite.rows if names is None or row.name in names]
 
 
 def _check_folders(args: argparse.Namespace) -> None:
@@ -292,7 +303,7 @@ def _other_rows(args: argparse.Namespace, report: dict[str, Any]) -> dict[str, A
     }
 
 
-def _finish(
+def finish(
     args: argparse.Namespace, report: dict[str, Any], traces: Sequence[Trace], screen: Any
 ) -> None:
     for table in tables(report):

@@ -1,5 +1,7 @@
 """Measures one suite: draws its items, plays them beside the baselines, scores the traces.
 
+A trace is scored as soon as its item ends and then forgotten, so a thousand of them need no memory.
+
 Knows nothing of tables, of the command line or of how a system is reached.
 """
 
@@ -11,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from interplay.bench.endpoints import Play
+from interplay.bench.item_json import item_id
 from interplay.bench.oracle import Oracle
-from interplay.bench.outcomes import columns, match_items
+from interplay.bench.outcomes import Tagged, columns
 from interplay.bench.report import entry
 from interplay.bench.rows import Row
 from interplay.bench.runner import play
-from interplay.bench.score import Outcome, Score, summarize
+from interplay.bench.score import Score, summarize
 from interplay.bench.stage import Synthesizer
-from interplay.bench.suites.base import Suite
+from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.trace import Trace
 from interplay.data.item import Item
 from interplay.data.speech import synthesize
@@ -27,11 +30,12 @@ from interplay.errors import ConfigError
 
 MAX_BASELINE_ITEMS = 60  # trivial systems need no narrow intervals
 Advance = Callable[[str, int, int], None]  # what is running, done, of how many
+ByRow = dict[str, list[Tagged]]  # row name -> its outcomes with the item of each
 
 
 @dataclass(kw_only=True)
 class Measured:
-    """rows: name -> JSON entry. traces: of the system, in the order of the items."""
+    """rows: name -> JSON entry. traces: of the system, in the order of the items, if wanted."""
 
     rows: dict[str, dict[str, Any]]
     traces: list[Trace]
@@ -41,17 +45,20 @@ class Measured:
 class SuiteBench:
     """How a suite is measured.
 
-    play: plays items at the system. num_items: of each part of the twin or of the official folder
-    (None: all of that). data: that folder. words: puts what a recogniser hears in place of
-    the words of a system, the trivial ones included.
+    play: plays items at the system. baseline: how they are played at a trivial system, by its name;
+    None: in this process. num_items: of each part of the twin or of the official folder (None: all
+    of that). data: that folder. words: puts what a recogniser hears in place of the words of a
+    system, the trivial ones included. keeps_traces: they are wanted afterwards.
     """
 
     suite: Suite
     play: Play
     num_items: int | None
     seed: int
+    baseline: Callable[[str], Play] | None = None
     data: Path | None = None
     words: Callable[[Trace], Trace] = lambda trace: trace
+    keeps_traces: bool = False
     advance: Advance = field(default=lambda what, done, total: None)
     synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
     own_voice: str = OWN_VOICE
@@ -60,10 +67,14 @@ class SuiteBench:
         """Play all items (or those given), score the rows. Raises ConfigError where there is
         nothing to play."""
         items = self.items() if items is None else items
-        traces = self._traces(items)
+        traces: list[Trace] = []
+        ours = self._scored("system", self.play, items, traces if self.keeps_traces else None)
         few = spread(items, MAX_BASELINE_ITEMS)
-        theirs = {name: self._baseline(name, few) for name in self.suite.baselines}
-        return Measured(rows=score_rows(self.suite, rows, traces, self.seed, theirs), traces=traces)
+        theirs = {
+            name: _values(rows, self._scored(name, self._baseline(name), few), 0)
+            for name in self.suite.baselines
+        }
+        return Measured(rows=entries(self.suite, rows, ours, self.seed, theirs), traces=traces)
 
     def items(self) -> list[Item]:
         """What is played. Raises ConfigError where there is nothing."""
@@ -78,20 +89,32 @@ class SuiteBench:
             raise ConfigError(f"{self.suite.name} has no items here; {self.suite.how_to_get}")
         return items
 
-    def _traces(self, items: list[Item]) -> list[Trace]:
-        """Of the system, in the order of the items."""
-        found = {}
-        for done, trace in enumerate(self.play(items), 1):
-            self.advance(f"{self.suite.name} · system", done, len(items))
-            found[id(trace.item)] = self.words(trace)
-        return [found[id(item)] for item in items]
-
-    def _baseline(self, name: str, items: list[Item]) -> list[Trace]:
-        oracle, traces = Oracle(name, self.synthesize, self.own_voice), []
-        for done, trace in enumerate(play(items, oracle, self.synthesize), 1):
+    def _scored(
+        self, name: str, play: Play, items: list[Item], keep: list[Trace] | None = None
+    ) -> ByRow:
+        """What every item says about every row, in the order of the items; `keep` gets the traces,
+        too."""
+        found: dict[int, tuple[Trace | None, Outcomes]] = {}
+        for done, played in enumerate(play(items), 1):
             self.advance(f"{self.suite.name} · {name}", done, len(items))
-            traces.append(self.words(trace))
-        return traces
+            trace = self.words(played)
+            outcomes = self.suite.score([trace])
+            found[id(played.item)] = (None if keep is None else trace, outcomes)
+        tagged: ByRow = {}
+        for item in items:
+            trace, outcomes = found[id(item)]
+            if keep is not None and trace is not None:
+                keep.append(trace)
+            of_item = item_id(item)
+            for row, each in outcomes.items():
+                tagged.setdefault(row, []).extend((of_item, outcome) for outcome in each)
+        return tagged
+
+    def _baseline(self, name: str) -> Play:
+        if self.baseline is not None:
+            return self.baseline(name)
+        oracle = Oracle(name, self.synthesize, self.own_voice)
+        return lambda items: play(items, oracle, self.synthesize)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:
@@ -110,33 +133,29 @@ def spread(items: Sequence[Item], most: int) -> list[Item]:
     return found
 
 
-def score_rows(
+def entries(
     suite: Suite,
     rows: Sequence[Row],
-    traces: Sequence[Trace],
+    ours: ByRow,
     seed: int,
-    baselines: dict[str, list[Trace]],
+    baselines: dict[str, dict[str, float | None]],
 ) -> dict[str, dict[str, Any]]:
-    """JSON entries of rows. baselines: name -> traces of that trivial system."""
-    ours = suite.score(traces)
-    theirs = {name: _values(suite, rows, played) for name, played in baselines.items()}
-    by_item = match_items(suite.score, traces, ours)
+    """JSON entries of rows. baselines: name -> row -> value of that trivial system."""
     found = {}
     for row in rows:
-        beside = {name: values[row.name] for name, values in theirs.items()}
-        about = {"suite": suite.name, "outcomes": columns(by_item.get(row.name, []))}
+        beside = {name: values[row.name] for name, values in baselines.items()}
+        about = {"suite": suite.name, "outcomes": columns(ours.get(row.name, []))}
         found[row.name] = entry(row, _score(row, ours, seed), beside) | about
     return found
 
 
-def _score(row: Row, outcomes: Any, seed: int) -> Score:
-    found: Sequence[Outcome] = outcomes.get(row.name, ())
-    return summarize(found, row.statistic, seed, weights=row.weights)
+def _score(row: Row, scored: ByRow, seed: int) -> Score:
+    outcomes = [outcome for _, outcome in scored.get(row.name, ())]
+    return summarize(outcomes, row.statistic, seed, weights=row.weights)
 
 
-def _values(suite: Suite, rows: Sequence[Row], traces: list[Trace]) -> dict[str, float | None]:
-    outcomes = suite.score(traces)
-    return {row.name: _score(row, outcomes, 0).value for row in rows}
+def _values(rows: Sequence[Row], scored: ByRow, seed: int) -> dict[str, float | None]:
+    return {row.name: _score(row, scored, seed).value for row in rows}
 
 
 def published_numbers(suites: Sequence[Suite]) -> Iterator[dict[str, Any]]:

@@ -3,37 +3,12 @@
 With them two results can be compared item by item. Knows nothing of what was judged.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interplay.bench.item_json import item_id
 from interplay.bench.score import Outcome
-from interplay.bench.trace import Trace
 
-UNKNOWN = ""  # the item of an outcome that several traces made together
 Tagged = tuple[str, Outcome]  # item id, outcome
-Scorer = Callable[[Sequence[Trace]], Mapping[str, Sequence[Outcome]]]
-
-
-def match_items(
-    score: Scorer, traces: Sequence[Trace], together: Mapping[str, Sequence[Outcome]]
-) -> dict[str, list[Tagged]]:
-    """Which item every outcome belongs to: each trace is scored alone.
-
-    together: what `score` gives for all traces. A row whose outcomes are others when traces are
-    scored together keeps these, of unknown items.
-    """
-    alone: dict[str, list[Tagged]] = {name: [] for name in together}
-    for trace in traces:
-        name = item_id(trace.item)
-        for row, outcomes in score([trace]).items():
-            alone.setdefault(row, []).extend((name, outcome) for outcome in outcomes)
-    found: dict[str, list[Tagged]] = {}
-    for row, outcomes in together.items():
-        same = Counter(outcomes) == Counter(outcome for _, outcome in alone[row])
-        found[row] = alone[row] if same else [(UNKNOWN, outcome) for outcome in outcomes]
-    return found
 
 
 def columns(tagged: Sequence[Tagged]) -> dict[str, list[Any]]:

@@ -39,31 +39,54 @@ class System(Protocol):
         ...
 
 
+class Lockstep:
+    """The items that are being played at one system, side by side."""
+
+    def __init__(self, system: System, synthesize: Synthesizer) -> None:
+        self.seated: list[Stage] = []
+        self._system, self._synthesize = system, synthesize
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.seated) >= self._system.num_seats
+
+    def seat(self, item: Item) -> None:
+        """It begins with the next beat."""
+        stage = Stage(item, self._synthesize)
+        self._system.open(stage)
+        self.seated.append(stage)
+
+    def beat(self) -> list[Trace]:
+        """One micro-turn of every item; the traces of those that ended with it."""
+        for stage in self.seated:
+            stage.begin_turn(self._system.encode)
+        for stage, emitted in zip(self.seated, self._system.step(self.seated), strict=True):
+            stage.end_turn(emitted)
+        ended = [stage for stage in self.seated if stage.done]
+        for stage in ended:
+            self._leave(stage)
+        return [stage.trace() for stage in ended]
+
+    def close(self) -> None:
+        """Drop what has not ended."""
+        for stage in [*self.seated]:
+            self._leave(stage)
+
+    def _leave(self, stage: Stage) -> None:
+        self.seated.remove(stage)
+        self._system.close(stage)
+
+
 def play(items: Sequence[Item], system: System, synthesize: Synthesizer) -> Iterator[Trace]:
     """Play every item once; traces come in the order in which items end.
 
     Long items are seated first, so that the last ones end together.
     """
-    waiting = sorted(items, key=num_turns)
-    seated: list[Stage] = []
+    waiting, table = sorted(items, key=num_turns), Lockstep(system, synthesize)
     try:
-        while waiting or seated:
-            while waiting and len(seated) < system.num_seats:
-                stage = Stage(waiting.pop(), synthesize)
-                system.open(stage)
-                seated.append(stage)
-            _beat(seated, system)
-            for stage in [stage for stage in seated if stage.done]:
-                seated.remove(stage)
-                system.close(stage)
-                yield stage.trace()
+        while waiting or table.seated:
+            while waiting and not table.is_full:
+                table.seat(waiting.pop())
+            yield from table.beat()
     finally:
-        for stage in seated:
-            system.close(stage)
-
-
-def _beat(seated: list[Stage], system: System) -> None:
-    for stage in seated:
-        stage.begin_turn(system.encode)
-    for stage, emitted in zip(seated, system.step(seated), strict=True):
-        stage.end_turn(emitted)
+        table.close()

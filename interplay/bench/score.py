@@ -54,8 +54,9 @@ def summarize(
     """One number with a 95 % interval: percentiles of a bootstrap over outcomes, seeded.
 
     ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
-    group, then their mean, by `weights` of groups if given (a group in which nothing could be
-    counted has no part in it); resampled within groups. median, p95, p99: over the values there
+    group, then their mean (a group in which nothing could be counted has no part in it); with
+    `weights` of groups, their weighted mean, for which all of these are needed; resampled within
+    groups. median, p95, p99: over the values there
     are. sum: of all values, without an interval.
     """
     notes = Counter(note for outcome in outcomes for note in outcome.notes)
@@ -81,7 +82,7 @@ def _macro(
         of[outcome.group] = of.get(outcome.group, 0.0) + outcome.of
     names = [name for name, whole in of.items() if whole > 0]
     shares = np.array([1.0 if weights is None else weights[name] for name in names])
-    if not names or not shares.sum():
+    if not names or not shares.sum() or set(weights or ()) - set(names):
         return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
     groups = [_pairs([o for o in outcomes if o.group == name], "ratio") for name in names]
     value = float(shares @ [_statistic(pairs[None], "ratio")[0] for pairs in groups] / shares.sum())

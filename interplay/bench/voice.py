@@ -23,6 +23,7 @@ from interplay.data.phones import PHONES, SILENCE
 
 INSERTION_PENALTY = 1e-4  # set on flite's own speech: without it short words fill every breath
 GRAMMAR_WORDS = 100
+ITSELF = "self"  # kind of an item in which the model listens to itself
 _DICTIONARY_NAME = {"AX": "AH", "DX": "T", "OH": "AA"}
 
 
@@ -109,7 +110,7 @@ def item_for_itself(trace: Trace) -> Item | None:
         return None
     track, words = np.concatenate(sounds), " ".join(own_words(trace))
     return Item(
-        kind="self",
+        kind=ITSELF,
         seed=trace.item.seed,
         length_s=len(track) / SAMPLE_RATE_HZ + 2.0,
         cues=(Clip(samples=track, word=words, at=When(seconds=0.5)),),

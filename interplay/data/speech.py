@@ -64,7 +64,7 @@ def synthesize(text: str, voice: str) -> Utterance:
 
     The text holds lower-case words and apostrophes only. Two or more single letters in a row
     ("s e v e n") are read as letter names, and so is one capital letter ("the letter A").
-    espeak does not repeat itself to the bit (its breath noise); the other engines do.
+    The same text and voice give the same samples, whatever was said before.
     Safe to call from many processes; calls from threads of one process take turns.
     Raises SynthError on other text, an unknown engine or voice, or an engine not installed.
     """

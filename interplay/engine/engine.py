@@ -27,7 +27,7 @@ from interplay.model.interaction import Inputs
 from interplay.model.vocoder import HOP
 from interplay.turns.follow import no_memory
 from interplay.turns.layout import read_pairs
-from interplay.turns.tokens import END
+from interplay.turns.tokens import END, Tokenizer
 from interplay.turns.types import PAD, InputHalf, OutputHalf
 
 SEE_SHAPE = (12, 2, 40, 40, 3)
@@ -97,6 +97,14 @@ class Engine:
     @property
     def num_slots(self) -> int:
         return len(self._sessions)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.loaded.tokenizer
+
+    @property
+    def has_eyes(self) -> bool:
+        return self.config.see is not None
 
     @property
     def num_free_slots(self) -> int:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from interplay.clock import Clock, Pacer
-from interplay.engine.engine import Engine
-from interplay.engine.session import Session
+from interplay.server.engines import AnyEngine, AnySession
 from interplay.server.seat import Collected, Seat
 from interplay.turns.types import InputHalf, OutputHalf
 
@@ -55,7 +54,7 @@ class BeatLoop:
     failure: what ended the thread, None while all is well.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, deliver: Callable[[Beat], object]) -> None:
+    def __init__(self, engine: AnyEngine, clock: Clock, deliver: Callable[[Beat], object]) -> None:
         self.engine, self.clock = engine, clock
         self.failure: BaseException | None = None
         self._deliver = deliver
@@ -136,11 +135,11 @@ class BeatLoop:
             self._record(one, 1000 * model_s)
 
     def _tick(
-        self, halves: dict[Session, InputHalf], sessions: dict[Session, Seat]
-    ) -> dict[Session, OutputHalf]:
+        self, halves: dict[AnySession, InputHalf], sessions: dict[AnySession, Seat]
+    ) -> dict[AnySession, OutputHalf]:
         """All sessions in one batch; when that fails, one by one, and the guilty ones leave."""
         try:
-            return self.engine.tick(halves)
+            return dict(self.engine.tick(halves))
         except Exception:
             log.exception("a tick failed; its sessions advance one by one")
         outputs = {}
@@ -183,7 +182,7 @@ class BeatLoop:
                 _log_record_failure(error)
 
 
-def _session(seat: Seat) -> Session:
+def _session(seat: Seat) -> AnySession:
     assert seat.session is not None, "it sat down before"
     return seat.session
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from interplay.clock import TURN_MS, Clock
-from interplay.engine.engine import Engine
 from interplay.errors import RequestError
 from interplay.server.beats import Advanced, Beat, BeatLoop
 from interplay.server.delegations import Delegations, NewDelegations
+from interplay.server.engines import AnyEngine
 from interplay.server.events import Ended, Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.metrics import Metrics
@@ -46,7 +46,7 @@ class Hub:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         clock: Clock,
         hand_over: Callable[[Callable[[], None]], object],
         *,
@@ -60,8 +60,8 @@ class Hub:
         self.metrics = Metrics()
         self.engine, self.clock = engine, clock
         self.record_root, self.delegations = record_root, delegations
-        self.tokenizer = engine.loaded.tokenizer
-        self.has_eyes = engine.config.see is not None
+        self.tokenizer = engine.tokenizer
+        self.has_eyes = engine.has_eyes
         self.beats = BeatLoop(engine, clock, lambda beat: hand_over(lambda: self.deliver(beat)))
         self.sessions: dict[str, ServedSession] = {}
         self.lag_s = 0.0

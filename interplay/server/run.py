@@ -15,11 +15,11 @@ import numpy as np
 import uvicorn
 
 from interplay.clock import SAMPLES_PER_TURN, Clock, RealClock
-from interplay.engine.engine import Engine
 from interplay.errors import ConfigError, DeviceError
 from interplay.server.app import make_app
 from interplay.server.auth import Auth
 from interplay.server.delegations import NewDelegations
+from interplay.server.engines import AnyEngine
 from interplay.server.guard import is_loopback
 from interplay.server.hub import Hub
 from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
@@ -49,10 +49,10 @@ class ServeConfig:
             raise ConfigError(f"port is {self.port}; use 0 to 65535, 0 chooses a free one")
 
 
-def warm_up(engine: Engine) -> None:
+def warm_up(engine: AnyEngine) -> None:
     """The first micro-turn is slow; nobody should wait for it."""
-    session = engine.open()
-    session.push(InputHalf(hear=np.zeros(SAMPLES_PER_TURN, np.float32)))
+    session = engine.open(seed=0, prefix="")
+    engine.tick({session: InputHalf(hear=np.zeros(SAMPLES_PER_TURN, np.float32))})
     session.close()
 
 
@@ -89,7 +89,7 @@ class Serving:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         config: ServeConfig,
         *,
         limits: Limits | None = None,

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN, TURNS_PER_S
-from interplay.engine.engine import Engine
 from interplay.engine.record import Recorder
 from interplay.engine.session import Session
+from interplay.server.engines import AnyEngine, AnySession
 from interplay.server.inbox import AudioInbox
 from interplay.turns.types import InputHalf, OutputHalf
 
@@ -50,7 +50,7 @@ class Seat:
         self.seed, self.prefix = seed, prefix
         self.is_muted = False
         self.record_folder = record_folder
-        self.session: Session | None = None
+        self.session: AnySession | None = None
         self._inbox = AudioInbox(seed, held_s=held_s)
         self._tokens: deque[int] = deque()
         self._tiles: deque[np.ndarray] = deque(maxlen=1)
@@ -83,11 +83,12 @@ class Seat:
         """Of the first `num_received` samples of output at 16 kHz only `num_played` were played."""
         self._flushed.append(_Flushed(num_played, num_received))
 
-    def sit(self, engine: Engine) -> None:
+    def sit(self, engine: AnyEngine) -> None:
         """Take a slot. Raises SessionError when there is none, DeviceError or RecordError when
         the record cannot be begun."""
         self.session = engine.open(seed=self.seed, prefix=self.prefix)
         if self.record_folder:
+            assert isinstance(self.session, Session), "only sessions of a model are recorded"
             try:
                 self._recorder = Recorder(self.record_folder, self.session)
             except BaseException:

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int16
 
 from interplay.bench.cascade.ear import FRAME, HANGOVER_S, Ear, Endpointer
 from interplay.bench.cascade.replies import Replies, Rules
-from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
+from interplay.bench.stage import EMPTY, Emission, Speech, Stage, Synthesizer
 from interplay.bench.trace import normal
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.errors import ConfigError
@@ -67,6 +67,11 @@ class Talk:
         while self._jobs:
             self._jobs.popleft().cancel()
 
+    def hush(self) -> None:
+        """Drop what is still to be said of the reply."""
+        self._sound = self._sound[:0]
+        self._words.clear()
+
     def _listen(self, hear: Float32[np.ndarray, " 3200"]) -> None:
         is_busy = self._is_sounding or len(self._sound) > 0
         if is_busy and not self._barge_in:
@@ -77,8 +82,7 @@ class Talk:
             begin_s = end_s - max(0.0, len(utterance) / SAMPLE_RATE_HZ - self._hangover_s)
             self._start(lambda u=utterance, b=begin_s, e=end_s: self._think(u, b, e))
         if is_busy and self._ends.in_speech:
-            self._sound = self._sound[:0]
-            self._words.clear()
+            self.hush()
 
     def _messages(self, read: Sequence[str]) -> list[str]:
         """Typed texts that are complete."""
@@ -98,17 +102,21 @@ class Talk:
 
     def _start(self, work: Callable[[], tuple[str, str]]) -> None:
         if self._executor is not None:
-            self._jobs.append(self._executor.submit(work))
+            self._jobs.append(self._executor.submit(self._spoken, work))
             return
         done: Future = Future()
-        done.set_result(work())
+        done.set_result(self._spoken(work))
         self._jobs.append(done)
 
-    def _take(self, heard: str, answer: str) -> None:
+    def _spoken(self, work: Callable[[], tuple[str, str]]) -> tuple[str, Speech | None]:
+        """(what was heard, the sound of what to say, if anything)."""
+        heard, answer = work()
+        return heard, self._synthesize(answer, self._voice) if answer else None
+
+    def _take(self, heard: str, speech: Speech | None) -> None:
         self._heard.extend(normal(heard))
-        if not answer:
+        if speech is None:
             return
-        speech = self._synthesize(answer, self._voice)
         plays_s = (self._turn + 1) * TURN_S + len(self._sound) / SAMPLE_RATE_HZ
         self._words.extend((plays_s + start_s, f" {word}") for word, start_s, _ in speech.words)
         samples = speech.samples.astype(np.float32) / 32768
@@ -135,7 +143,7 @@ class Cascade:
     """A `System` (bench.runner). replies: makes who answers in one session; hangover_s, barge_in,
     executor: as in `Talk`. Raises ConfigError for a hang-over that is no number of frames."""
 
-    num_seats = 16
+    num_seats = 32
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from string import Template
 from typing import Any
 
 from interplay.bench.item_json import item_id
-from interplay.bench.outcomes import UNKNOWN, from_columns
+from interplay.bench.outcomes import from_columns
 from interplay.bench.page.charts import histogram
 from interplay.bench.page.timeline import card
 from interplay.bench.report import baselines_of, cells, headings, number, sections
@@ -109,6 +109,13 @@ def _charts(report: Mapping[str, Any]) -> str:
     return f'<h2>Distributions</h2><div class="charts">{"".join(charts)}</div>'
 
 
+def worst_traces(rows: Mapping[str, Mapping[str, Any]], traces: Sequence[Trace]) -> list[Trace]:
+    """Of the traces of one suite, those that its page can show. rows: name -> JSON entry."""
+    by_id = {item_id(trace.item): trace for trace in traces}
+    worst = [name for name, _ in _worst_first(rows) if name in by_id]
+    return [by_id[name] for name in worst[:MAX_ITEMS]]
+
+
 def _items(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
     by_id = {item_id(trace.item): trace for trace in traces}
     blame = worst_first(report)
@@ -157,8 +164,7 @@ def _worst_first(rows: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[
 def _by_item(row: Mapping[str, Any]) -> dict[str, list[Outcome]]:
     found: dict[str, list[Outcome]] = {}
     for name, outcome in from_columns(row["outcomes"]) if row.get("outcomes") else []:
-        if name != UNKNOWN:
-            found.setdefault(name, []).append(outcome)
+        found.setdefault(name, []).append(outcome)
     return found
 
 

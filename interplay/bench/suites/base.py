@@ -31,9 +31,9 @@ class Published:
 class Suite:
     """twin: (number of items per subset or family, seed) -> items of our own generators, offline.
     load: (official folder, at most so many items of each part or None for all) -> items; None where
-    the benchmark has no data of its own. score: row name -> outcomes, from traces in any order;
-    pure. how_to_get: what to download, from where, and under which licence. baselines: those that
-    are played beside every system (bench.policies).
+    the benchmark has no data of its own. score: row name -> outcomes; pure, and those of several
+    traces are those of each alone, one after another. how_to_get: what to download, from where, and
+    under which licence. baselines: those that are played beside every system (bench.policies).
     """
 
     name: str

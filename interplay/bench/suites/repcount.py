@@ -7,6 +7,7 @@ but one. Errors as in TransRAC (Hu et al., CVPR 2022, arXiv 2204.01018). Knows n
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, median_low
@@ -73,9 +74,6 @@ def count_errors(trace: Trace) -> dict[int, float]:
 def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
     """Row name -> one outcome per item."""
     rows: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
-    if not traces:
-        return rows
-    always = median_low(trace.item.about["count"] for trace in traces)
     for trace in traces:
         about, said, errors = trace.item.about, prediction(trace), count_errors(trace)
         count, missing = about["count"], about["count"] - len(errors)
@@ -87,8 +85,8 @@ def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
             "repcount_mae": relative_error(said, count),
             "repcount_timing_s": median(map(abs, found)) if found else None,
             "repcount_bias_s": median(found) if found else None,
-            "repcount_obo_constant": off_by_one(always, count),
-            "repcount_mae_constant": relative_error(always, count),
+            "repcount_obo_constant": off_by_one(about["usual"], count),
+            "repcount_mae_constant": relative_error(about["usual"], count),
             "repcount_obo_metronome": off_by_one(beat, count),
         }
         for name, value in values.items():
@@ -106,7 +104,7 @@ def twin(n: int, seed: int = 0) -> list[Item]:
         film = draw_reps(rng, index)
         ends_s = [end for _, end in film.cycles]
         items.append(_item(index, KINDS[film.kind], film, film.length_s, ends_s, "twin", seed))
-    return items
+    return with_usual(items)
 
 
 def _item(index, action, frames, length_s, ends_s, subset, seed=0) -> Item:
@@ -140,7 +138,13 @@ def load(folder: Path, n: int | None = None) -> list[Item]:
             )
         action = _NAMES.get(row["type"], row["type"].replace("_", " "))
         items.append(_item(index, action, file, facts.length_s, ends_s, row["type"]))
-    return items
+    return with_usual(items)
+
+
+def with_usual(items: list[Item]) -> list[Item]:
+    """The items, told the median of all their counts: what a system that never looks would say."""
+    usual = median_low(item.about["count"] for item in items) if items else 0
+    return [replace(item, about={**item.about, "usual": usual}) for item in items]
 
 
 def _cycle_ends(row: dict[str, str], table: Path) -> list[float]:

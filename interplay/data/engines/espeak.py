@@ -1,12 +1,17 @@
 """espeak-ng in process, through the shared library and data of the `espeakng_loader` wheel.
 
 Voice specs: `espeak:ACCENT[+VARIANT]:pPITCH:rRATE:gRANGE`. The library keeps global state: one
-process per core, never threads. Knows nothing about trimming, resampling or banks.
+process per core, never threads. Its noise and its filters go on from one utterance to the next and
+nothing resets them, so every utterance gets the library freshly loaded and the C library's random
+numbers from their beginning: it sounds the same to the bit whatever was said before. Knows nothing
+about trimming, resampling or banks.
 API and event meanings: espeak-ng's public header speak_lib.h.
 """
 
 import ctypes
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -58,7 +63,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class Espeak:
-    """The library, loaded once per process."""
+    """Speaks with a fresh copy of the library each time. Raises SynthError where there is none."""
 
     name = "espeak"
     example = "espeak:en-us+f3"
@@ -70,19 +75,35 @@ class Espeak:
             raise SynthError(
                 "espeak-ng is not installed; pip install 'interplay[synth]' (wheel espeakng-loader)"
             ) from error
-        data = espeakng_loader.get_data_path()
-        self._variants_folder = Path(data, "voices", "!v")
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self.sample_rate_hz = self._library.espeak_Initialize(
-            _SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS | _PHONEME_IPA
-        )
-        if self.sample_rate_hz <= 0:
-            raise SynthError(f"espeak-ng cannot read its data at {data}; reinstall espeakng-loader")
+        self._path, self._data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+        self._variants_folder = Path(self._data, "voices", "!v")
+        self._c = ctypes.CDLL(None)
+        self._library: ctypes.CDLL
+        with self._loaded() as self.sample_rate_hz:
+            pass
         self._callback = _Callback(self._receive)
         self._blocks: list[bytes] = []
         self._events: list[Event] = []
         self._accent = ""
         self._alone: dict[tuple[str, str], list[int]] = {}
+
+    @contextmanager
+    def _loaded(self) -> Iterator[int]:
+        """The library, as it is before its first word; its sample rate in Hz."""
+        self._library = ctypes.CDLL(self._path)
+        self._c.srand(1)
+        try:
+            rate_hz = self._library.espeak_Initialize(
+                _SYNCHRONOUS, 0, self._data.encode(), _PHONEME_EVENTS | _PHONEME_IPA
+            )
+            if rate_hz <= 0:
+                raise SynthError(
+                    f"espeak-ng cannot read its data at {self._data}; reinstall espeakng-loader"
+                )
+            yield rate_hz
+        finally:
+            self._library.espeak_Terminate()
+            self._c.dlclose(ctypes.c_void_p(self._library._handle))
 
     @cached_property
     def variants(self) -> tuple[str, ...]:
@@ -94,10 +115,11 @@ class Espeak:
 
         Raises SynthError on an unknown accent, variant or setting.
         """
-        self._set_voice(voice)
-        events = self._synthesise(words)
-        samples = np.frombuffer(b"".join(self._blocks), np.int16)
-        timed = self._share_merged(_read_phones(events, words), words)
+        with self._loaded():
+            self._set_voice(voice)
+            events = self._synthesise(words)
+            samples = np.frombuffer(b"".join(self._blocks), np.int16)
+            timed = self._share_merged(_read_phones(events, words), words)
         rate = self.sample_rate_hz
         phones = [(word, phone, first / rate, last / rate) for word, phone, first, last in timed]
         return RawSpeech(samples=samples, sample_rate_hz=rate, phones=phones)
@@ -120,7 +142,6 @@ class Espeak:
         self._blocks.clear()
         self._events.clear()
         text = " ".join(words).encode("ascii")
-        # set each time: the library holds a bare pointer, perhaps to an instance that is gone
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
         return list(self._events)

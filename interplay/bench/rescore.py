@@ -1,0 +1,155 @@
+"""`interplay bench score`: the traces that --keep has written, scored again.
+
+Nothing is played but the trivial systems beside them. Knows nothing of how a system is reached.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from interplay.bench.core import BY_ITSELF, Bench
+from interplay.bench.endpoints import Play
+from interplay.bench.facts import machine_facts
+from interplay.bench.item_json import item_id
+from interplay.bench.kept import about_traces, read_traces
+from interplay.bench.main import (
+    Advance,
+    baselines,
+    choose_suite_rows,
+    finish,
+    open_judge,
+    open_recogniser,
+    open_workers,
+)
+from interplay.bench.measure import SuiteBench, published_numbers
+from interplay.bench.page.page import worst_traces
+from interplay.bench.progress import advancing, console
+from interplay.bench.recognisers import OWN
+from interplay.bench.report import current_commit
+from interplay.bench.rows import Row, choose_rows
+from interplay.bench.rules import RULE
+from interplay.bench.suites import BEHAVIOURS, NAMES, load_suite
+from interplay.bench.suites.base import Suite
+from interplay.bench.trace import Trace
+from interplay.bench.voice import ITSELF
+from interplay.bench.workers import NUM_SPEECHES, Workers, choose_jobs
+from interplay.data.item import Item
+from interplay.data.speech import synthesize
+from interplay.errors import RecordError
+
+CORE = "core"
+Entries = dict[str, dict[str, Any]]  # row name -> JSON entry
+
+
+def score_kept(args: argparse.Namespace, folder: Path) -> int:
+    """Score the traces of an earlier run again. Returns the exit code. Raises RecordError for a
+    folder that holds none, or those of no suite."""
+    found = read_traces(folder)
+    unknown = [name for name in found if name not in (CORE, *NAMES)]
+    if unknown:
+        raise RecordError(f"{folder} holds traces of {', '.join(unknown)}, which is no suite")
+    about = about_traces(folder)
+    judge = open_judge(args.judge, folder)
+    suites = [load_suite(name, judge) for name in NAMES if name in found]
+    report = {
+        "suite": next(iter(found)) if len(found) == 1 else BEHAVIOURS,
+        "model": about["endpoint"].partition(":")[2] or about["endpoint"],
+        "num_items": None,
+        "commit": current_commit(),
+        "machine": machine_facts(),
+        "published": list(published_numbers(suites)),
+        "words_from": args.recogniser or OWN,
+        "judge": args.judge or RULE,
+        **about,
+        "rows": {},
+    }
+    most = max(len(traces) for traces in found.values())
+    screen, shown = console(), []
+    with (
+        open_workers(about["seed"], args.jobs or choose_jobs(most)) as workers,
+        advancing(screen) as advance,
+    ):
+        if CORE in found:
+            report["rows"] |= _core(args, found[CORE], report, workers, advance)
+        for suite in suites:
+            traces = found[suite.name]
+            rows = _suite(args, suite, traces, about["seed"], workers, advance)
+            report["rows"] |= rows
+            shown += worst_traces(rows, traces) if args.html else []
+    finish(args, report, shown, screen)
+    return 0
+
+
+def _suite(
+    args: argparse.Namespace,
+    suite: Suite,
+    traces: Sequence[Trace],
+    seed: int,
+    workers: Workers | None,
+    advance: Advance,
+) -> Entries:
+    bench = SuiteBench(
+        suite=suite,
+        play=playback(traces),
+        num_items=None,
+        seed=seed,
+        baseline=baselines(workers),
+        advance=advance,
+        synthesize=lru_cache(NUM_SPEECHES)(synthesize),
+        words=open_recogniser(args.recogniser),
+    )
+    rows = choose_suite_rows(args.rows, [suite])
+    return bench.run(rows, [trace.item for trace in traces]).rows
+
+
+def _core(
+    args: argparse.Namespace,
+    traces: Sequence[Trace],
+    report: dict[str, Any],
+    workers: Workers | None,
+    advance: Advance,
+) -> Entries:
+    """What can be known from traces: the rows about the machine cannot, nor those whose items the
+    run had not played when it ended."""
+    kinds: dict[str, list[Item]] = {}
+    for trace in traces:
+        kinds.setdefault(trace.item.kind, []).append(trace.item)
+    rows = choose_rows(args.rows.split(",") if args.rows else None)
+    bench = Bench(
+        model=report["model"],
+        loaded=None,
+        num_items=max(map(len, kinds.values())),
+        seed=report["seed"],
+        play=playback(traces),
+        baseline=baselines(workers),
+        advance=advance,
+        synthesize=lru_cache(NUM_SPEECHES)(synthesize),
+        draw=lambda kind, _num_items, _seed: kinds[kind],
+    )
+    known = [row for row in rows if row.kind in kinds and _is_whole(row, kinds)]
+    return {row.name: entry for row, entry in bench.run(known)}
+
+
+def _is_whole(row: Row, kinds: dict[str, list[Item]]) -> bool:
+    """A model that listens to itself has played every item twice."""
+    return row.name != BY_ITSELF or ITSELF in kinds
+
+
+def playback(traces: Sequence[Trace]) -> Play:
+    """Gives the trace of each item that is asked for. Raises RecordError for one without."""
+    by_id = {item_id(trace.item): trace for trace in traces}
+
+    def play(items: Sequence[Item]) -> Iterator[Trace]:
+        for item in items:
+            trace = by_id.get(item_id(item))
+            if trace is None:
+                raise RecordError(
+                    f"the trace of {item.kind} {item_id(item)} is missing; play the rest with "
+                    "the command that wrote the others"
+                )
+            yield replace(trace, item=item)
+
+    return play
