@@ -73,6 +73,10 @@ COMMANDS = {
         summary="train a model by the name of its recipe",
         run="command",
     ),
+    "init": Command(
+        module="interplay.model.init_command",
+        summary="begin an interaction model with the weights of a Qwen3 language model",
+    ),
     "synth": Command(
         module="interplay.data.command",
         summary="write a scenario as sound, to listen to what the model is trained on",
@@ -83,6 +87,7 @@ EXTRA_OF_MODULE = {
     "espeakng_loader": "synth",
     "scipy": "synth",
     "matplotlib": "train",
+    "huggingface_hub": "hub",
     "pocketsphinx": "bench",
     "jiwer": "bench",
     "webrtcvad": "bench",

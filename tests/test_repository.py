@@ -31,6 +31,7 @@ IMPORT_NAMES = {
     "webrtcvad-wheels": "webrtcvad",
     "pillow": "PIL",
     "espeakng-loader": "espeakng_loader",
+    "huggingface-hub": "huggingface_hub",
     "prometheus-client": "prometheus_client",
     "python-multipart": "python_multipart",
 }
