@@ -25,13 +25,17 @@ from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_che
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
-from interplay.train.loop import TrainConfig, train
+from interplay.train import ranks
+from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
 from interplay.train.said import say_all
+from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import start_from
+from interplay.train.texts import TextConfig, Texts
 from interplay.train.vocoder import VocoderTraining, train_vocoder
+from interplay.train.warm import WarmConfig
 
 OUT = Path("out")
 EXPORT_MINUTES = 0.5
@@ -42,14 +46,15 @@ TUNING_MINUTES = 0.08  # per item of every kind
 class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
-    start: name or path of a model to go on from; None begins with nothing.
+    start: name or path of a model to go on from; None begins with nothing. size: None takes the
+    shape of `start`, which `interplay init` made; warm, text: how it is trained then.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune).
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     """
 
     name: str
-    size: str
+    size: str | None
     minutes: float
     vocoder_share: float = 0.12
     num_said: int = 200
@@ -61,6 +66,8 @@ class Recipe:
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     num_tuned: int = 60
+    warm: WarmConfig | None = None
+    text: TextConfig | None = None
 
 
 def xs() -> Recipe:
@@ -111,11 +118,44 @@ def smoke() -> Recipe:
     )
 
 
+def m() -> Recipe:
+    """Around the weights of a language model, which `interplay init` has made room for."""
+    return Recipe(
+        name="m",
+        size=None,
+        minutes=1500,
+        vocoder_share=0.05,
+        corpus=CorpusPlan(scale=4.0),
+        compose=ComposeConfig(batch_size=32, num_turns=128, listening_until=0.2),
+        losses=LossConfig(flow_from=0.5),
+        optim=OptimConfig(adam_lr=1e-3, warmup_steps=200),
+        warm=WarmConfig(),
+        text=TextConfig(num_rows=8, num_tokens=1024),
+    )
+
+
+def m_smoke() -> Recipe:
+    """Three minutes of `m` with a small corpus, for small models."""
+    return replace(
+        m(),
+        name="m-smoke",
+        minutes=3,
+        num_said=8,
+        num_tuned=2,
+        corpus=CorpusPlan(scale=0.03),
+        compose=ComposeConfig(batch_size=8, listening_until=0.2),
+        optim=OptimConfig(adam_lr=1e-3, warmup_steps=20),
+        text=TextConfig(num_rows=2, num_tokens=64),
+    )
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs": xs,
     "xs-long": xs_long,
     "xs-wide": xs_wide,
     "smoke": smoke,
+    "m": m,
+    "m-smoke": m_smoke,
 }
 
 
@@ -144,18 +184,51 @@ class CorpusBatches:
         return CorpusBatches, (self.folder, self.config)
 
 
-def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None = None) -> Path:
-    """All stages; returns the checkpoint. corpus: a folder to share between runs.
+def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts | None]:
+    """What the run begins with, and the texts it replays. Raises ConfigError for a recipe that
+    lacks what it needs, or is given what it does not use."""
+    if recipe.size is None and not recipe.start:
+        raise ConfigError(
+            f"the recipe {recipe.name} begins with a language model; make room around one with "
+            "`interplay init --from FOLDER`, and give the file with --from"
+        )
+    if bool(recipe.text) != bool(text):
+        raise ConfigError(
+            f"the recipe {recipe.name} replays texts, so that the model keeps its words; give "
+            "--text, a .txt file or a folder with some"
+            if recipe.text
+            else f"the recipe {recipe.name} replays no texts; leave --text away, or train m"
+        )
+    start = load_checkpoint(recipe.start) if recipe.start else None
+    if not (start and recipe.text and text):
+        return start, None
+    return start, Texts(text, start.tokenizer, recipe.text)
+
+
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    corpus: Path | None = None,
+    text: Path | None = None,
+) -> Path | None:
+    """All stages; returns the checkpoint. corpus: a folder to share between runs. text: what is
+    replayed. Every process of torchrun calls it; the first alone does all but train the model, and
+    returns something.
 
     Ctrl-C saves and raises KeyboardInterrupt; run again with `resume`.
     """
     began = time.monotonic()
-    prepare_folder(out)
-    start = load_checkpoint(recipe.start) if recipe.start else None
+    start, texts = load_start(recipe, text)
     folder = corpus or out / "corpus"
-    if not (folder / "corpus.json").exists():
-        print(f"{folder}: synthesising the corpus", flush=True)
-        build_corpus(folder, replace(recipe.corpus, seed=recipe.seed))
+    if ranks.is_first():
+        prepare_folder(out)
+        if not (folder / "corpus.json").exists():
+            print(f"{folder}: synthesising the corpus", flush=True)
+            tokenizer = start.tokenizer if start and recipe.size is None else None
+            build_corpus(folder, replace(recipe.corpus, seed=recipe.seed), tokenizer=tokenizer)
+    ranks.wait()
     data = Corpus(folder)
     if start and start.tokenizer.to_json() != data.tokenizer.to_json():
         raise ConfigError(
@@ -165,8 +238,12 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, corpus: Path | None 
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
     spent += TUNING_MINUTES * recipe.num_tuned
-    minutes = recipe.minutes - spent
-    model = train_model(recipe, data, folder, out / "model", minutes, start=start, resume=resume)
+    minutes = ranks.of_first(recipe.minutes - spent)
+    model = train_model(
+        recipe, data, folder, out / "model", minutes, start=start, texts=texts, resume=resume
+    )
+    if not ranks.is_first():
+        return None
     vocoder = _train_vocoder(
         recipe, data, out / "vocoder", vocoder_minutes, model=model, start=start
     )
@@ -202,18 +279,24 @@ def train_model(
     minutes: float,
     *,
     start: Loaded | None = None,
+    texts: Texts | None = None,
     resume: bool,
 ) -> InteractionModel:
     """The stage that takes long: the interaction model, for `minutes` of wall clock."""
     dtype, reason = choose_dtype(None)
-    print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
+    if ranks.is_first():
+        print(f"{out}: training in {dtype} ({reason}), {recipe.num_threads} threads", flush=True)
     torch.manual_seed(recipe.seed)
-    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
-    model = InteractionModel(sizes)
+    if recipe.size is None:
+        assert start, "load_start sees to it"
+        model = start.model.train()
+    else:
+        sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size)
+        model = InteractionModel(sizes)
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))
     model.voice.mel_std.copy_(torch.from_numpy(std))
-    if start:
+    if start and recipe.size is not None:
         grown = start_from(model, start.model)
         wider = f", wider: {', '.join(grown)}" if grown else ""
         print(f"{out}: goes on from {recipe.start}{wider}", flush=True)
@@ -224,9 +307,11 @@ def train_model(
         num_threads=recipe.num_threads,
         losses=recipe.losses,
         optim=recipe.optim,
+        warm=recipe.warm,
     )
     batches = CorpusBatches(folder, replace(recipe.compose, seed=recipe.seed))
-    return train(config, batches, model, out, resume=resume)
+    kind = ShardedTrainer if ranks.are_many() else Trainer
+    return train(config, batches, model, out, resume=resume, texts=texts, kind=kind)
 
 
 def _train_vocoder(
@@ -246,8 +331,7 @@ def _train_vocoder(
     budget_s = max(60 * minutes - (time.monotonic() - began), 1.0)
     config = VocoderTraining(budget_s=budget_s, seed=recipe.seed)
     old = start.vocoder if start and isinstance(start.vocoder, Vocoder) else None
-    sizes = model_config(recipe.size).vocoder
-    return train_vocoder(sounds, sizes, config, out, start=old, said=said)
+    return train_vocoder(sounds, model.config.vocoder, config, out, start=old, said=said)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -258,6 +342,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of data, weights and noise")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with (default: 2)")
     parser.add_argument("--corpus", type=Path, help="corpus folder to use or to make")
+    parser.add_argument("--text", type=Path, help="texts to replay: a .txt file, or a folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run")
 
 
@@ -275,10 +360,13 @@ def command(args: argparse.Namespace) -> int:
     recipe = replace(recipe, minutes=minutes, num_threads=num_threads, seed=args.seed, start=start)
     out = args.out or OUT / recipe.name
     try:
-        checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus)
+        with ranks.together():
+            checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus, text=args.text)
     except KeyboardInterrupt:
         print(f"{out} is kept; go on with the same command and --resume", flush=True)
         raise
+    if checkpoint is None:
+        return 0
     print(f"{checkpoint}: done; losses are in {out / 'model' / 'curves.png'}")
     print(f"hear it: interplay demo --model {checkpoint}")
     return 0

@@ -1,4 +1,4 @@
-"""Small language models as they are published, made by transformers with a tokenizer like Qwen's."""
+"""Small language models as they are published: by transformers, with a tokenizer like Qwen's."""
 
 from functools import cache
 from pathlib import Path

@@ -61,8 +61,10 @@ def read_foreign(folder: Path, *, window: int) -> Foreign:
         weights = _weights(folder)
         read, written = words_from_qwen3(weights, values)
         backbone = from_qwen3(weights, config)
-    except KeyError as error:
-        raise CheckpointError(f"{folder / CONFIG} lacks the key {error}; copy it again") from None
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder / CONFIG} lacks a key or has a wrong value ({error}); copy it again"
+        ) from None
     except (CheckpointError, ConfigError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{folder}: {error}") from None
     return Foreign(
@@ -106,13 +108,13 @@ def _weights(folder: Path) -> dict[str, Tensor]:
     """Every tensor by its name, from one file or from those that the index names."""
     names: Iterable[str] = [WHOLE]
     if (folder / INDEX).exists():
-        names = sorted(set(_json(folder / INDEX)["weight_map"].values()))
+        names = sorted(set(_json(folder / INDEX).get("weight_map", {}).values()))
     weights: dict[str, Tensor] = {}
     for name in names:
         path = folder / name
         try:
             with safe_open(path, framework="pt") as file:
-                weights |= {key: file.get_tensor(key) for key in file.keys()}
+                weights |= {key: file.get_tensor(key) for key in file}
         except FileNotFoundError:
             raise CheckpointError(
                 f"{INDEX} names {name}, which is missing; copy it again"

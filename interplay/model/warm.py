@@ -71,7 +71,7 @@ def _fill_table(table: Tensor, rows: Tensor) -> None:
 
 
 def _quieten(embed: Embed, loudness: float) -> None:
-    """Sound, slots, streams, clock and eyes stand to the words as in models trained from nothing."""
+    """Sound, slots, clock and eyes stand to the words as in models trained from nothing."""
     scaled = [embed.mel_norm, embed.tags, embed.hear_slots, embed.out_slots, embed.quiet]
     if embed.see:
         last = embed.see.layers[-1]

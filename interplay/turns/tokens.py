@@ -103,8 +103,8 @@ class Tokenizer:
             raise ConfigError(f"its token {clash[0]!r} is one of our control tokens; rename it")
         if sorted(ids.values()) != list(range(len(ids))):
             raise ConfigError(
-                f"its {len(ids)} tokens have ids up to {max(ids.values())}; every id from 0 on must "
-                "be used once; take the tokenizer.json that was published with the weights"
+                f"its {len(ids)} tokens have ids up to {max(ids.values())}; every id from 0 on "
+                "must be used once; take the tokenizer.json that was published with the weights"
             )
         vocab = {name: FIRST_WORD + i for name, i in vocab.items()}
         control = {name: i for i, name in enumerate(SPECIALS)}
