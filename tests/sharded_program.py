@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import torch
 from interplay.data.example import Example
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
-from interplay.train.loop import TrainConfig, train
-from interplay.train.losses import LossConfig
+from interplay.train.loop import TrainConfig, Trainer, train
+from interplay.train.losses import LossConfig, Losses
 from interplay.train.optim import OptimConfig
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.warm import WarmConfig
@@ -68,10 +69,28 @@ def a_run() -> TrainConfig:
         num_threads=2,
         worker=False,
         log_every=1,
+        save_minutes=1e6,
         losses=LossConfig(flow_from=2.0),
         optim=OptimConfig(warmup_steps=5),
         warm=WarmConfig(new_until=0.1, rate=0.5),
     )
+
+
+class Noting(Trainer):
+    """Notes the loss of every step in full: logs round."""
+
+    notes: Path
+
+    def advance(self, examples: Sequence[Example]) -> Losses:
+        losses = super().advance(examples)
+        with (self.notes / "losses").open("a") as file:
+            file.write(f"{float(losses.total)}\n")
+        return losses
+
+
+def noting(kind: type[Trainer], notes: Path) -> type[Trainer]:
+    """A trainer of that kind that notes its losses in the folder `notes`."""
+    return type("Noting", (Noting, kind), {"notes": notes})
 
 
 def meet(folder: Path, rank: int, num_ranks: int) -> None:
@@ -88,14 +107,17 @@ def main(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     meet(folder, rank, 2)
     out, interrupt_at = folder / "two", INTERRUPT_AT if rank == 1 else None
+    notes = folder / f"rank{rank}"
+    notes.mkdir()
+    kind = noting(ShardedTrainer, notes)
     try:
-        train(a_run(), Batches(interrupt_at), a_model(), out, kind=ShardedTrainer)
+        train(a_run(), Batches(interrupt_at), a_model(), out, kind=kind)
     except KeyboardInterrupt:
         if rank == 0:
             shutil.copytree(out, folder / "copy")
     torch.distributed.barrier()
-    trained = train(a_run(), Batches(), a_model(9), out, resume=True, kind=ShardedTrainer)
-    torch.save(trained.state_dict(), folder / f"rank{rank}.pt")
+    trained = train(a_run(), Batches(), a_model(9), out, resume=True, kind=kind)
+    torch.save(trained.state_dict(), notes / "weights.pt")
     torch.distributed.destroy_process_group()
 
 

@@ -1,4 +1,4 @@
-"""Training around a language model: new parts first, old ones slowly, its words kept and measured."""
+"""Training around a language model: new parts first, old ones slowly, its words measured."""
 
 import json
 from collections.abc import Callable
@@ -24,8 +24,8 @@ from interplay.train.warm import WarmConfig, is_old
 from interplay.turns.follow import FIRST_WORD
 from interplay.turns.tokens import Tokenizer
 
-NUM_STEPS, NUM_RESTING = 24, 8
-SMALL = TextConfig(num_rows=4, num_tokens=15)
+NUM_STEPS, NUM_RESTING = 12, 4
+SMALL = TextConfig(num_rows=1, num_tokens=15)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_new_parts_learn_first_and_the_text_is_kept_and_measured(model_of, texts
     assert (before["step"], after["step"]) == (0, NUM_STEPS)
     fresh = texts.perplexity(model_of(), torch.float32)
     assert before["text_perplexity"] == pytest.approx(fresh, rel=1e-4)
-    assert 1 < after["text_perplexity"] < 0.8 * before["text_perplexity"]  # it was random before
+    assert 1 < after["text_perplexity"] < 0.95 * before["text_perplexity"]  # it was random before
     assert f"perplexity of held-out text {fresh:.2f}" in capsys.readouterr().out
     assert ["text" in line for line in lines] == [n > NUM_RESTING for n in range(1, NUM_STEPS + 1)]
     rested, last = lines[NUM_RESTING - 1], lines[-1]
@@ -82,7 +82,7 @@ def test_old_weights_rest_and_then_move_slowly(model_of, texts):
 
     def moved() -> dict[str, float]:
         return {
-            name: float((weight - began[name]).abs().max())
+            name: float((weight.detach() - began[name]).abs().max())
             for name, weight in trainer.model.named_parameters()
         }
 
@@ -103,7 +103,9 @@ def test_old_weights_rest_and_then_move_slowly(model_of, texts):
     assert awake["gate"] > 0.5 * rate and awake["backbone.norm"] < 0.35 * 3 * rate
 
 
-def test_held_out_rows_are_never_drawn(texts):
+def test_held_out_rows_are_never_drawn(tmp_path):
+    (tmp_path / "a.txt").write_text(" ".join(map(str, range(400))))
+    texts = Texts(tmp_path / "a.txt", Tokenizer.adopt(a_tokenizer().to_str()), SMALL)
     drawn = {tuple(row) for step in range(200) for row in texts.draw((0, step, 0)).tolist()}
     assert len(drawn) > 10 and not drawn & {tuple(row) for row in texts.measured.tolist()}
     assert np.array_equal(texts.draw((0, 3, 1)), texts.draw((0, 3, 1)))

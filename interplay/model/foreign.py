@@ -55,16 +55,12 @@ def read_foreign(folder: Path, *, window: int) -> Foreign:
     try:
         if "quantization_config" in values:
             raise CheckpointError("its weights are quantised; take those in bfloat16")
-        config = config_from_qwen3(values, window=window)
+        config = _config(values, window)
         tokenizer = Tokenizer.adopt((folder / TOKENIZER).read_text(encoding="utf-8"))
         _check_vocabulary(tokenizer, values["vocab_size"])
         weights = _weights(folder)
         read, written = words_from_qwen3(weights, values)
         backbone = from_qwen3(weights, config)
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{folder / CONFIG} lacks a key or has a wrong value ({error}); copy it again"
-        ) from None
     except (CheckpointError, ConfigError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{folder}: {error}") from None
     return Foreign(
@@ -95,6 +91,17 @@ def _json(path: Path) -> dict[str, Any]:
     return values
 
 
+def _config(values: dict[str, Any], window: int) -> BackboneConfig:
+    try:
+        if type(values["vocab_size"]) is not int:
+            raise TypeError(f"vocab_size is {values['vocab_size']!r}")
+        return config_from_qwen3(values, window=window)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{CONFIG} lacks a key or has a wrong value ({error}); copy it again"
+        ) from None
+
+
 def _check_vocabulary(tokenizer: Tokenizer, num_rows: int) -> None:
     num_tokens = tokenizer.num_words
     if not num_tokens <= num_rows <= num_tokens + MOST_UNUSED:
@@ -114,7 +121,8 @@ def _weights(folder: Path) -> dict[str, Tensor]:
         path = folder / name
         try:
             with safe_open(path, framework="pt") as file:
-                weights |= {key: file.get_tensor(key) for key in file}
+                keys = file.keys()
+                weights |= {key: file.get_tensor(key) for key in keys}
         except FileNotFoundError:
             raise CheckpointError(
                 f"{INDEX} names {name}, which is missing; copy it again"

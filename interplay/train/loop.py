@@ -288,8 +288,8 @@ def train(
     batches: (step, progress) -> examples of equal length, a pure function. out: a folder for
     log.jsonl, curves.png and snapshots. texts: to be replayed; how well they are told before and
     after goes into the log. kind: where the run is computed (train.sharded). Ctrl-C or SIGTERM
-    saves a snapshot and raises KeyboardInterrupt. Raises DeviceError when the folder cannot be written, ConfigError when it
-    holds a run already and `resume` is not set.
+    saves a snapshot and raises KeyboardInterrupt. Raises DeviceError when the folder cannot be
+    written, ConfigError when it holds a run already and `resume` is not set.
     """
     if is_first():
         prepare_folder(out)

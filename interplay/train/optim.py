@@ -147,7 +147,8 @@ class Muon(torch.optim.Optimizer):
         moves = orthogonalize(torch.stack(flat))
         for (target, part, kept), move in zip(parts, moves, strict=True):
             rows, columns = part.shape
-            move = move if rows <= columns else move.mT
+            # as float32 first: then a few of the rows are added by the same loop as all of them
+            move = (move if rows <= columns else move.mT).to(target.dtype)
             target.add_(move[kept], alpha=-lr * math.sqrt(max(1.0, rows / columns)))
 
 

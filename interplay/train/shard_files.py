@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
+from pickle import UnpicklingError
 
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
@@ -60,7 +61,7 @@ def load_shards(path: Path, make_room: Callable[[Collection[str]], dict[str, Ten
         names = FileSystemReader(path).read_metadata().state_dict_metadata
         load(make_room(names.keys()), checkpoint_id=path)
         return json.loads((path / FACTS).read_text())
-    except (OSError, ValueError, CheckpointException) as error:
+    except (OSError, EOFError, ValueError, UnpicklingError, CheckpointException) as error:
         raise CheckpointError(
             f"{path} cannot be read: {_first_line(error)}; delete it to go on from the snapshot "
             "before it"
@@ -68,4 +69,4 @@ def load_shards(path: Path, make_room: Callable[[Collection[str]], dict[str, Ten
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0]
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

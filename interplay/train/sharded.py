@@ -116,6 +116,7 @@ class ShardedTrainer(Trainer):
                 f"give --threads {ranks.num_ranks()} or a multiple of it"
             )
         super().__init__(config, model, texts)
+        torch.set_num_threads(1)  # a core for every process, as for the threads of one
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
         mesh = init_device_mesh("cpu", (ranks.num_ranks(),))
