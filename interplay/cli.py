@@ -81,6 +81,10 @@ COMMANDS = {
         module="interplay.data.own.command",
         summary="import own recordings, transcripts and films for training, and look at them",
     ),
+    "init": Command(
+        module="interplay.model.init_command",
+        summary="begin an interaction model with the weights of a Qwen3 language model",
+    ),
     "synth": Command(
         module="interplay.data.command",
         summary="write a scenario as sound, to listen to what the model is trained on",
@@ -94,6 +98,7 @@ EXTRA_OF_MODULE = {
     "praatio": "data",
     "pysubs2": "data",
     "datasets": "datasets",
+    "huggingface_hub": "hub",
     "pocketsphinx": "bench",
     "jiwer": "bench",
     "webrtcvad": "bench",

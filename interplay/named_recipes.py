@@ -13,6 +13,8 @@ from interplay.data.corpus import CorpusPlan
 from interplay.errors import ConfigError
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
+from interplay.train.texts import TextConfig
+from interplay.train.warm import WarmConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,8 @@ class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
     eyes: the model has eyes; `corpus` and `compose` must give it something to see.
-    start: name or path of a model to go on from; None begins with nothing.
+    start: name or path of a model to go on from; None begins with nothing. size: None takes the
+    shape of `start`, which `interplay init` made; warm, text: how it is trained then.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
@@ -29,7 +32,7 @@ class Recipe:
     """
 
     name: str
-    size: str
+    size: str | None
     minutes: float
     vocoder_share: float = 0.12
     num_said: int = 200
@@ -44,6 +47,8 @@ class Recipe:
     num_tuned: int = 60
     device: str = "cpu"
     export: torch.dtype = torch.float16
+    warm: WarmConfig | None = None
+    text: TextConfig | None = None
 
 
 def xs() -> Recipe:
@@ -150,6 +155,37 @@ def eyes() -> Recipe:
     )
 
 
+def m() -> Recipe:
+    """Around the weights of a language model, which `interplay init` has made room for."""
+    return Recipe(
+        name="m",
+        size=None,
+        minutes=1500,
+        vocoder_share=0.05,
+        corpus=CorpusPlan(scale=4.0),
+        compose=ComposeConfig(batch_size=32, num_turns=128, listening_until=0.2),
+        losses=LossConfig(flow_from=0.5),
+        optim=OptimConfig(adam_lr=1e-3, warmup_steps=200),
+        warm=WarmConfig(),
+        text=TextConfig(num_rows=8, num_tokens=1024),
+    )
+
+
+def m_smoke() -> Recipe:
+    """Three minutes of `m` with a small corpus, for small models."""
+    return replace(
+        m(),
+        name="m-smoke",
+        minutes=3,
+        num_said=8,
+        num_tuned=2,
+        corpus=CorpusPlan(scale=0.03),
+        compose=ComposeConfig(batch_size=8, listening_until=0.2),
+        optim=OptimConfig(adam_lr=1e-3, warmup_steps=20),
+        text=TextConfig(num_rows=2, num_tokens=64),
+    )
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs": xs,
     "xs-long": xs_long,
@@ -159,6 +195,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "s-smoke": s_smoke,
     "smoke": smoke,
     "eyes": eyes,
+    "m": m,
+    "m-smoke": m_smoke,
 }
 
 

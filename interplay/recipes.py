@@ -31,10 +31,13 @@ from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
 from interplay.named_recipes import RECIPES, Recipe, find_recipe
 from interplay.ops.kernels import choose_kernels
-from interplay.train.loop import TrainConfig, train
+from interplay.train import ranks
+from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.said import say_all
+from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import start_from
+from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
 from interplay.turns.tokens import Tokenizer
@@ -110,6 +113,27 @@ def check_own(own: Own | None, recipe: Recipe, tokenizer: Tokenizer, out: Path) 
     draft.replace(note)
 
 
+def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts | None]:
+    """What the run begins with, and the texts it replays. Raises ConfigError for a recipe that
+    lacks what it needs, or is given what it does not use."""
+    if recipe.size is None and not recipe.start:
+        raise ConfigError(
+            f"the recipe {recipe.name} begins with a language model; make room around one with "
+            "`interplay init --from FOLDER`, and give the file with --from"
+        )
+    if bool(recipe.text) != bool(text):
+        raise ConfigError(
+            f"the recipe {recipe.name} replays texts, so that the model keeps its words; give "
+            "--text, a .txt file or a folder with some"
+            if recipe.text
+            else f"the recipe {recipe.name} replays no texts; leave --text away, or train m"
+        )
+    start = load_checkpoint(recipe.start) if recipe.start else None
+    if not (start and recipe.text and text):
+        return start, None
+    return start, Texts(text, start.tokenizer, recipe.text)
+
+
 def run(
     recipe: Recipe,
     out: Path,
@@ -117,32 +141,43 @@ def run(
     resume: bool = False,
     corpus: Path | None = None,
     own: Own | None = None,
-) -> Path:
+    text: Path | None = None,
+) -> Path | None:
     """All stages; returns the checkpoint. corpus: a folder to share between runs. own: the user's
-    own data, mixed with the made-up sessions while the model is trained.
+    own data, mixed with the made-up sessions while the model is trained. text: what is replayed.
+    Every process of torchrun calls it; the first alone does all but train the model, and returns
+    something.
 
     Ctrl-C saves and raises KeyboardInterrupt; run again with `resume`.
     """
     began = time.monotonic()
-    prepare_folder(out)
-    start = load_checkpoint(recipe.start) if recipe.start else None
+    start, texts = load_start(recipe, text)
     folder = corpus or out / "corpus"
-    if not (folder / "corpus.json").exists():
-        print(f"{folder}: synthesising the corpus", flush=True)
-        build_corpus(folder, replace(recipe.corpus, seed=recipe.seed))
+    if ranks.is_first():
+        prepare_folder(out)
+        if not (folder / "corpus.json").exists():
+            print(f"{folder}: synthesising the corpus", flush=True)
+            tokenizer = start.tokenizer if start and recipe.size is None else None
+            build_corpus(folder, replace(recipe.corpus, seed=recipe.seed), tokenizer=tokenizer)
+    ranks.wait()
     data = Corpus(folder)
     if start and start.tokenizer.to_json() != data.tokenizer.to_json():
         raise ConfigError(
             f"{recipe.start} writes with another tokenizer than the corpus in {folder}; "
             "start from a model that was trained on the same words"
         )
-    check_own(own, recipe, data.tokenizer, out)
+    if ranks.is_first():
+        check_own(own, recipe, data.tokenizer, out)
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
     spent += TUNING_MINUTES * recipe.num_tuned
-    minutes = recipe.minutes - spent
+    minutes = ranks.of_first(recipe.minutes - spent)
     batches = CorpusBatches(folder, replace(recipe.compose, seed=recipe.seed), own)
-    model = train_model(recipe, data, batches, out / "model", minutes, start=start, resume=resume)
+    model = train_model(
+        recipe, data, batches, out / "model", minutes, start=start, texts=texts, resume=resume
+    )
+    if not ranks.is_first():
+        return None
     vocoder = _train_vocoder(
         recipe, data, out / "vocoder", vocoder_minutes, model=model, start=start
     )
@@ -180,20 +215,26 @@ def train_model(
     minutes: float,
     *,
     start: Loaded | None = None,
+    texts: Texts | None = None,
     resume: bool,
 ) -> InteractionModel:
     """The stage that takes long: the interaction model, for `minutes` of wall clock."""
     device = choose_device(recipe.device)
     dtype, reason = choose_dtype(None, device)
-    print(f"{out}: training on {device} in {dtype} ({reason})", flush=True)
-    print(f"{out}: operations are those of {choose_kernels(device)}", flush=True)
+    if ranks.is_first():
+        print(f"{out}: training on {device} in {dtype} ({reason})", flush=True)
+        print(f"{out}: operations are those of {choose_kernels(device)}", flush=True)
     torch.manual_seed(recipe.seed)
-    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size, eyes=recipe.eyes)
-    model = InteractionModel(sizes)
+    if recipe.size is None:
+        assert start, "load_start sees to it"
+        model = start.model.train()
+    else:
+        sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size, eyes=recipe.eyes)
+        model = InteractionModel(sizes)
     mean, std = own_voice_statistics(data)
     model.voice.mel_mean.copy_(torch.from_numpy(mean))
     model.voice.mel_std.copy_(torch.from_numpy(std))
-    if start:
+    if start and recipe.size is not None:
         grown = start_from(model, start.model)
         larger = f", {len(grown)} weights larger" if grown else ""
         print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
@@ -205,13 +246,16 @@ def train_model(
         num_threads=recipe.num_threads,
         losses=recipe.losses,
         optim=recipe.optim,
+        warm=recipe.warm,
     )
     model.to(device)
     if device.type != "cpu":
         found = probe_throughput(config, batches, model)
         print(f"{out}: {found}", flush=True)
         config = replace(config, num_workers=found.num_workers)
-    return train(config, batches, model, out, resume=resume).to("cpu")
+    kind = ShardedTrainer if ranks.are_many() else Trainer
+    trained = train(config, batches, model, out, resume=resume, texts=texts, kind=kind)
+    return trained.to("cpu")
 
 
 def _train_vocoder(
@@ -231,8 +275,7 @@ def _train_vocoder(
     budget_s = max(60 * minutes - (time.monotonic() - began), 1.0)
     config = VocoderTraining(budget_s=budget_s, seed=recipe.seed)
     old = start.vocoder if start and isinstance(start.vocoder, Vocoder) else None
-    sizes = model_config(recipe.size).vocoder
-    return train_vocoder(sounds, sizes, config, out, start=old, said=said)
+    return train_vocoder(sounds, model.config.vocoder, config, out, start=old, said=said)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -250,6 +293,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help=f"share of all sessions that are own data (default: {OWN_SHARE})",
     )
+    parser.add_argument("--text", type=Path, help="texts to replay: a .txt file, or a folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run")
 
 
@@ -292,10 +336,15 @@ def command(args: argparse.Namespace) -> int:
     out = args.out or OUT / recipe.name
     own = _own(args.data, args.share)
     try:
-        checkpoint = run(recipe, out, resume=args.resume, corpus=args.corpus, own=own)
+        with ranks.together():
+            checkpoint = run(
+                recipe, out, resume=args.resume, corpus=args.corpus, own=own, text=args.text
+            )
     except KeyboardInterrupt:
         print(f"{out} is kept; go on with the same command and --resume", flush=True)
         raise
+    if checkpoint is None:
+        return 0
     print(f"{checkpoint}: done; losses are in {out / 'model' / 'curves.png'}")
     print(f"hear it: interplay demo --model {checkpoint}")
     return 0

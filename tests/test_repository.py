@@ -33,6 +33,7 @@ IMPORT_NAMES = {
     "pillow": "PIL",
     "llama-cpp-python": "llama_cpp",
     "espeakng-loader": "espeakng_loader",
+    "huggingface-hub": "huggingface_hub",
     "prometheus-client": "prometheus_client",
     "python-multipart": "python_multipart",
 }

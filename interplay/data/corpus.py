@@ -207,8 +207,11 @@ def _at_most(one, pool: list[str], num_words: int) -> str:
     return text
 
 
-def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> None:
-    """Synthesise the bank and train the tokenizer; what is already there is kept.
+def build_corpus(
+    folder: Path, plan: CorpusPlan, *, tokenizer: Tokenizer | None = None, num_workers: int = 2
+) -> None:
+    """Synthesise the bank and train the tokenizer, where none is given; what is already there is
+    kept.
 
     Where festival or pico is not installed the other engines speak its part, where one of
     festival's voices is not, its others do; a line says so.
@@ -219,7 +222,7 @@ def build_corpus(folder: Path, plan: CorpusPlan, *, num_workers: int = 2) -> Non
     plan = replace(plan, user_engines=engines, missing_voices=voices_not_installed(engines))
     requests = plan_requests(plan)
     build_bank(folder / "bank", requests, workers=num_workers)
-    tokenizer = Tokenizer.train(_spellings(), plan.vocab_size)
+    tokenizer = tokenizer or Tokenizer.train(_spellings(), plan.vocab_size)
     (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
     facts = {
         "seed": plan.seed,

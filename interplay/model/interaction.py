@@ -152,6 +152,15 @@ class InteractionModel(nn.Module):
         positions = start.unsqueeze(1) + torch.arange(x.shape[1], device=x.device)
         return self.backbone(x, positions, cache, slots)
 
+    def read_text(self, ids: Int[Tensor, "B L"], dtype: torch.dtype) -> Float[Tensor, "B L d"]:
+        """Hidden states of plain texts, one token per position, as a language model reads them."""
+        positions = torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
+        return self.backbone(self.embed.text(ids).to(dtype), positions, None)
+
+    def plain_logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... V"]:
+        """Logits of the next token of a plain text."""
+        return linear(hidden, self.words)
+
     def text_logits(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "... 3 V"]:
         """Logits of heard, say and act: one shared table, one sign vector per stream; and the
         bias of the empty token, of which training knows nothing."""

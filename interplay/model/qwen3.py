@@ -1,7 +1,7 @@
-"""Names and layouts of Qwen3 weights, to and from ours. Knows nothing of files or of heads.
+"""Names and layouts of Qwen3 weights, to and from ours. Knows nothing of files or of streams.
 
 `transformers` calls these models Qwen3Model and Qwen3MoeModel. Their embedding is not part of
-a backbone and is left alone.
+a backbone and has a function of its own.
 """
 
 from collections.abc import Mapping
@@ -72,6 +72,20 @@ def from_qwen3(weights: Mapping[str, Tensor], config: BackboneConfig) -> dict[st
         layer = _layer_from_qwen3(source, f"layers.{index}.", config)
         ours.update({f"layers.{index}.{name}": value for name, value in layer.items()})
     return ours
+
+
+def words_from_qwen3(
+    weights: Mapping[str, Tensor], values: Mapping[str, Any]
+) -> tuple[Tensor, Tensor]:
+    """The tables of words read and of words written, each [vocab_size, hidden_size].
+
+    values: contents of `config.json`; where it ties the tables both are the same tensor. Raises
+    CheckpointError when one is missing or has another shape.
+    """
+    source, shape = _Source(weights), (values["vocab_size"], values["hidden_size"])
+    read = source.take("embed_tokens.weight", shape)
+    tied = values.get("tie_word_embeddings", False)
+    return read, read if tied else source.take("lm_head.weight", shape)
 
 
 def to_qwen3(weights: Mapping[str, Tensor], config: BackboneConfig) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 PANELS = {
-    "words: cross entropy": ("heard", "say", "act"),
+    "words: cross entropy": ("heard", "say", "act", "text"),
     "words: accuracy": ("heard_accuracy", "say_accuracy", "act_accuracy", "say_recall"),
     "voice": ("l1", "flow", "gate"),
     "phones: accuracy": ("phones_user_accuracy", "phones_own_accuracy"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from interplay.data.example import Example
 from interplay.errors import ConfigError
@@ -23,10 +23,13 @@ from interplay.train.batch import HistoryNoise, assemble
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
-from interplay.train.monitor import Monitor
+from interplay.train.monitor import Monitor, add_line
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.plan import Pace, Plan
+from interplay.train.ranks import is_first
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
+from interplay.train.texts import Texts, text_loss
+from interplay.train.warm import WarmConfig, is_old, rest_body, rest_words
 from interplay.turns.layout import num_positions
 
 CPU = torch.device("cpu")
@@ -40,6 +43,7 @@ class TrainConfig:
     dtype: type of activations; weights stay float32. device: where the model is; on a GPU one
     thread drives it. num_workers: processes that make batches, 0 for this one; batches are a pure
     function of the step, so their number changes no bit.
+    warm: for models that begin with a language model's weights.
     """
 
     minutes: float | None = None
@@ -54,6 +58,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     noise: HistoryNoise = field(default_factory=HistoryNoise)
+    warm: WarmConfig | None = None
 
     def __post_init__(self) -> None:
         given = [value for value in (self.minutes, self.num_steps) if value is not None]
@@ -71,37 +76,55 @@ class TrainConfig:
 
 
 class Trainer:
-    """Everything that changes while training, and the step that changes it."""
+    """Everything that changes while training, and the step that changes it.
 
-    def __init__(self, config: TrainConfig, model: InteractionModel) -> None:
+    texts: plain text to replay once the old weights learn, too.
+    """
+
+    def __init__(
+        self, config: TrainConfig, model: InteractionModel, texts: Texts | None = None
+    ) -> None:
         self.config = config
         self.model = model
+        self.texts = texts
         backbone = model.config.backbone
         self.num_shares = config.num_threads if config.device.type == "cpu" else 1
         self.phone_heads = PhoneHeads(backbone.dim).to(config.device)
-        named = [*model.named_parameters(), *self.phone_heads.named_parameters("phone")]
+        named = self._named()
+        self._own = dict(named)
         self._pool = ThreadPoolExecutor(
             config.num_threads, initializer=torch.set_num_threads, initargs=(1,)
         )
-        self.optimizer = Optimizer(
+        self.optimizer = self._make_optimizer(
             named,
-            config.optim,
             kv_rows=backbone.num_kv_heads * backbone.head_dim,
             pool=self._pool if self.num_shares > 1 else None,
+            old=[name for name, _ in named if is_old(name)] if config.warm else (),
         )
-        self.average = Average(model.named_parameters(), config.optim.average)
+        of_model = {name: self._own[name] for name, _ in model.named_parameters()}
+        self.average = Average(of_model.items(), config.optim.average)
         self.plan = config.plan()
         self.step = 0
         self.elapsed_s = 0.0
         self.norm = 0.0
         self.num_positions = 0
 
+    def _named(self) -> list[tuple[str, nn.Parameter]]:
+        """What is trained, as the optimizers move it."""
+        return [*self.model.named_parameters(), *self.phone_heads.named_parameters("phone")]
+
+    def _make_optimizer(self, named: list[tuple[str, nn.Parameter]], **settings) -> Optimizer:
+        return Optimizer(named, self.config.optim, **settings)
+
     def advance(self, examples: Sequence[Example]) -> Losses:
         """One optimizer step on one batch."""
         config = self.config
         losses = self._accumulate(examples)
+        if self.is_resting:
+            self._rest_words()
         factor = rate(self.step, self.plan.progress(self.step), config.optim)
-        self.norm = self.optimizer.step(factor)
+        old_factor = config.warm.rate if config.warm and not self.is_resting else 1.0
+        self.norm = self.optimizer.step(factor, old_factor)
         if not torch.isfinite(torch.tensor(self.norm)):
             raise ConfigError(
                 f"training diverged at step {self.step}: the gradient is {self.norm}; "
@@ -118,22 +141,33 @@ class Trainer:
         Every thread computes on one core: several threads on one small product wait for each
         other more than they compute (docs/log.md).
         """
-        size = -(-len(examples) // self.num_shares)
-        shares = [examples[start : start + size] for start in range(0, len(examples), size)]
+        if self.config.warm:
+            rest_body(self.model.named_parameters(), self.is_resting)
+        shares = self._shares(examples)
         if len(shares) == 1:
             results = [self._gradients(shares[0], 0, 1.0)]
         else:
             weights = [len(share) / len(examples) for share in shares]
             results = list(self._pool.map(self._gradients, shares, range(len(shares)), weights))
-        for weight, *parts in zip(self.optimizer.weights, *(r[1] for r in results), strict=True):
+        for weight, *parts in zip(self.learning, *(r[1] for r in results), strict=True):
             found = [part for part in parts if part is not None]
             weight.grad = torch.stack(found).sum(0) if len(found) > 1 else next(iter(found), None)
         return Losses.joined([result[0] for result in results])
+
+    def _shares(self, examples: Sequence[Example]) -> list[Sequence[Example]]:
+        size = -(-len(examples) // self.num_shares)
+        return [examples[start : start + size] for start in range(0, len(examples), size)]
 
     def _gradients(
         self, examples: Sequence[Example], number: int, weight: float
     ) -> tuple[Losses, tuple[Tensor | None, ...]]:
         """Losses of share `number` of the batch, and `weight` times their gradients."""
+        losses = self.losses_of(examples, number)
+        total = weight * losses.total
+        return losses, torch.autograd.grad(total, self.learning, allow_unused=True)
+
+    def losses_of(self, examples: Sequence[Example], number: int) -> Losses:
+        """Losses of `examples`, share `number` of the batch."""
         config, voice = self.config, self.model.voice
         batch = assemble(
             examples,
@@ -152,8 +186,26 @@ class Trainer:
             generator=torch.Generator(config.device).manual_seed(seed),
             progress=self.plan.progress(self.step),
         )
-        total = weight * losses.total
-        return losses, torch.autograd.grad(total, self.optimizer.weights, allow_unused=True)
+        if self.texts and not self.is_resting:
+            rows = self.texts.draw((config.seed, self.step, number))
+            loss = text_loss(self.model, rows, config.dtype)
+            losses.total = losses.total + self.texts.config.weight * loss
+            losses.parts["text"] = loss.detach()
+        return losses
+
+    def _rest_words(self) -> None:
+        rest_words((name, weight.grad) for name, weight in self._own.items())
+
+    @property
+    def learning(self) -> list[Tensor]:
+        """The weights that get gradients."""
+        return [weight for weight in self.optimizer.weights if weight.requires_grad]
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the old weights of a warm start rest."""
+        warm = self.config.warm
+        return warm is not None and self.plan.progress(self.step) < warm.new_until
 
     @property
     def is_done(self) -> bool:
@@ -177,6 +229,12 @@ class Trainer:
             "phone_heads": self.phone_heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.values,
+            **self.facts_to_keep(),
+        }
+
+    def facts_to_keep(self) -> dict:
+        """Where the run is, to go on from there."""
+        return {
             "plan": self.plan.to_state(),
             "step": self.step,
             "elapsed_s": self.elapsed_s,
@@ -185,17 +243,33 @@ class Trainer:
 
     def load_state(self, state: dict) -> None:
         """Go on from `state()`. Raises ConfigError when it belongs to another run."""
+        self.load_facts(state)
+        self.model.load_state_dict(state["model"])
+        self.phone_heads.load_state_dict(state["phone_heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load(state["average"])
+
+    def load_facts(self, state: dict) -> None:
+        """Of `state()`, all that are not tensors. Raises ConfigError for another run's."""
         if state["seed"] != self.config.seed:
             raise ConfigError(
                 f"the snapshot was made with seed {state['seed']}, not {self.config.seed}; "
                 f"pass --seed {state['seed']} or choose another --out"
             )
-        self.model.load_state_dict(state["model"])
-        self.phone_heads.load_state_dict(state["phone_heads"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average.load(state["average"])
         self.plan = Plan.from_state(state["plan"])
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+
+    def save(self, out: Path) -> None:
+        """A snapshot into the folder of the run."""
+        save_snapshot(out, self.step, self.state())
+
+    def restore(self, path: Path) -> None:
+        """Go on from a snapshot."""
+        self.load_state(load_snapshot(path))
+
+    def agree(self, elapsed_s: float, stop: bool) -> tuple[float, bool]:
+        """How long the run has taken and whether it shall end, for all processes the same."""
+        return elapsed_s, stop
 
     def averaged_model(self) -> InteractionModel:
         """The model with its averaged weights: what is exported."""
@@ -212,29 +286,52 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    texts: Texts | None = None,
+    kind: type[Trainer] = Trainer,
 ) -> InteractionModel:
     """Train `model` and return it with averaged weights.
 
     batches: (step, progress) -> examples of equal length, a pure function. out: a folder for
-    log.jsonl, curves.png and snapshots. Ctrl-C or SIGTERM saves a snapshot and raises
-    KeyboardInterrupt. Raises DeviceError when the folder cannot be written, ConfigError when it
-    holds a run already and `resume` is not set.
+    log.jsonl, curves.png and snapshots. texts: to be replayed; how well they are told before and
+    after goes into the log. kind: where the run is computed (train.sharded). Ctrl-C or SIGTERM
+    saves a snapshot and raises KeyboardInterrupt. Raises DeviceError when the folder cannot be
+    written, ConfigError when it holds a run already and `resume` is not set.
     """
-    prepare_folder(out)
+    if is_first():
+        prepare_folder(out)
     torch.set_num_threads(config.num_threads)
-    trainer = Trainer(config, model)
     found = snapshots(out)
     if found and not resume:
         raise ConfigError(f"{out} holds a run at {found[-1].name}; add --resume or another --out")
-    if found:
-        trainer.load_state(load_snapshot(found[-1]))
-    else:
+    if not found and is_first():
         (out / "log.jsonl").unlink(missing_ok=True)
+        _measure_texts(texts, model, config, out, 0, 0.0)
+    trainer = kind(config, model, texts)
+    if found:
+        trainer.restore(found[-1])
     if not trainer.is_done:
         workers = config.num_workers
         with WorkerFeed(batches, workers) if workers else PlainFeed(batches) as feed:
             _run(trainer, feed, out)
-    return trainer.averaged_model()
+    model = trainer.averaged_model()
+    if is_first():
+        _measure_texts(texts, model, config, out, trainer.step, trainer.elapsed_s)
+    return model
+
+
+def _measure_texts(
+    texts: Texts | None,
+    model: InteractionModel,
+    config: TrainConfig,
+    out: Path,
+    step: int,
+    elapsed_s: float,
+) -> None:
+    """A line in the log: how well the model tells texts that it is not trained on."""
+    if texts:
+        perplexity = texts.perplexity(model, config.dtype)
+        add_line(out / "log.jsonl", step=step, elapsed_s=elapsed_s, text_perplexity=perplexity)
+        print(f"step {step}: perplexity of held-out text {perplexity:.2f}", flush=True)
 
 
 def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
@@ -245,21 +342,24 @@ def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
     ahead = max(NUM_AHEAD, 2 * config.num_workers)
     began = time.monotonic() - trainer.elapsed_s
     saved_s = trainer.elapsed_s
-    with _stop_requests() as stop, Monitor(out / "log.jsonl") as monitor:
+    log = out / "log.jsonl"
+    with _stop_requests() as asked_to_stop, Monitor(log if is_first() else None) as monitor:
         while not trainer.is_done:
             while asked < trainer.step + ahead and plan.progress(asked) < 1.0:
                 feed.ask(asked, plan.progress(asked))
                 asked += 1
             losses = trainer.advance(feed.take())
-            trainer.elapsed_s = time.monotonic() - began
+            elapsed_s = time.monotonic() - began
+            trainer.elapsed_s, stop = trainer.agree(elapsed_s, bool(asked_to_stop))
             pace.observe(trainer.step, trainer.elapsed_s, asked)
             monitor.add(losses, trainer.facts())
             if trainer.step % config.log_every == 0 or trainer.is_done:
                 monitor.write()
             late = trainer.elapsed_s - saved_s > 60 * config.save_minutes
             if late or stop or trainer.is_done:
-                save_snapshot(out, trainer.step, trainer.state())
-                draw_curves(out / "log.jsonl", out / "curves.png")
+                trainer.save(out)
+                if is_first():
+                    draw_curves(log, out / "curves.png")
                 saved_s = trainer.elapsed_s
             if stop and not trainer.is_done:
                 raise KeyboardInterrupt

@@ -19,9 +19,12 @@ QUIET_S = 30.0  # seconds between lines where there is no terminal to draw a bar
 
 
 class Monitor:
-    """Collects losses; `write` averages them into the log and onto the screen."""
+    """Collects losses; `write` averages them into the log and onto the screen.
 
-    def __init__(self, log: Path) -> None:
+    log: None where another process shows the run.
+    """
+
+    def __init__(self, log: Path | None) -> None:
         self._log = log
         self._console = Console(stderr=True)
         self._bar = Progress(
@@ -30,7 +33,7 @@ class Monitor:
             TaskProgressColumn(),
             TextColumn("{task.fields[news]}"),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=log is None or not self._console.is_terminal,
         )
         self._task = self._bar.add_task("training", total=1.0, news="")
         self._facts: dict[str, float] = {}
@@ -79,10 +82,10 @@ class Monitor:
         speed = self._positions / since_s if since_s > 0 else 0.0
         kept = {k: v for k, v in facts.items() if k != "positions"}
         line = kept | means | {"positions_per_s": speed}
-        with self._log.open("a") as log:
-            log.write(json.dumps({k: _short(v) for k, v in line.items()}) + "\n")
         self._written_s = facts["elapsed_s"]
-        self._show(line)
+        if self._log:
+            add_line(self._log, **line)
+            self._show(line)
         self._clear()
         return line
 
@@ -101,6 +104,12 @@ class Monitor:
         if self._bar.disable and (now - self._printed_s > QUIET_S or line["progress"] >= 1):
             self._printed_s = now
             self._console.print(f"{line['progress']:4.0%}  {news}", soft_wrap=True, highlight=False)
+
+
+def add_line(log: Path, **values: float) -> None:
+    """One line of JSON at the end of a run's log."""
+    with log.open("a") as file:
+        file.write(json.dumps({k: _short(v) for k, v in values.items()}) + "\n")
 
 
 def _short(value: float) -> float:

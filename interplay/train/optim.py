@@ -7,7 +7,7 @@ Knows nothing of losses or batches.
 # (torch has no public names for its list operations)
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -113,6 +113,8 @@ class Muon(torch.optim.Optimizer):
 
     def _step_group(self, group: dict) -> None:
         weights = [w for w in group["params"] if w.grad is not None]
+        if not weights:
+            return  # they rest (train.warm)
         splits = [
             s for w, s in zip(group["params"], group["splits"], strict=True) if w.grad is not None
         ]
@@ -124,30 +126,43 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
         updates = torch._foreach_lerp(grads, momenta, group["momentum"])
         torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
-        same: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
-        for weight, update, rows in zip(weights, updates, splits, strict=True):
-            flat = (x.flatten(0, -2).split(rows) for x in (weight, update))
-            for target, part in zip(*flat, strict=True):
-                shape = (min(part.shape), max(part.shape))
-                same.setdefault(shape, []).append((target, part))
+        same: dict[tuple[int, int], list[tuple[Tensor, Tensor, slice]]] = {}
+        for target, part, kept in self._parts(weights, updates, splits):
+            shape = (min(part.shape), max(part.shape))
+            same.setdefault(shape, []).append((target, part, kept))
         starts = [
             (pairs, at) for pairs in same.values() for at in range(0, len(pairs), MOST_AT_ONCE)
         ]
         jobs = [pairs[at : at + MOST_AT_ONCE] for pairs, at in starts]
         list(self._map(self._move, jobs, [group["lr"]] * len(jobs)))
 
+    def _parts(
+        self, weights: list[Tensor], updates: Sequence[Tensor], splits: list[list[int]]
+    ) -> Iterator[tuple[Tensor, Tensor, slice]]:
+        """For each matrix that weights are fused from: what moves, the update, and those of its
+        rows that move it."""
+        for weight, update, rows in zip(weights, updates, splits, strict=True):
+            flat = (x.flatten(0, -2).split(rows) for x in (weight, update))
+            for target, part in zip(*flat, strict=True):
+                yield target, part, slice(None)
+
     @staticmethod
     @torch.no_grad()
-    def _move(pairs: list[tuple[Tensor, Tensor]], lr: float) -> None:
-        flat = [part if part.shape[0] <= part.shape[1] else part.mT for _, part in pairs]
-        for (target, part), move in zip(pairs, orthogonalize(torch.stack(flat)), strict=True):
+    def _move(parts: list[tuple[Tensor, Tensor, slice]], lr: float) -> None:
+        flat = [part if part.shape[0] <= part.shape[1] else part.mT for _, part, _ in parts]
+        moves = orthogonalize(torch.stack(flat))
+        for (target, part, kept), move in zip(parts, moves, strict=True):
             rows, columns = part.shape
-            move = move if rows <= columns else move.mT
-            target.add_(move, alpha=-lr * math.sqrt(max(1.0, rows / columns)))
+            # as float32 first: then a few of the rows are added by the same loop as all of them
+            move = (move if rows <= columns else move.mT).to(target.dtype)
+            target.add_(move[kept], alpha=-lr * math.sqrt(max(1.0, rows / columns)))
 
 
 class Optimizer:
-    """Both optimizers over named weights, gradient clipping and one learning-rate factor."""
+    """Both optimizers over named weights, gradient clipping and learning-rate factors.
+
+    old: names of weights that have a factor of their own (train.warm).
+    """
 
     def __init__(
         self,
@@ -156,6 +171,7 @@ class Optimizer:
         *,
         kv_rows: int,
         pool: Executor | None = None,
+        old: Collection[str] = (),
     ) -> None:
         self.config = config
         named = list(named)
@@ -164,33 +180,56 @@ class Optimizer:
         chosen = {name for name, _ in matrices}
         group = {
             "params": [weight for _, weight in matrices],
-            "splits": [split_rows(name, weight, kv_rows) for name, weight in matrices],
+            "splits": [split_rows(name, self._whole(weight), kv_rows) for name, weight in matrices],
         }
-        self.muon = Muon(
-            [group],
+        self.muon = self._make_muon(
+            group,
             lr=config.muon_lr,
             momentum=config.muon_momentum,
             weight_decay=config.muon_decay,
             pool=pool,
         )
+        rest = [(name, weight) for name, weight in named if name not in chosen]
+        self._muon_is_old = bool(chosen & set(old))
+        self._adam_is_old = [
+            is_old for is_old in (False, True) if any((name in old) == is_old for name, _ in rest)
+        ]
         self.adam = torch.optim.AdamW(
-            [weight for name, weight in named if name not in chosen],
+            [
+                {"params": [weight for name, weight in rest if (name in old) == is_old]}
+                for is_old in self._adam_is_old
+            ],
             lr=config.adam_lr,
             betas=config.adam_betas,
             weight_decay=config.adam_decay,
             fused=True,
         )
 
-    def step(self, factor: float) -> float:
-        """One step at `factor` times the peak rates; clears gradients, returns their norm."""
-        norm = nn.utils.clip_grad_norm_(self.weights, self.config.clip_norm)
-        self.muon.param_groups[0]["lr"] = factor * self.config.muon_lr
-        self.adam.param_groups[0]["lr"] = factor * self.config.adam_lr
+    def _whole(self, weight: Tensor) -> Tensor:
+        """A tensor of the shape that the weight has on all processes together."""
+        return weight
+
+    def _make_muon(self, group: dict, **settings) -> Muon:
+        return Muon([group], **settings)
+
+    def step(self, factor: float, old_factor: float = 1.0) -> float:
+        """One step at `factor` times the peak rates, of old weights `old_factor` times that;
+        clears gradients, returns their norm."""
+        norm = self._clip()
+        old = factor * old_factor
+        muon_factor = old if self._muon_is_old else factor
+        self.muon.param_groups[0]["lr"] = muon_factor * self.config.muon_lr
+        for group, is_old in zip(self.adam.param_groups, self._adam_is_old, strict=True):
+            group["lr"] = (old if is_old else factor) * self.config.adam_lr
         self.muon.step()
         self.adam.step()
         for weight in self.weights:
             weight.grad = None
-        return float(norm)
+        return norm
+
+    def _clip(self) -> float:
+        """Scale gradients down to the greatest norm allowed; returns what it was."""
+        return float(nn.utils.clip_grad_norm_(self.weights, self.config.clip_norm))
 
     def state_dict(self) -> dict:
         return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}

@@ -1,9 +1,11 @@
 """The text tokenizer: byte-level BPE with control tokens. Knows nothing about sessions or models.
 
 The `tokenizers` library does the work. Every word is encoded with its leading space, so a word
-has one spelling in tokens wherever it stands.
+has one spelling in tokens wherever it stands. A tokenizer is trained here, or adopted from another
+model; control tokens come first in both.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,6 +35,10 @@ CONTROL = (
 )
 COUNTS = tuple(f"<t{k}>" for k in range(MAX_COUNT + 1))  # seconds, as one token each
 SPECIALS = CONTROL + COUNTS
+CONTROL_FLAGS = {
+    **{"single_word": False, "lstrip": False, "rstrip": False, "normalized": False},
+    "special": True,
+}
 assert len(SPECIALS) == FIRST_WORD
 PAD_ID = PAD
 (END, STOP, TEXT, RESULT, THROUGH, DELEGATE, TIMER, EVERY, CLOCK, DUE, CANCEL, NOTE) = range(
@@ -72,6 +78,45 @@ class Tokenizer:
         return cls(inner)
 
     @classmethod
+    def adopt(cls, text: str) -> "Tokenizer":
+        """Another model's byte-level BPE tokenizer, from the contents of its `tokenizer.json`.
+
+        Its ids move up by FIRST_WORD, behind the control tokens; what it does to a text stays.
+        Raises ConfigError for other kinds of tokenizers.
+        """
+        try:
+            spec = json.loads(text)
+            HfTokenizer.from_str(text)  # its own opinion, before anything is moved
+            vocab, added = spec["model"]["vocab"], spec["added_tokens"]
+            kinds = spec["model"]["type"], (spec["decoder"] or {}).get("type")
+        except Exception as error:  # the library raises nothing narrower
+            raise ConfigError(
+                f"not a tokenizer that can be read ({error}); copy it again"
+            ) from None
+        if kinds != ("BPE", "ByteLevel"):
+            raise ConfigError(
+                f"a tokenizer of type {kinds[0]} with the decoder {kinds[1]}; only byte-level BPE "
+                "can be used"
+            )
+        ids = vocab | {token["content"]: token["id"] for token in added}
+        if clash := sorted(set(SPECIALS) & set(ids)):
+            raise ConfigError(f"its token {clash[0]!r} is one of our control tokens; rename it")
+        if sorted(ids.values()) != list(range(len(ids))):
+            raise ConfigError(
+                f"its {len(ids)} tokens have ids up to {max(ids.values())}; every id from 0 on "
+                "must be used once; take the tokenizer.json that was published with the weights"
+            )
+        vocab = {name: FIRST_WORD + i for name, i in vocab.items()}
+        control = {name: i for i, name in enumerate(SPECIALS)}
+        spec["model"]["vocab"] = control | vocab
+        spec["added_tokens"] = [
+            *({"id": i, "content": name, **CONTROL_FLAGS} for name, i in control.items()),
+            *(token | {"id": FIRST_WORD + token["id"]} for token in added),
+        ]
+        spec |= {"post_processor": None, "truncation": None, "padding": None}
+        return cls.from_json(json.dumps(spec))
+
+    @classmethod
     def from_json(cls, text: str) -> "Tokenizer":
         """Inverse of `to_json`. Raises ConfigError when the control tokens are not ours."""
         inner = HfTokenizer.from_str(text)
@@ -79,7 +124,7 @@ class Tokenizer:
             raise ConfigError(
                 "this tokenizer lacks the control tokens "
                 f"{SPECIALS[0]} ... {SPECIALS[-1]} as its first {len(SPECIALS)} ids; "
-                "use one made by `Tokenizer.train`"
+                "use one made by `Tokenizer.train` or `Tokenizer.adopt`"
             )
         return cls(inner)
 
@@ -94,6 +139,11 @@ class Tokenizer:
     def vocab_size(self) -> int:
         return self._inner.get_vocab_size()
 
+    @property
+    def num_words(self) -> int:
+        """Tokens that are not control tokens."""
+        return self.vocab_size - FIRST_WORD
+
     def encode(self, text: str) -> list[int]:
         """Ids of a text without control tokens; words are lower-cased."""
         return [token for word in text.lower().split() for token in self.encode_word(word)]
@@ -102,10 +152,14 @@ class Tokenizer:
         """Ids of one word with its leading space (cached)."""
         ids = self._words.get(word)
         if ids is None:
-            ids = self._inner.encode(word, add_special_tokens=False).ids
+            ids = self.encode_text(f" {word}")
             if len(self._words) < MAX_CACHED_WORDS:
                 self._words[word] = ids
         return ids
+
+    def encode_text(self, text: str) -> list[int]:
+        """Ids of a written text as it stands: case, line ends and all."""
+        return self._inner.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids; control tokens are left out."""

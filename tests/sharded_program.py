@@ -1,0 +1,125 @@
+"""One of several processes that train a tiny model together; test_sharded.py starts them."""
+
+import os
+import shutil
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from interplay.data.example import Example
+from interplay.model.interaction import InteractionModel
+from interplay.model.named import model_config
+from interplay.train.loop import TrainConfig, Trainer, train
+from interplay.train.losses import LossConfig, Losses
+from interplay.train.optim import OptimConfig
+from interplay.train.sharded import ShardedTrainer
+from interplay.train.warm import WarmConfig
+from interplay.turns.types import PAD, Streams
+
+VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 100, 60
+
+
+def an_example(seed: int, num_turns: int = 3) -> Example:
+    """Random sound and words; the odd ones never speak."""
+    rng = np.random.default_rng(seed)
+    streams = Streams.empty(num_turns, subframes=4, first_turn=7)
+    streams.hear[:] = rng.integers(0, 16, streams.hear.shape)
+    for name in ("heard", "say", "act"):
+        tokens = rng.integers(1, VOCAB, (num_turns, 4))
+        getattr(streams, name)[:] = np.where(rng.random((num_turns, 4)) < 0.4, tokens, PAD)
+    if seed % 2 == 0:
+        streams.voice_on[1:] = True
+        shape = streams.voice[streams.voice_on].shape
+        streams.voice[streams.voice_on] = rng.normal(-3, 1, shape).astype(np.float32)
+    phones = rng.integers(-1, 44, (num_turns, 4)).astype(np.int8)
+    known = np.ones(num_turns, bool)
+    return Example(streams=streams, phones_user=phones, phones_own=phones, heard_known=known)
+
+
+class Batches:
+    """Two sessions, of which the second, another process's share, is silent; while the batch
+    `interrupt_at` is made the user presses Ctrl-C."""
+
+    def __init__(self, interrupt_at: int | None = None) -> None:
+        self.interrupt_at = interrupt_at
+
+    def __call__(self, step: int, progress: float) -> list[Example]:
+        if step == self.interrupt_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return [an_example(4 * step), an_example(4 * step + 1)]
+
+
+def a_model(seed: int = 0) -> InteractionModel:
+    torch.manual_seed(seed)
+    config = model_config("tiny", vocab_size=VOCAB)
+    return InteractionModel(replace(config, backbone=replace(config.backbone, num_layers=1)))
+
+
+def a_run() -> TrainConfig:
+    """In fp32; the backbone rests for the first tenth, and the flow head has no turn."""
+    return TrainConfig(
+        num_steps=NUM_STEPS,
+        dtype=torch.float32,
+        num_threads=2,
+        num_workers=0,
+        log_every=1,
+        save_minutes=1e6,
+        losses=LossConfig(flow_from=2.0),
+        optim=OptimConfig(warmup_steps=5),
+        warm=WarmConfig(new_until=0.1, rate=0.5),
+    )
+
+
+class Noting(Trainer):
+    """Notes the loss of every step in full: logs round."""
+
+    notes: Path
+
+    def advance(self, examples: Sequence[Example]) -> Losses:
+        losses = super().advance(examples)
+        with (self.notes / "losses").open("a") as file:
+            file.write(f"{float(losses.total)}\n")
+        return losses
+
+
+def noting(kind: type[Trainer], notes: Path) -> type[Trainer]:
+    """A trainer of that kind that notes its losses in the folder `notes`."""
+    return type("Noting", (Noting, kind), {"notes": notes})
+
+
+def meet(folder: Path, rank: int, num_ranks: int) -> None:
+    """Become one of the processes that use `folder`."""
+    method = f"file://{folder}/meet{num_ranks}"
+    torch.distributed.init_process_group(
+        "gloo", init_method=method, rank=rank, world_size=num_ranks
+    )
+
+
+def main(rank: int, folder: Path) -> None:
+    """A run that is stopped by the second process's user, copied, and gone on with."""
+    warnings.simplefilter("error")
+    torch.set_num_threads(1)
+    meet(folder, rank, 2)
+    out, interrupt_at = folder / "two", INTERRUPT_AT if rank == 1 else None
+    notes = folder / f"rank{rank}"
+    notes.mkdir()
+    kind = noting(ShardedTrainer, notes)
+    try:
+        train(a_run(), Batches(interrupt_at), a_model(), out, kind=kind)
+    except KeyboardInterrupt:
+        if rank == 0:
+            shutil.copytree(out, folder / "copy")
+    torch.distributed.barrier()
+    trained = train(a_run(), Batches(), a_model(9), out, resume=True, kind=kind)
+    torch.save(trained.state_dict(), notes / "weights.pt")
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,122 @@
+"""Training on several processes gives what one process gives, whoever goes on with it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sharded_program import INTERRUPT_AT, NUM_STEPS, VOCAB, Batches, a_model, a_run, meet, noting
+from torch import Tensor
+
+from interplay.errors import CheckpointError, ConfigError
+from interplay.train.loop import Trainer, train
+from interplay.train.sharded import ShardedTrainer
+from interplay.train.snapshots import snapshots
+from interplay.train.texts import TextConfig, Texts
+
+PROGRAM = Path(__file__).with_name("sharded_program.py")
+TOLERANCE = 1e-6
+STOPPED = f"step_{INTERRUPT_AT + 1:08d}.dcp"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """With the same run twice: of one process in `one`, of two in `two`, which were stopped and
+    went on; `copy` is as they were stopped. Losses and weights are in `alone`, `rank0`, `rank1`."""
+    folder = tmp_path_factory.mktemp("sharded")
+    words = (sys.executable, str(PROGRAM))
+    ranks = [
+        subprocess.Popen([*words, str(rank), str(folder)], stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    notes = folder / "alone"
+    notes.mkdir()
+    one = train(a_run(), Batches(), a_model(), folder / "one", kind=noting(Trainer, notes))
+    torch.save(one.state_dict(), notes / "weights.pt")
+    for process in ranks:
+        _, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors
+    return folder
+
+
+@pytest.fixture
+def alone(tmp_path) -> Iterator[None]:
+    """A group of one process, this one."""
+    meet(tmp_path, 0, 1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def losses_in(notes: Path) -> list[float]:
+    return [float(line) for line in (notes / "losses").read_text().splitlines()]
+
+
+def differ(losses: list[float], wanted: list[float]) -> float:
+    """Relative: the losses are fp32 numbers of about 27, whose steps are 2e-6."""
+    return max(abs(a / b - 1) for a, b in zip(losses, wanted, strict=True))
+
+
+def assert_close(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    for name, weight in wanted.items():
+        torch.testing.assert_close(weights[name], weight, rtol=0, atol=TOLERANCE)
+
+
+def test_two_processes_give_the_losses_and_weights_of_one(folder):
+    wanted = losses_in(folder / "alone")
+    assert len(wanted) == NUM_STEPS and min(wanted) < 0.9 * wanted[0]
+    for rank in ("rank0", "rank1"):
+        assert differ(losses_in(folder / rank), wanted) <= TOLERANCE
+        weights = torch.load(folder / rank / "weights.pt")
+        assert_close(weights, torch.load(folder / "alone" / "weights.pt"))
+    steps = [json.loads(line)["step"] for line in (folder / "two" / "log.jsonl").open()]
+    assert steps == list(range(1, NUM_STEPS + 1))
+
+
+def test_what_two_processes_saved_one_goes_on_with(folder, alone, tmp_path, capsys):
+    assert [path.name for path in snapshots(folder / "copy")] == [STOPPED]
+    kind = noting(ShardedTrainer, tmp_path)
+    trained = train(a_run(), Batches(), a_model(7), folder / "copy", resume=True, kind=kind)
+    wanted = losses_in(folder / "alone")[INTERRUPT_AT + 1 :]
+    assert differ(losses_in(tmp_path), wanted) <= TOLERANCE
+    assert_close(trained.state_dict(), torch.load(folder / "alone" / "weights.pt"))
+    capsys.readouterr()
+
+
+def test_replayed_texts_give_the_same_gradients(alone):
+    class SomeTexts(Texts):
+        def __init__(self):
+            self.config = TextConfig(num_rows=2)
+            self.kept = np.random.default_rng(0).integers(1, VOCAB, (5, 17))
+
+    config = replace(a_run(), warm=None)
+    trainers = [kind(config, a_model(), SomeTexts()) for kind in (Trainer, ShardedTrainer)]
+    for trainer in trainers:
+        losses = trainer._accumulate(Batches()(0, 0.0))
+        assert "text" in losses.parts
+    one, sharded = ([weight.grad for weight in t.optimizer.weights] for t in trainers)
+    for wanted, found in zip(one, sharded, strict=True):
+        if wanted is not None:
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_snapshots_of_the_other_kind_say_how_to_go_on(folder, alone):
+    sharded = ShardedTrainer(a_run(), a_model())
+    with pytest.raises(CheckpointError, match="saved by one process; go on without torchrun"):
+        sharded.restore(snapshots(folder / "one")[-1])
+    with pytest.raises(CheckpointError, match="saved under torchrun; go on with `torchrun -m"):
+        Trainer(a_run(), a_model()).restore(snapshots(folder / "two")[-1])
+    damaged = folder / "two" / STOPPED
+    (damaged / ".metadata").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="delete it to go on from the snapshot before"):
+        sharded.restore(damaged)
+
+
+def test_threads_that_cannot_be_shared_are_refused(monkeypatch):
+    monkeypatch.setattr("interplay.train.ranks.num_ranks", lambda: 3)
+    with pytest.raises(ConfigError, match=r"3 processes cannot share 2 threads .* --threads 3"):
+        ShardedTrainer(a_run(), a_model())
