@@ -3,6 +3,7 @@ is checked against the SDK's own types, and a model that does what a script says
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from openai.types.realtime import RealtimeServerEvent
@@ -123,9 +124,9 @@ class ScriptedEngine(Engine):
         super().__init__(*args, **kwargs)
         self.plans: dict[Session, list[dict[str, Any]]] = {}
 
-    def tick(self, inputs: dict[Session, InputHalf]) -> dict[Session, OutputHalf]:
-        super().tick(inputs)
-        return {session: self._said(session, half) for session, half in inputs.items()}
+    def tick(self, halves: Mapping[Session, InputHalf]) -> dict[Session, OutputHalf]:
+        super().tick(halves)
+        return {session: self._said(session, half) for session, half in halves.items()}
 
     def _said(self, session: Session, half: InputHalf) -> OutputHalf:
         plan = self.plans.setdefault(session, [*self.SCRIPT])

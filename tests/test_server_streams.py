@@ -8,6 +8,7 @@ import pytest
 from interplay.background.contract import Result, notice
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLES_PER_TURN
+from interplay.engine.session import Session
 from interplay.server.delegations import OpenDelegations
 from interplay.server.events import Notice
 from interplay.server.inbox import JITTER_S, AudioInbox
@@ -105,7 +106,7 @@ def test_what_was_not_played_reaches_the_engine_once():
     seat = Seat(seed=0)
     seat.sit(make_engine(1))
     session = seat.session
-    assert session
+    assert isinstance(session, Session)
 
     def advance() -> int | None:
         half = seat.collect().half

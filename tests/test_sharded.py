@@ -73,7 +73,9 @@ def test_two_processes_give_the_losses_and_weights_of_one(folder):
         assert differ(losses_in(folder / rank), wanted) <= TOLERANCE
         weights = torch.load(folder / rank / "weights.pt")
         assert_close(weights, torch.load(folder / "alone" / "weights.pt"))
-    steps = [json.loads(line)["step"] for line in (folder / "two" / "log.jsonl").open()]
+    steps = [
+        json.loads(line)["step"] for line in (folder / "two" / "log.jsonl").read_text().splitlines()
+    ]
     assert steps == list(range(1, NUM_STEPS + 1))
 
 

@@ -82,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that play on the logical clock, each with the model; the results are the "
         "same (default: one per core where there are 16 items of each part for it)",
     )
+    _add_sources(parser)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    """What items come from, where traces are kept, and who hears and judges them."""
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="official data instead of the suite's twin"
     )

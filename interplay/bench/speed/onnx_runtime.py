@@ -22,8 +22,8 @@ class OnnxRuntime:
     """One session of ONNX Runtime on one thread, fp32."""
 
     def __init__(self, work: Workload, max_positions: int) -> None:
-        import onnx  # noqa: F401  (absent: the caller names it)
-        import onnxruntime as ort
+        import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
+        import onnxruntime as ort  # pyright: ignore[reportMissingImports]
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = torch.get_num_threads()
@@ -67,7 +67,7 @@ class _Graph:
 
     def model(self) -> Any:
         """The whole model, as `onnx.ModelProto`."""
-        from onnx import TensorProto, helper
+        from onnx import TensorProto, helper  # pyright: ignore[reportMissingImports]
 
         cfg = self.config
         one = [self._weight(torch.tensor([i])) for i in (-1, 1 << 30, 1)]
@@ -170,14 +170,14 @@ class _Graph:
     def _node(
         self, kind: str, inputs: list[str], outputs: list[str] | None = None, **attributes: Any
     ) -> str:
-        from onnx import helper
+        from onnx import helper  # pyright: ignore[reportMissingImports]
 
         outputs = outputs or [f"n{len(self.nodes)}"]
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
         return outputs[0]
 
     def _weight(self, value: Tensor) -> str:
-        from onnx import numpy_helper
+        from onnx import numpy_helper  # pyright: ignore[reportMissingImports]
 
         name = f"w{len(self.weights)}"
         array = np.ascontiguousarray(value.detach().numpy())
