@@ -257,9 +257,9 @@ def _noise(item: Item, length: int) -> Float32[np.ndarray, " T"]:
     track *= np.float32(10 ** (FLOOR_DB / 20))
     for cue in item.cues:
         if isinstance(cue, Noise):
-            spectrum = rfft(rng.standard_normal(length, dtype=np.float32))
+            spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32)))
             spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1, dtype=np.float32))
-            pink = irfft(spectrum, length)
+            pink = np.asarray(irfft(spectrum, length))
             track += pink * np.float32(10 ** (cue.level_db / 20) / pink.std())
     return track
 
