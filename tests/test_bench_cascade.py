@@ -92,6 +92,17 @@ def test_the_trigram_model_is_a_distribution():
     assert chance(("seven", "plus", "four")) > 100 * chance(("seven", "plus", "banana"))
 
 
+def test_what_was_heard_before_changes_nothing(cascade: Cascade):
+    heard = (synthesize(text, VOICE).samples for text in ("count to six", "good morning"))
+    first, other = (np.pad(samples, 4000) for samples in heard)
+    ear = cascade._ear
+    ear.words(first)
+    score = ear._decoder.hyp().score
+    ear.words(other)
+    ear.words(first)
+    assert ear._decoder.hyp().score == score
+
+
 # Rules
 
 

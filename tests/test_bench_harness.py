@@ -38,6 +38,7 @@ from interplay.bench.rows import Row
 from interplay.bench.score import summarize
 from interplay.bench.suites.base import Published, Suite
 from interplay.cli import main
+from interplay.data import heldout
 from interplay.data.item import Clip, Item, When
 from interplay.errors import ConfigError, RecordError
 
@@ -260,6 +261,23 @@ def test_a_suite_is_measured_kept_scored_again_and_compared(small, tmp_path, cap
     assert "http:" not in html and "https:" not in html and "<link" not in html
 
 
+def test_traces_of_core_are_scored_again(small, tmp_path, monkeypatch):
+    files = [str(tmp_path / name) for name in ("a.json", "b.json", "kept")]
+    rows = "answer_acc,pause_takeover"
+    monkeypatch.setattr(heldout, "items", lambda kind, n, seed: [by_kind(kind)] * 1)
+    words = ["core", "--n", "1", "--rows", rows, "--endpoint", "baseline:perfect"]
+    assert bench(*words, "--keep", files[2], "--json", files[0]) == 0
+    assert bench("score", files[2], "--json", files[1]) == 0
+    first, again = (report.read_json(Path(name)) for name in files[:2])
+    assert {name: again["rows"][name] for name in first["rows"]} == first["rows"]
+    assert again["suite"] == "core"
+    assert first["rows"]["answer_acc"]["value"] == 1.0
+
+
+def by_kind(kind: str) -> Item:
+    return next(what for what in ITEMS if what.kind == kind)
+
+
 def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch):
     played: list[int] = []
     opened = bench_main.open_endpoint
@@ -296,9 +314,10 @@ def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch)
         (["small", "--model", "silent", "--data", "/nowhere"], "no folder"),
         (["small", "--model", "silent", "--json", "/nowhere/x.json"], "no folder /nowhere"),
         (["small", "extra"], "takes no files"),
-        (["small", "--sessions", "0"], "at least 1"),
         (["core", "--data", "."], "no data of its own"),
         (["core", "--judge", "x"], "for the other suites"),
+        (["small", "--jobs", "0"], "at least 1"),
+        (["serve", "--jobs", "2"], "leave --endpoint"),
         (["small", "--judge", "x"], "--judge needs --keep"),
         (["serve", "--keep", "x"], "leave --endpoint"),
         (["score"], "needs one FOLDER"),

@@ -176,9 +176,14 @@ def test_sharing_follows_the_least_edits_and_leaves_nobody_out():
         share_phones([1], [[1], [2]])
 
 
-@pytest.mark.parametrize("voice", ["flite:slt", "festival:ked", "festival:mv", "pico:en-GB:d0.9"])
-def test_statistical_and_diphone_voices_repeat_themselves_exactly(voice):
-    first, second = (speak("four birds", voice) for _ in range(2))
+REPEATED = ("flite:slt", "festival:ked", "festival:mv", "pico:en-GB:d0.9", "espeak:en-us+f4")
+
+
+@pytest.mark.parametrize("voice", [*REPEATED, "espeak:en-us+Reed:p43", "espeak:en-us+m7:p40"])
+def test_voices_repeat_themselves_exactly_whatever_was_said_before(voice):
+    first = speak("four birds", voice)
+    speak("no", "espeak:en-gb-x-rp+aunty:p41:r130")
+    second = speak("four birds", voice)
     if first is None or second is None:
         return
     np.testing.assert_array_equal(first.samples, second.samples)

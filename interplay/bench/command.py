@@ -73,14 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "core the long session takes its 30 minutes, too",
     )
     parser.add_argument(
-        "--sessions", type=int, default=1, metavar="N", help="at once in real time (default: 1)"
-    )
-    parser.add_argument(
         "--jobs",
         type=int,
         metavar="N",
-        help="processes that play on the logical clock, each with the model; the results are the "
-        "same (default: one per core where there are 16 items of each part for it)",
+        help="logical clock: processes that play, each with the model; the results are the same "
+        "(default: one per core where there are 16 items of each part for it). Real time: items "
+        "at once (default: 1)",
     )
     _add_sources(parser)
 
@@ -148,13 +146,8 @@ def _check(args: argparse.Namespace) -> None:
         (args.n is not None and args.n < 1, f"--n is {args.n}; at least 1 item is needed"),
         (
             args.jobs is not None and args.jobs < 1,
-            f"--jobs is {args.jobs}; at least 1 process is needed",
+            f"--jobs is {args.jobs}; at least 1 is needed",
         ),
-        (
-            args.jobs is not None and (is_serve or args.clock == "wall"),
-            "--jobs is for the logical clock; in real time --sessions N plays N items at once",
-        ),
-        (args.sessions < 1, f"--sessions is {args.sessions}; at least 1 is needed"),
         (
             args.seconds is not None and not is_serve,
             "--seconds is for the suite serve; leave it out",
@@ -178,9 +171,9 @@ def _check(args: argparse.Namespace) -> None:
             "--clock is for the other suites; serve runs in real time anyway",
         ),
         (
-            is_serve and (args.endpoint or args.keep or args.html),
-            "serve starts servers of its own and keeps no traces; leave --endpoint, --keep and "
-            "--html out, and name a --model",
+            is_serve and (args.endpoint or args.keep or args.html or args.jobs),
+            "serve starts servers of its own and keeps no traces; leave --endpoint, --keep, "
+            "--html and --jobs out, and name a --model",
         ),
         (
             plain and (args.recogniser or args.judge),

@@ -69,7 +69,7 @@ class _Run:
                 synthesize=self.synthesize,
                 own_voice=OWN_VOICE,
                 loaded=self.loaded,
-                num_sessions=self.args.sessions,
+                num_sessions=self.args.jobs or 1,
             )
         if self.args.keep is None:
             return self._play
@@ -269,7 +269,7 @@ def _header(
         "num_items": args.n,
         "seconds": args.seconds,
         "clock": clock,
-        "sessions": args.sessions,
+        "sessions": args.jobs or 1 if clock == "wall" else None,
         "data": None if args.data is None else str(args.data),
         "weights": file_sha256(loaded.path) if loaded else None,
         "words_from": args.recogniser or OWN,

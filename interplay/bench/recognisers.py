@@ -56,6 +56,7 @@ class PocketSphinx:
 
     def words(self, samples: Int16[np.ndarray, " T"]) -> list[TimedWord]:
         decoder = self._decoder
+        decoder.reinit_feat()  # what it heard before changes nothing
         decoder.start_utt()
         decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
         decoder.end_utt()

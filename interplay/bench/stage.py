@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+from scipy.fft import irfft, rfft
 
 from interplay.bench.bad_line import arriving
 from interplay.bench.camera import Camera
@@ -252,12 +253,14 @@ def _speak(cue: Speak, synthesize: Synthesizer) -> tuple[np.ndarray, list[TimedW
 def _noise(item: Item, length: int) -> Float32[np.ndarray, " T"]:
     """The floor, plus what the item's Noise cues ask for (pink: equal power per octave)."""
     rng = np.random.default_rng([item.seed, 0xF100])
-    track = rng.standard_normal(length).astype(np.float32) * np.float32(10 ** (FLOOR_DB / 20))
+    track = rng.standard_normal(length, dtype=np.float32)
+    track *= np.float32(10 ** (FLOOR_DB / 20))
     for cue in item.cues:
         if isinstance(cue, Noise):
-            spectrum = np.fft.rfft(rng.standard_normal(length))
-            pink = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1.0), length)
-            track += (pink / pink.std() * 10 ** (cue.level_db / 20)).astype(np.float32)
+            spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32)))
+            spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1, dtype=np.float32))
+            pink = np.asarray(irfft(spectrum, length))
+            track += pink * np.float32(10 ** (cue.level_db / 20) / pink.std())
     return track
 
 

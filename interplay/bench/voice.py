@@ -66,6 +66,7 @@ class Recognizer:
 
     def words(self, samples: Int16[np.ndarray, " T"]) -> list[str]:
         """What was said in one utterance."""
+        self._decoder.reinit_feat()  # what it heard before changes nothing
         self._decoder.start_utt()
         self._decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
         self._decoder.end_utt()

@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
@@ -142,7 +143,8 @@ def work(pipe: Connection, opener: Opener) -> None:
         pass  # nobody waits for it any more
     except Exception as error:
         error.add_note(traceback.format_exc())
-        pipe.send(error)
+        with suppress(ConnectionError):  # another process has failed before
+            pipe.send(error)
 
 
 def _work(pipe: Connection, opener: Opener) -> None:

@@ -86,6 +86,7 @@ class Ear:
 
     def words(self, samples: Int16[np.ndarray, " T"]) -> str:
         """The most likely words, "" if there are none."""
+        self._decoder.reinit_feat()  # what it heard before changes nothing
         self._decoder.start_utt()
         self._decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
         self._decoder.end_utt()
