@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from own_helpers import WORDS, conversation, noise, said, write
 from tokenizers import Tokenizer as HfTokenizer
-from tokenizers import models
+from tokenizers import models, pre_tokenizers
 from video_helpers import write_video
 
 from interplay import cli
@@ -259,6 +259,7 @@ def test_spelling_keeps_letters_and_refuses_the_rest():
 def test_a_tokenizer_that_cannot_spell_is_told(tmp_path, capsys):
     words = {name: k for k, name in enumerate((*SPECIALS, "hello", "there", "good"))}
     foreign = HfTokenizer(models.WordLevel(words, unk_token="good"))
+    foreign.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     file = write(tmp_path, "tokenizer.json", foreign.to_str())
     folder = conversation(tmp_path / "in")
     told = refusal(capsys, "import", str(folder), "--out", "x", "--tokenizer", str(file))
