@@ -73,9 +73,8 @@ COMMANDS = {
         summary="choose how readily a trained model writes, on texts and voices of the training",
     ),
     "train": Command(
-        module="interplay.recipes",
+        module="interplay.recipes.command",
         summary="train a model by the name of its recipe",
-        run="command",
     ),
     "data": Command(
         module="interplay.data.own.command",

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from own_helpers import LENGTH_S, WORDS, noise
 
-from interplay import recipes
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import Corpus
@@ -20,6 +19,10 @@ from interplay.data.own.words import Word
 from interplay.data.timeline import HEARD_DELAY, PLAYBACK_SLOTS, Timeline, turn_with
 from interplay.errors import ConfigError, RecordError
 from interplay.media.video import cut_tiles
+from interplay.recipes import command
+from interplay.recipes.batches import CorpusBatches, Own, check_own, note_own
+from interplay.recipes.named import find_recipe
+from interplay.train.snapshots import snapshots
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import PAD
@@ -178,33 +181,33 @@ def test_a_film_is_seen_beside_its_sound_and_the_last_picture_stays(tmp_path):
 
 
 def test_batches_pickle_small_with_the_own_data():
-    own = recipes.Own(folder=Path("mine"), share=0.3)
-    batches = recipes.CorpusBatches(Path("somewhere"), ComposeConfig(), own)
+    own = Own(folder=Path("mine"), share=0.3)
+    batches = CorpusBatches(Path("somewhere"), ComposeConfig(), own)
     pickled = pickle.dumps(batches)
     assert pickle.loads(pickled) == batches and len(pickled) < 1000
 
 
 def test_a_run_goes_on_with_the_data_it_began_with(tmp_path):
     data = stored(tmp_path / "mine", a_recording())
-    recipe, out = recipes.find_recipe("smoke"), tmp_path / "run"
+    out = tmp_path / "run"
     (out / "model").mkdir(parents=True)
-    own = recipes.Own(folder=data.folder, share=0.3)
-    recipes.check_own(own, recipe, TOKENIZER, out)
+    own = Own(folder=data.folder, share=0.3)
+    note_own(own, out)
     (out / "model" / "step_00000001.pt").write_bytes(b"")
-    assert recipes.snapshots(out / "model")
-    recipes.check_own(own, recipe, TOKENIZER, out)
+    assert snapshots(out / "model")
+    note_own(own, out)
     for other in (None, replace(own, share=0.2)):
         with pytest.raises(ConfigError, match=r"was begun with --data .* --share 0.3, and goes on"):
-            recipes.check_own(other, recipe, TOKENIZER, out)
+            note_own(other, out)
 
 
 def test_films_need_eyes_and_words_a_tokenizer(tmp_path):
     films = stored(tmp_path / "films", a_recording(film=True))
-    own = recipes.Own(folder=films.folder, share=0.3)
+    own = Own(folder=films.folder, share=0.3)
     with pytest.raises(
         ConfigError, match=r"1 films such as s0.json, and the recipe xs has no eyes"
     ):
-        recipes.check_own(own, recipes.find_recipe("xs"), TOKENIZER, tmp_path)
+        check_own(own, find_recipe("xs"), TOKENIZER)
     foreign = replace(a_recording(), words=[replace(SAID[0], word="hello<end>x ")])
     with pytest.raises(RecordError, match=r"s0.json, 0.50 s: the tokenizer cannot spell 'hello"):
         stored(tmp_path / "foreign", foreign).check_spelling(TOKENIZER)
@@ -221,7 +224,7 @@ def test_films_need_eyes_and_words_a_tokenizer(tmp_path):
 )
 def test_options_of_train_are_checked_before_anything_is_made(folder, share, line):
     with pytest.raises((ConfigError, RecordError)) as caught:
-        recipes._own(folder, share)
+        command._own(folder, share)
     assert line in str(caught.value)
 
 

@@ -14,6 +14,7 @@ from sharded_program import INTERRUPT_AT, NUM_STEPS, VOCAB, Batches, a_model, a_
 from torch import Tensor
 
 from interplay.errors import CheckpointError, ConfigError
+from interplay.model.interaction import InteractionModel
 from interplay.train.loop import Trainer, train
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import snapshots
@@ -106,6 +107,22 @@ def test_replayed_texts_give_the_same_gradients(alone):
             torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
+def test_experts_are_moved_as_one_process_moves_them(alone):
+    config, experts = replace(a_run(), warm=None), {"num_experts": 3, "expert_ff_dim": 64}
+    trainers = []
+    for kind in (Trainer, ShardedTrainer):
+        sizes = a_model().config
+        torch.manual_seed(0)
+        backbone = replace(sizes.backbone, ff_dim=0, **experts)
+        trainers.append(kind(config, InteractionModel(replace(sizes, backbone=backbone))))
+        trainers[-1].advance(Batches()(0, 0.0))
+    one, sharded = (trainer._own for trainer in trainers)
+    experts = [name for name, weight in one.items() if weight.ndim == 3]
+    assert len(experts) == 2
+    for name in experts:
+        torch.testing.assert_close(sharded[name], one[name], rtol=0, atol=1e-5)
+
+
 def test_snapshots_of_the_other_kind_say_how_to_go_on(folder, alone):
     sharded = ShardedTrainer(a_run(), a_model())
     with pytest.raises(CheckpointError, match="saved by one process; go on without torchrun"):
@@ -122,3 +139,8 @@ def test_threads_that_cannot_be_shared_are_refused(monkeypatch):
     monkeypatch.setattr("interplay.train.ranks.num_ranks", lambda: 3)
     with pytest.raises(ConfigError, match=r"3 processes cannot share 2 threads .* --threads 3"):
         ShardedTrainer(a_run(), a_model())
+
+
+def test_other_devices_are_refused(alone):
+    with pytest.raises(ConfigError, match="the device is cuda; several processes train on CPUs"):
+        ShardedTrainer(replace(a_run(), device=torch.device("cuda")), a_model())

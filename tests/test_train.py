@@ -13,12 +13,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from interplay import recipes
 from interplay.data.compose import ComposeConfig
 from interplay.data.example import Example
 from interplay.errors import CheckpointError, ConfigError, DeviceError
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
+from interplay.recipes.batches import CorpusBatches
+from interplay.recipes.named import RECIPES, find_recipe
 from interplay.train import snapshots
 from interplay.train.batch import Batch, HistoryNoise, assemble, smear
 from interplay.train.curves import draw_curves
@@ -368,13 +369,13 @@ def test_curves_need_no_particular_line(tmp_path: Path):
 
 
 def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
-    for name in recipes.RECIPES:
-        assert recipes.find_recipe(name).name == name
+    for name in RECIPES:
+        assert find_recipe(name).name == name
     with pytest.raises(ConfigError, match="xs, xs-long, xs-wide, s, s-moe, s-smoke, smoke"):
-        recipes.find_recipe("xxl")
+        find_recipe("xxl")
 
 
 def test_corpus_batches_travel_as_a_path():
-    batches = recipes.CorpusBatches(Path("somewhere"), ComposeConfig())
+    batches = CorpusBatches(Path("somewhere"), ComposeConfig())
     again = pickle.loads(pickle.dumps(batches))
     assert again == batches

@@ -11,11 +11,12 @@ import torch
 from foreign_helpers import TEXT, a_tokenizer, publish
 from sharded_program import an_example
 
-from interplay import recipes
 from interplay.errors import ConfigError
 from interplay.model.foreign import read_foreign
 from interplay.model.interaction import InteractionModel
 from interplay.model.warm import warm_config, warm_model
+from interplay.recipes.named import find_recipe
+from interplay.recipes.run import run_recipe
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
@@ -137,7 +138,7 @@ def test_texts_that_cannot_be_replayed_are_refused(tmp_path, name, content, mess
     ],
 )
 def test_recipes_say_what_they_need(tmp_path, name, start, text, message):
-    recipe = replace(recipes.find_recipe(name), start=start)
+    recipe = replace(find_recipe(name), start=start)
     with pytest.raises(ConfigError, match=message):
-        recipes.run(recipe, tmp_path / "out", text=text)
+        run_recipe(recipe, tmp_path / "out", text=text)
     assert not (tmp_path / "out").exists()

@@ -110,6 +110,11 @@ class ShardedTrainer(Trainer):
     def __init__(
         self, config: TrainConfig, model: InteractionModel, texts: Texts | None = None
     ) -> None:
+        if config.device.type != "cpu":
+            raise ConfigError(
+                f"the device is {config.device}; several processes train on CPUs so far: leave "
+                "torchrun away, or --device"
+            )
         if config.num_threads % ranks.num_ranks():
             raise ConfigError(
                 f"{ranks.num_ranks()} processes cannot share {config.num_threads} threads evenly; "
@@ -261,8 +266,10 @@ class ShardedMuon(Muon):
         places = [self.places[weight] for weight in weights]
         wholes = gather(zip(updates, places, strict=True))
         for weight, place, whole, rows in zip(weights, places, wholes, splits, strict=True):
-            first, last, start = place.first, place.first + len(weight), 0
-            for part in whole.split(rows):
+            own = weight.flatten(0, -2)  # of many experts: their matrices one below the other
+            first = place.first * (whole[0].numel() // whole.shape[-1])
+            last, start = first + len(own), 0
+            for part in whole.flatten(0, -2).split(rows):
                 low, high = (min(max(at, first), last) for at in (start, start + len(part)))
-                yield weight[low - first : high - first], part, slice(low - start, high - start)
+                yield own[low - first : high - first], part, slice(low - start, high - start)
                 start += len(part)

@@ -64,7 +64,7 @@ class Texts:
 
 def text_loss(model: InteractionModel, rows: Int[Tensor, "rows L"], dtype: torch.dtype) -> Tensor:
     """Mean cross entropy of the next token, nats."""
-    rows = rows.long()
+    rows = rows.to(model.words.device).long()
     hidden = model.read_text(rows[:, :-1], dtype).flatten(0, 1)
     targets = rows[:, 1:].flatten()
     weights = torch.full(targets.shape, 1 / len(targets), device=targets.device)

@@ -1,16 +1,11 @@
-"""Full runs: from nothing to a checkpoint as a named recipe says, and the `train` command.
+"""A full run: from nothing to a checkpoint, as a recipe says.
 
 A run is a folder. Each stage leaves its product there and is skipped when the product exists:
 corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME.safetensors.
 """
 
-import argparse
-import hashlib
-import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +13,17 @@ import torch
 
 from interplay import __version__
 from interplay.bench.tune import tune
-from interplay.data.compose import ComposeConfig, Composer, own_voice_statistics
+from interplay.data.compose import Composer, own_voice_statistics
 from interplay.data.corpus import Corpus, build_corpus
-from interplay.data.example import Example
-from interplay.data.own.mixture import OwnComposer
-from interplay.data.own.store import INDEX, OwnData
 from interplay.engine.precision import choose_device, choose_dtype
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
-from interplay.named_recipes import RECIPES, Recipe, find_recipe
 from interplay.ops.kernels import choose_kernels
+from interplay.recipes.batches import CorpusBatches, Own, check_own, note_own
+from interplay.recipes.named import Recipe
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.said import say_all
@@ -40,77 +33,10 @@ from interplay.train.start import start_from
 from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
-from interplay.turns.tokens import Tokenizer
 
-OUT = Path("out")
-OWN_DATA = "own-data.json"
-OWN_SHARE = 0.2
 EXPORT_MINUTES = 0.5
 SHORTEST_MINUTES = 0.05  # of the model's training, where the other stages took the rest
 TUNING_MINUTES = 0.08  # per item of every kind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Own:
-    """A folder of imported data (`interplay data import`), and its share of all sessions."""
-
-    folder: Path
-    share: float
-
-    def facts(self) -> dict:
-        """What a resumed run has to share."""
-        digest = hashlib.sha256((self.folder / INDEX).read_bytes()).hexdigest()
-        return {"folder": str(self.folder), "share": self.share, "sha256": digest}
-
-
-@dataclass(frozen=True)
-class CorpusBatches:
-    """Batches composed from a corpus folder; pickles as a path, opens the corpus where it is.
-
-    own: the user's own data among them, if any.
-    """
-
-    folder: Path
-    config: ComposeConfig
-    own: Own | None = None
-
-    @cached_property
-    def _composer(self) -> Composer:
-        corpus = Corpus(self.folder)
-        if self.own is None:
-            return Composer(corpus, self.config)
-        return OwnComposer(corpus, self.config, OwnData(self.own.folder), self.own.share)
-
-    def __call__(self, step: int, progress: float) -> Sequence[Example]:
-        return self._composer.batch(step, progress)
-
-    def __reduce__(self) -> tuple:
-        return CorpusBatches, (self.folder, self.config, self.own)
-
-
-def check_own(own: Own | None, recipe: Recipe, tokenizer: Tokenizer, out: Path) -> None:
-    """Raises ConfigError or RecordError where the data cannot be learnt from: films without eyes,
-    words that the tokenizer cannot spell, other data than the run in `out` began with."""
-    if own is not None:
-        data = OwnData(own.folder)
-        films = [session for session in data.sessions if session.facts.has_camera]
-        if films and not recipe.eyes:
-            raise ConfigError(
-                f"{own.folder} has {len(films)} films such as {films[0].facts.source}, and the "
-                f"recipe {recipe.name} has no eyes; import without films, or train one with eyes"
-            )
-        data.check_spelling(tokenizer)
-    wanted, note = own.facts() if own else None, out / OWN_DATA
-    begun = json.loads(note.read_text()) if note.exists() else None
-    if snapshots(out / "model") and begun != wanted:
-        before = f"--data {begun['folder']} --share {begun['share']:g}" if begun else "no --data"
-        raise ConfigError(
-            f"{out} was begun with {before}, and goes on with the same data only; give the same "
-            "options, or choose another --out"
-        )
-    draft = note.with_name(f".{note.name}.part")
-    draft.write_text(json.dumps(wanted))
-    draft.replace(note)
 
 
 def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts | None]:
@@ -134,7 +60,7 @@ def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts 
     return start, Texts(text, start.tokenizer, recipe.text)
 
 
-def run(
+def run_recipe(
     recipe: Recipe,
     out: Path,
     *,
@@ -166,8 +92,10 @@ def run(
             f"{recipe.start} writes with another tokenizer than the corpus in {folder}; "
             "start from a model that was trained on the same words"
         )
+    if own:
+        check_own(own, recipe, data.tokenizer)
     if ranks.is_first():
-        check_own(own, recipe, data.tokenizer, out)
+        note_own(own, out)
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
     spent += TUNING_MINUTES * recipe.num_tuned
@@ -236,8 +164,9 @@ def train_model(
     model.voice.mel_std.copy_(torch.from_numpy(std))
     if start and recipe.size is not None:
         grown = start_from(model, start.model)
-        larger = f", {len(grown)} weights larger" if grown else ""
-        print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
+        larger = f", {len(grown)} weights larger or new" if grown else ""
+        if ranks.is_first():
+            print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
     config = TrainConfig(
         minutes=max(minutes, SHORTEST_MINUTES),
         seed=recipe.seed,
@@ -276,75 +205,3 @@ def _train_vocoder(
     config = VocoderTraining(budget_s=budget_s, seed=recipe.seed)
     old = start.vocoder if start and isinstance(start.vocoder, Vocoder) else None
     return train_vocoder(sounds, model.config.vocoder, config, out, start=old, said=said)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help=f"the recipe: {', '.join(RECIPES)}")
-    parser.add_argument("--out", type=Path, help="folder of the run (default: out/NAME)")
-    parser.add_argument("--from", dest="start", help="go on from this model, a name or a file")
-    parser.add_argument("--minutes", type=float, help="wall clock for everything")
-    parser.add_argument("--seed", type=int, default=0, help="of data, weights and noise")
-    parser.add_argument("--threads", type=int, help="CPU threads to compute with (default: 2)")
-    parser.add_argument("--device", help="where the model is trained: cpu, cuda or cuda:N")
-    parser.add_argument("--corpus", type=Path, help="corpus folder to use or to make")
-    parser.add_argument("--data", type=Path, help="own data made by `interplay data import`")
-    parser.add_argument(
-        "--share",
-        type=float,
-        help=f"share of all sessions that are own data (default: {OWN_SHARE})",
-    )
-    parser.add_argument("--text", type=Path, help="texts to replay: a .txt file, or a folder")
-    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run")
-
-
-def _own(folder: Path | None, share: float | None) -> Own | None:
-    """The own data of a command line. Raises ConfigError or RecordError."""
-    if folder is None and share is not None:
-        raise ConfigError(
-            f"--share is {share:g} and there is no --data; name the folder of the data"
-        )
-    if folder is None:
-        return None
-    share = OWN_SHARE if share is None else share
-    if not 0 < share <= 1:
-        raise ConfigError(f"--share is {share:g}; give more than 0, and 1 at most")
-    OwnData(folder)  # before an hour of synthesis
-    return Own(folder=folder, share=share)
-
-
-def command(args: argparse.Namespace) -> int:
-    """`interplay train`."""
-    recipe = find_recipe(args.name)
-    minutes = recipe.minutes if args.minutes is None else args.minutes
-    num_threads = recipe.num_threads if args.threads is None else args.threads
-    if minutes <= 0 or num_threads < 1:
-        raise ConfigError(
-            f"--minutes is {minutes:g} and --threads {num_threads}; minutes must be above 0 and "
-            "threads at least 1"
-        )
-    start = recipe.start if args.start is None else args.start
-    device = recipe.device if args.device is None else args.device
-    choose_device(device)  # before a corpus is made for a device that is not there
-    recipe = replace(
-        recipe,
-        minutes=minutes,
-        num_threads=num_threads,
-        seed=args.seed,
-        start=start,
-        device=device,
-    )
-    out = args.out or OUT / recipe.name
-    own = _own(args.data, args.share)
-    try:
-        with ranks.together():
-            checkpoint = run(
-                recipe, out, resume=args.resume, corpus=args.corpus, own=own, text=args.text
-            )
-    except KeyboardInterrupt:
-        print(f"{out} is kept; go on with the same command and --resume", flush=True)
-        raise
-    if checkpoint is None:
-        return 0
-    print(f"{checkpoint}: done; losses are in {out / 'model' / 'curves.png'}")
-    print(f"hear it: interplay demo --model {checkpoint}")
-    return 0

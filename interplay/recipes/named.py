@@ -1,7 +1,4 @@
-"""Named recipes: what a full run of each model consists of. Knows nothing of how they run.
-
-`interplay.recipes` runs them.
-"""
+"""Named recipes: what a full run of each model consists of. Knows nothing of how they run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -1,0 +1,1 @@
+"""Full runs: named recipes, their stages, and the `train` command."""

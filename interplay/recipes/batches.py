@@ -1,0 +1,92 @@
+"""What a run's batches are composed of: its corpus, and the user's own data if there is some.
+
+Knows nothing of models or of the stages of a run.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from interplay.data.compose import ComposeConfig, Composer
+from interplay.data.corpus import Corpus
+from interplay.data.example import Example
+from interplay.data.own.mixture import OwnComposer
+from interplay.data.own.store import INDEX, OwnData
+from interplay.errors import ConfigError
+from interplay.recipes.named import Recipe
+from interplay.train.snapshots import snapshots
+from interplay.turns.tokens import Tokenizer
+
+OWN_DATA = "own-data.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """A folder of imported data (`interplay data import`), and its share of all sessions."""
+
+    folder: Path
+    share: float
+
+    def facts(self) -> dict:
+        """What a resumed run has to share."""
+        digest = hashlib.sha256((self.folder / INDEX).read_bytes()).hexdigest()
+        return {"folder": str(self.folder), "share": self.share, "sha256": digest}
+
+
+@dataclass(frozen=True)
+class CorpusBatches:
+    """Batches composed from a corpus folder; pickles as a path, opens the corpus where it is.
+
+    own: the user's own data among them, if any.
+    """
+
+    folder: Path
+    config: ComposeConfig
+    own: Own | None = None
+
+    @cached_property
+    def _composer(self) -> Composer:
+        corpus = Corpus(self.folder)
+        if self.own is None:
+            return Composer(corpus, self.config)
+        return OwnComposer(corpus, self.config, OwnData(self.own.folder), self.own.share)
+
+    def __call__(self, step: int, progress: float) -> Sequence[Example]:
+        return self._composer.batch(step, progress)
+
+    def __reduce__(self) -> tuple:
+        return CorpusBatches, (self.folder, self.config, self.own)
+
+
+def check_own(own: Own, recipe: Recipe, tokenizer: Tokenizer) -> None:
+    """Raises ConfigError or RecordError where the data cannot be learnt from: films without eyes,
+    words that the tokenizer cannot spell."""
+    data = OwnData(own.folder)
+    films = [session for session in data.sessions if session.facts.has_camera]
+    if films and not recipe.eyes:
+        raise ConfigError(
+            f"{own.folder} has {len(films)} films such as {films[0].facts.source}, and the "
+            f"recipe {recipe.name} has no eyes; import without films, or train one with eyes"
+        )
+    data.check_spelling(tokenizer)
+
+
+def note_own(own: Own | None, out: Path) -> None:
+    """Write into the run's folder which data it is trained on.
+
+    Raises ConfigError where the run has begun with other data.
+    """
+    wanted, note = own.facts() if own else None, out / OWN_DATA
+    begun = json.loads(note.read_text()) if note.exists() else None
+    if snapshots(out / "model") and begun != wanted:
+        before = f"--data {begun['folder']} --share {begun['share']:g}" if begun else "no --data"
+        raise ConfigError(
+            f"{out} was begun with {before}, and goes on with the same data only; give the same "
+            "options, or choose another --out"
+        )
+    draft = note.with_name(f".{note.name}.part")
+    draft.write_text(json.dumps(wanted))
+    draft.replace(note)
