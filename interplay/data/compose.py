@@ -31,6 +31,7 @@ class ComposeConfig:
 
     listening_until: share of training in which only ears and copying are taught.
     long_from: share of training after which sessions are twice as long.
+    mix: families that sessions are composed of, by share of the exchanges.
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -40,6 +41,7 @@ class ComposeConfig:
     num_turns: int = 64
     listening_until: float = 0.3
     long_from: float = 0.5
+    mix: tuple[tuple[str, float], ...] = tuple(BEHAVIOURS.items())
     seen: float = 0.0
     seen_turns: int = 100
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
@@ -63,7 +65,7 @@ class Composer:
             return self._seen_batch(step)
         long = progress >= config.long_from
         size, num_turns = self.shape(progress)
-        mix = LISTENING if progress < config.listening_until else BEHAVIOURS
+        mix = LISTENING if progress < config.listening_until else dict(config.mix)
         return [
             self.session(np.random.default_rng([config.seed, step, i]), num_turns, mix, late=long)
             for i in range(size)

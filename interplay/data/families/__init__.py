@@ -28,8 +28,14 @@ Family = Callable[[Talk], bool]
 FAMILIES: dict[str, Family] = {
     family.__name__: family
     for family in (
-        *(listening.listen, listening.people, listening.question, listening.say_after_me),
-        *(listening.repeat, reading.read_aloud, reading.duet, reading.typed_question),
+        *(listening.listen, listening.people, listening.question, listening.recall),
+        *(
+            listening.say_after_me,
+            listening.repeat,
+            reading.read_aloud,
+            reading.duet,
+            reading.typed_question,
+        ),
         *(conversation.recite, conversation.false_start, conversation.hesitation),
         *(conversation.aside, conversation.others, conversation.noise_only, nodding.story),
         *(timers.timer, timers.every, timers.stopwatch, alarms.once, alarms.running, alarms.two),
@@ -44,7 +50,9 @@ FAMILIES: dict[str, Family] = {
 
 LISTENING = {"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08}
 _GROUPS = {  # shares of the exchanges; a cue or an alarm takes four times as long as a question
-    "listening": {"listen": 7, "people": 10, "question": 17, "say_after_me": 3, "repeat": 3},
+    "listening": {
+        **{"listen": 7, "people": 10, "question": 13, "recall": 6, "say_after_me": 3, "repeat": 3},
+    },
     "reading": {"read_aloud": 4, "typed_question": 2, "duet": 5},
     "conversation": {
         **{"recite": 9, "false_start": 3, "hesitation": 1.5, "aside": 2.5, "others": 4},
@@ -63,6 +71,11 @@ _GROUPS = {  # shares of the exchanges; a cue or an alarm takes four times as lo
     "refusal": {"deed": 1.5, "secret": 1.5},
 }
 BEHAVIOURS = {name: share for group in _GROUPS.values() for name, share in group.items()}
+_TALK = ("listening", "reading", "conversation")
+CORE = {  # what the suite `core` asks for
+    **{name: share for group in _TALK for name, share in _GROUPS[group].items()},
+    **{"timer": 7, "every": 5, "stopwatch": 4, "delegate": 7},
+}
 EYES = {
     **{"count_reps": 0.3, "entering": 0.12, "leaving": 0.05, "warn": 0.12, "changes": 0.16},
     **{"start_stop": 0.1, "count_objects": 0.07, "looking_on": 0.08},
