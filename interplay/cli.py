@@ -37,10 +37,8 @@ class Command:
 
 COMMANDS = {
     "demo": Command(
-        module="interplay.talk.command",
-        summary="play a recorded conversation to the model and write what it answers",
-        add_arguments="add_demo_arguments",
-        run="run_demo",
+        module="interplay.bench.demo",
+        summary="play a recorded conversation, or a scene by name, to the model live",
     ),
     "talk": Command(
         module="interplay.talk.command",

@@ -121,19 +121,21 @@ def delegate_acc(trace: Trace) -> list[Outcome]:
     """1 if the question was handed over with its words and every reply came right and in time."""
     notes = []
     for expect in trace.item.expect:
-        if isinstance(expect, Delegate) and not _delegated(trace, expect):
-            notes.append("not_delegated")
+        if isinstance(expect, Delegate):
+            notes += check_delegate(trace, expect).notes
         elif isinstance(expect, Say) and not check_say(trace, expect).value:
             notes.append("result_not_spoken")
     return [Outcome(value=float(not notes), notes=tuple(dict.fromkeys(notes)))]
 
 
-def _delegated(trace: Trace, expect: Delegate) -> bool:
+def check_delegate(trace: Trace, expect: Delegate) -> Outcome:
+    """1 if something was handed over after the cue began, with all the words in their order."""
     span: Span | None = trace.cues[expect.after]
-    return span is not None and any(
+    found = span is not None and any(
         call.name == "<delegate>" and call.start_s >= span[0] and _in_order(expect.words, call.text)
         for call in trace.act
     )
+    return Outcome(value=float(found), notes=() if found else ("not_delegated",))
 
 
 def _in_order(wanted: str, text: str) -> bool:

@@ -133,9 +133,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_suite(name: str) -> None:
-    from interplay.bench.suites import BEHAVIOURS, NAMES
+    from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES
 
-    known = ("core", *READERS, "serve", SPEED, BEHAVIOURS, *NAMES)
+    known = ("core", *READERS, "serve", SPEED, BEHAVIOURS, *NAMES, *ALONE)
     if name not in known:
         raise ConfigError(f"unknown suite {name!r}; choose one of {', '.join(known)}")
 

@@ -34,18 +34,16 @@ def pause_takeover(trace: Trace) -> list[Outcome]:
 
 def interrupt_stop(trace: Trace) -> list[Outcome]:
     """1 if the voice was on when the user cut in, off in time, and off while the user went on."""
-    return [
-        _stopped(trace, trace.cues[expect.after], expect.within_s)
-        for expect in trace.item.expect
-        if isinstance(expect, StopBy)
-    ]
+    return [check_stop(trace, e) for e in trace.item.expect if isinstance(e, StopBy)]
 
 
-def _stopped(trace: Trace, cue: Span | None, within_s: float) -> Outcome:
+def check_stop(trace: Trace, expect: StopBy) -> Outcome:
+    """1 if the voice was on when the cue began, off in time, and off until the cue had ended."""
+    cue = trace.cues[expect.after]
     talking = cue and talking_at(trace, cue[0])
     if cue is None or talking is None:
         return Outcome(value=0, notes=("was_not_talking",))
-    limit_s = cue[0] + within_s
+    limit_s = cue[0] + expect.within_s
     if talking[1] > limit_s + 1e-6:
         return Outcome(value=0, notes=("went_on",))
     if overlaps(trace.voice, limit_s, cue[1]):

@@ -31,7 +31,7 @@ from interplay.bench.recognisers import OWN
 from interplay.bench.report import current_commit
 from interplay.bench.rows import Row, choose_rows
 from interplay.bench.rules import RULE
-from interplay.bench.suites import BEHAVIOURS, NAMES, load_suite
+from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES, load_suite
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
 from interplay.bench.voice import ITSELF
@@ -48,12 +48,12 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
     """Score the traces of an earlier run again. Returns the exit code. Raises RecordError for a
     folder that holds none, or those of no suite."""
     found = read_traces(folder)
-    unknown = [name for name in found if name not in (CORE, *NAMES)]
+    unknown = [name for name in found if name not in (CORE, *NAMES, *ALONE)]
     if unknown:
         raise RecordError(f"{folder} holds traces of {', '.join(unknown)}, which is no suite")
     about = about_traces(folder)
     judge = open_judge(args.judge, folder)
-    suites = [load_suite(name, judge) for name in NAMES if name in found]
+    suites = [load_suite(name, judge) for name in (*NAMES, *ALONE) if name in found]
     report = {
         "suite": next(iter(found)) if len(found) == 1 else BEHAVIOURS,
         "model": about["endpoint"].partition(":")[2] or about["endpoint"],

@@ -187,14 +187,22 @@ def counter(rng: np.random.Generator, number: int) -> Item:
 
 def shadow(rng: np.random.Generator, number: int) -> Item:
     """C6: the last word of some sentences is said again, or foreign phrases in English."""
-    if rng.random() < 0.5:
-        nouns = _some(rng, [word for word in vocabulary.NOUNS if len(word) > 4], 3)
-        events = [
-            Event(opening=f"{text} {noun} full stop", answer=noun)
-            for text, noun in zip(_openings(rng, 3), nouns, strict=True)
-        ]
-        instruction = "when i say full stop repeat the last word before it while i go on"
-        return _finish(_talk(_draft(rng, "C6"), instruction, events), number)
+    return (last_words if rng.random() < 0.5 else foreign_phrases)(rng, number)
+
+
+def last_words(rng: np.random.Generator, number: int) -> Item:
+    """The last word of some sentences is said again."""
+    nouns = _some(rng, [word for word in vocabulary.NOUNS if len(word) > 4], 3)
+    events = [
+        Event(opening=f"{text} {noun} full stop", answer=noun)
+        for text, noun in zip(_openings(rng, 3), nouns, strict=True)
+    ]
+    instruction = "when i say full stop repeat the last word before it while i go on"
+    return _finish(_talk(_draft(rng, "C6"), instruction, events), number)
+
+
+def foreign_phrases(rng: np.random.Generator, number: int) -> Item:
+    """Phrases of another language, in a voice of that language, are given in English."""
     language = _pick(rng, list(cuewords.PHRASES))
     voice = f"espeak:{language}+{_pick(rng, ('f4', 'm2', 'm7'))}:p45:r140"
     events = [

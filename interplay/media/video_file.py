@@ -1,10 +1,10 @@
 """Video files as frames at five per second, one per micro-turn, and their sound. Knows nothing of
 what they show.
 
-Read with PyAV (FFmpeg), which is imported when a file is opened.
+Read and written with PyAV (FFmpeg), which is imported when a file is opened.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
-from interplay.errors import ConfigError, VideoError
+from interplay.errors import ConfigError, DeviceError, VideoError
 from interplay.media.video import fit_frame
 
 _EARLY_S = 1e-3  # time stamps are rounded
@@ -83,6 +83,36 @@ class VideoFile:
             raise _unreadable(self.path, error) from error
 
 
+def write_film(
+    path: Path, frames: Sequence[UInt8[np.ndarray, "H W 3"]], sound: Float32[np.ndarray, "T C"]
+) -> None:
+    """An mp4 of five frames per second (H.264) and their sound at 16 kHz (AAC), C = 1 or 2.
+
+    Raises ConfigError without PyAV and DeviceError when it cannot be written.
+    """
+    av = _av()
+    try:
+        with av.open(str(path), "w") as container:
+            pictures = container.add_stream("libx264", rate=round(1 / TURN_S))
+            pictures.height, pictures.width = frames[0].shape[:2]
+            pictures.pix_fmt = "yuv420p"
+            layout = "stereo" if sound.shape[1] == 2 else "mono"
+            track = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
+            for frame in frames:
+                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+                container.mux(pictures.encode(picture))
+            container.mux(pictures.encode(None))
+            samples = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(sound.T), format="fltp", layout=layout
+            )
+            samples.sample_rate = SAMPLE_RATE_HZ
+            container.mux(track.encode(samples))
+            container.mux(track.encode(None))
+    except (av.error.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DeviceError(f"cannot write {path}: {reason}; choose another place") from error
+
+
 def _mono_from(decoded: Iterator[Any], start_s: float) -> Float32[np.ndarray, " T"]:
     """Decoded audio frames as one track that begins at `start_s` of the file's own time."""
     resampler = _av().AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
@@ -136,6 +166,6 @@ def _av() -> Any:
         import av
     except ImportError as error:
         raise ConfigError(
-            "reading video files needs PyAV; install it with: pip install 'interplay[data]'"
+            "video files need PyAV; install it with: pip install 'interplay[data]'"
         ) from error
     return av

@@ -6,7 +6,7 @@ nothing of how a conversation runs.
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -81,13 +81,13 @@ def run_demo(args: argparse.Namespace) -> int:
         return [TEXT, *loaded.tokenizer.encode(text), END]
 
     user = ScriptedUser(script, encode)
-    with _backend(args.background, args.fast) as backend:
+    with open_backend(args.background, args.fast) as backend:
         subtitle = "a scripted user, played in real time"
-        talk = _converse(args, loaded, user, _clock(args), subtitle, backend)
+        talk = converse(args, loaded, user, clock_of(args), subtitle, backend)
     if args.picture:
         _write_picture(args.picture, talk)
         print(f"picture    {args.picture}")
-    return _exit_code(talk)
+    return exit_code(talk)
 
 
 def run_talk(args: argparse.Namespace) -> int:
@@ -100,28 +100,28 @@ def run_talk(args: argparse.Namespace) -> int:
     if audio.note:
         print(f"{args.file}: {audio.note}")
     user = RecordedUser(audio.samples)
-    with _backend(args.background or [ECHO], args.fast) as backend:
+    with open_backend(args.background or [ECHO], args.fast) as backend:
         subtitle = f"played in real time: {args.file.name}"
-        talk = _converse(args, loaded, user, _clock(args), subtitle, backend)
-    return _exit_code(talk)
+        talk = converse(args, loaded, user, clock_of(args), subtitle, backend)
+    return exit_code(talk)
 
 
 def _run_microphone(args: argparse.Namespace) -> int:
     loaded = load_checkpoint(args.model)
     microphone = Microphone()
     print("speak; wear headphones if the model hears itself; Ctrl-C ends the talk")
-    with _backend(args.background or [ECHO], False) as backend:
+    with open_backend(args.background or [ECHO], False) as backend:
         subtitle = "microphone and loudspeaker"
-        talk = _converse(args, loaded, microphone, microphone, subtitle, backend)
-    return _exit_code(talk)
+        talk = converse(args, loaded, microphone, microphone, subtitle, backend)
+    return exit_code(talk)
 
 
-def _clock(args: argparse.Namespace) -> Clock:
+def clock_of(args: argparse.Namespace) -> Clock:
     return SkippingClock() if args.fast else RealClock()
 
 
 @contextmanager
-def _backend(names: list[str], is_fast: bool) -> Iterator[Backend | None]:
+def open_backend(names: list[str], is_fast: bool) -> Iterator[Backend | None]:
     """Who does what the model hands over; None: the script. Raises ConfigError for a language model
     in a talk that waits for nobody."""
     if not names:
@@ -139,15 +139,17 @@ def _backend(names: list[str], is_fast: bool) -> Iterator[Backend | None]:
         background.close()
 
 
-def _converse(
+def converse(
     args: argparse.Namespace,
     loaded: Loaded,
     user: User,
     clock: Clock,
     subtitle: str,
     backend: Backend | None,
+    *,
+    finish: Callable[[Path, Conversation], None] | None = None,
 ) -> Conversation:
-    """Talk, write the results, print what came of it."""
+    """Talk, write the results, print what came of it. finish: writes more into their folder."""
     engine = Engine(loaded)
     warm_up(engine)
     print("  ".join(f"{name}: {fact}" for name, fact in engine.facts.items()), flush=True)
@@ -157,7 +159,9 @@ def _converse(
             report = talk.run(clock, draft / RECORD)
         if not report.num_turns:
             raise KeyboardInterrupt  # before anything was heard
-        write_results(draft, talk.conversation, subtitle)
+        write_results(draft, talk.conversation, subtitle, user.film)
+        if finish:
+            finish(draft, talk.conversation)
     _print_summary(talk.conversation, args.out)
     if report.stopped and not isinstance(user, Microphone):
         raise KeyboardInterrupt
@@ -185,5 +189,5 @@ def _print_summary(talk: Conversation, out: Path) -> None:
     print(f"next       interplay replay {out / RECORD}")
 
 
-def _exit_code(talk: Conversation) -> int:
+def exit_code(talk: Conversation) -> int:
     return 1 if talk.num_missed else 0

@@ -47,8 +47,9 @@ READ_Y = MARK_Y + 24
 COMPUTE_Y = READ_Y + PILL_PX + 12
 HEIGHT = COMPUTE_Y + COMPUTE_PX + 8
 
-# (name, what it shows, middle [px]); the page and the picture write them beside the lanes.
-LABELS = (
+Label = tuple[str, str, float]  # name, what it shows, middle [px]
+# The page and the picture write them beside the lanes.
+LABELS: tuple[Label, ...] = (
     ("heard", "transcript", HEARD_Y + WORD_LEVELS * WORD_PX / 2),
     ("user", "sound in", USER_Y + WAVE_PX / 2),
     ("model", "sound out", MODEL_Y + WAVE_PX / 2),

@@ -25,17 +25,22 @@ from interplay.engine.session import Session
 from interplay.errors import DeviceError
 from interplay.media.audio import write_wav
 from interplay.talk.conversation import SPOKEN_DB, Conversation, loudness_db, utterances
+from interplay.talk.film import Film
 from interplay.talk.page import page_html
 from interplay.talk.terminal import View
 from interplay.turns.types import InputHalf, OutputHalf
 
-WAV, PAGE, RECORD = "conversation.wav", "timeline.html", "record"
-FILES = (WAV, PAGE, "record.json", "record.part", "audio.wav", "turns.jsonl", "streams-*")
+WAV, PAGE, RECORD, CLIP = "conversation.wav", "timeline.html", "record", "clip.mp4"
+FILES = (WAV, PAGE, CLIP, "record.json", "record.part", "audio.wav", "turns.jsonl", "streams-*")
 
 
 @runtime_checkable
 class User(Protocol):
-    """Who talks to the model."""
+    """Who talks to the model. film: what their camera showed, a frame in each micro-turn; empty
+    where there is none."""
+
+    @property
+    def film(self) -> Film: ...
 
     def input(self, turn: int, /) -> InputHalf | None: ...
 
@@ -176,10 +181,10 @@ def results_folder(out: Path) -> Iterator[Path]:
         raise
 
 
-def write_results(draft: Path, talk: Conversation, subtitle: str) -> None:
+def write_results(draft: Path, talk: Conversation, subtitle: str, film: Film = ()) -> None:
     """conversation.wav and timeline.html, beside the record. Raises DeviceError or OSError."""
     write_wav(draft / WAV, talk.tracks(), SAMPLE_RATE_HZ)
-    page = page_html(talk, subtitle=subtitle, sound_name=WAV)
+    page = page_html(talk, subtitle=subtitle, sound_name=WAV, seen=film)
     (draft / PAGE).write_text(page, encoding="utf-8")
 
 

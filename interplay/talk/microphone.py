@@ -22,6 +22,8 @@ class Microphone:
     """A `Clock` and a user: input halves from the default microphone, output halves to the
     default loudspeaker. Use as a context manager."""
 
+    film = ()  # no camera
+
     def __init__(self) -> None:
         """Raises DeviceError when there is no device, ModuleNotFoundError without the extra."""
         try:

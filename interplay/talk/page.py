@@ -14,8 +14,9 @@ from string import Template
 import soundfile
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
-from interplay.talk import lanes, picture
+from interplay.talk import film, lanes, picture
 from interplay.talk.conversation import Conversation, utterances
+from interplay.talk.film import Film
 from interplay.talk.lanes import Window
 
 PX_PER_S = 92.0
@@ -25,12 +26,18 @@ NAMES_PX = 96
 OVERVIEW = (1000, 56)
 
 
-def page_html(talk: Conversation, *, subtitle: str, sound_name: str) -> str:
-    """The whole page. sound_name: the wav file beside it, for long conversations."""
+def page_html(talk: Conversation, *, subtitle: str, sound_name: str, seen: Film = ()) -> str:
+    """The whole page. sound_name: the wav file beside it, for long conversations. seen: what was
+    before the user's camera."""
+    labels, pictures, height = list(lanes.LABELS), "", lanes.HEIGHT
     length_s = talk.length_s + TURN_S
     drawn_s = length_s + 1.0  # room for the last word
     window = Window(start_s=0.0, end_s=drawn_s, px_per_s=PX_PER_S)
     small = Window(start_s=0.0, end_s=length_s, px_per_s=OVERVIEW[0] / length_s)
+    if film.is_shown(seen):
+        labels.append(("camera", "before it", height + film.LANE_PX / 2))
+        pictures = "\n".join(film.lane(seen, window, height))
+        height += film.LANE_PX
     light, dark = PAGE_COLOURS
     template = Template((files("interplay.talk") / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
@@ -46,10 +53,10 @@ def page_html(talk: Conversation, *, subtitle: str, sound_name: str) -> str:
         seconds=f"{length_s:.2f}",
         px_per_s=PX_PER_S,
         width=f"{window.width:.0f}",
-        height=lanes.HEIGHT,
-        names=picture.lane_labels(NAMES_PX - 12),
-        names_box=f"0 0 {NAMES_PX} {lanes.HEIGHT}",
-        lanes=lanes.draw(talk, window),
+        height=height,
+        names=picture.lane_labels(NAMES_PX - 12, labels),
+        names_box=f"0 0 {NAMES_PX} {height}",
+        lanes=lanes.draw(talk, window) + pictures,
         transcript="".join(_transcript(talk)),
         audio=sound_source(talk, sound_name),
         footer=_footer(),

@@ -4,13 +4,14 @@ Made for README.md: no script, no link, no font from elsewhere. Knows nothing of
 conversation came about.
 """
 
+from collections.abc import Iterable
 from html import escape
 
 import numpy as np
 
 from interplay.talk import lanes
 from interplay.talk.conversation import Conversation
-from interplay.talk.lanes import Window
+from interplay.talk.lanes import Label, Window
 
 ROW_S = 12.0
 WIDTH = 1000
@@ -57,12 +58,12 @@ def variables(colours: dict[str, str]) -> str:
     return "".join(f"--{name}:{value};" for name, value in colours.items())
 
 
-def lane_labels(x: float) -> str:
-    """Names of the lanes, right-aligned at `x`, as SVG elements."""
+def lane_labels(x: float, labels: Iterable[Label] = lanes.LABELS) -> str:
+    """Names of lanes, right-aligned at `x`, as SVG elements."""
     return "\n".join(
         f'<text class="lane-name" text-anchor="end" x="{x}" y="{y - 1:.1f}">{name}</text>'
         f'<text class="lane-note" text-anchor="end" x="{x}" y="{y + 12:.1f}">{note}</text>'
-        for name, note, y in lanes.LABELS
+        for name, note, y in labels
     )
 
 

@@ -135,6 +135,8 @@ class RecordedUser:
     The quiet ends when the model has been silent for `QUIET_S`, at the latest after `MAX_QUIET_S`.
     """
 
+    film = ()  # no camera
+
     def __init__(self, samples: np.ndarray, seed: int = 0) -> None:
         self._length_s = len(samples) / SAMPLE_RATE_HZ
         self._num_turns = math.ceil((self._length_s + MAX_QUIET_S) / TURN_S)
@@ -158,6 +160,8 @@ class ScriptedUser:
 
     encode: a typed text to the tokens that arrive on `read`.
     """
+
+    film = ()  # no camera
 
     def __init__(self, script: Script, encode: Callable[[str], list[int]], seed: int = 0) -> None:
         num_turns = round(script.max_s / TURN_S)

@@ -1,0 +1,226 @@
+"""gallery: ten small scenes, each one thing that a turn-based system cannot do.
+
+`interplay demo NAME` plays one of them live, `interplay bench gallery` plays many of each and
+counts. What is expected of the model hangs on the item alone (`Item.expect`), so every scene is
+scored alike. Knows nothing of systems, clocks or files.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from interplay.bench.answering import check_delegate, check_say
+from interplay.bench.overlap import check_stop
+from interplay.bench.rows import Row
+from interplay.bench.score import Outcome
+from interplay.bench.suites.base import Suite
+from interplay.bench.timing import timer_hit
+from interplay.bench.trace import Trace
+from interplay.bench.watching import watch
+from interplay.data import cuespeak, heldout, questions, vocabulary
+from interplay.data.heldout import duration_s
+from interplay.data.item import At, Delegate, Expect, Item, Noise, Say, Speak, StopBy, When
+from interplay.data.scenes.conduct import draw_conduct
+from interplay.data.scenes.reps import draw_reps
+from interplay.data.scenes.visit import draw_visit
+from interplay.data.voices import random_voice
+from interplay.data.watchwords import WARNINGS
+
+SEED_BASE = 7_700_000  # no training seed is near
+BREATH_S, NUM_BREATHS = 4, 4
+TIMER_S = 10
+AFTER_S = 3.0  # at the end of an item, for the last answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """what: to be seen or heard in it. draw: an item of a die and a number."""
+
+    what: str
+    draw: Callable[[np.random.Generator, int], Item]
+
+
+def friend(rng: np.random.Generator, number: int) -> Item:
+    """Two people and a cat come in while the user talks of something else."""
+    film = draw_visit(rng, number, kinds=("person", "cat", "person"))
+    due = [("friend", time_s) for time_s in film.entries()]
+    item = watch(
+        "gallery",
+        number,
+        "say friend when someone comes in",
+        film,
+        film.length_s,
+        due=due,
+        about={},
+    )
+    story = Speak(
+        text=questions.statement(rng),
+        voice=_voice(item),
+        at=When(seconds=2.0, after="cue_start", cue=1),
+    )
+    return replace(item, cues=(*item.cues, story))
+
+
+def push_ups(rng: np.random.Generator, number: int) -> Item:
+    """Push-ups are counted aloud as they are done."""
+    film = draw_reps(rng, number, kind="push_up", most=8)
+    due = [(vocabulary.NUMBERS[k], end_s) for k, (_, end_s) in enumerate(film.cycles, 1)]
+    asked = "count my push ups"
+    return watch("gallery", number, asked, film, film.length_s, due=due, about={})
+
+
+def safety(rng: np.random.Generator, number: int) -> Item:
+    """A hand comes near a saw blade, twice; a warning each time."""
+    film = draw_conduct(rng, number, "blade", 2)
+    due = [(WARNINGS["blade"], start_s) for start_s, _ in film.breaks]
+    asked = "please watch my hands"
+    return watch("gallery", number, asked, film, film.length_s, due=due, about={})
+
+
+def breathe(rng: np.random.Generator, number: int) -> Item:
+    """ "in" and "out" in turn, on a beat, until told to stop."""
+    spoken = f"every {vocabulary.NUMBERS[BREATH_S]} seconds say in and then out in turn"
+    cues = [_speak(rng, spoken, When(seconds=0.8))]
+    stop_s = BREATH_S * NUM_BREATHS + 1.5
+    cues.append(replace(cues[0], text="stop", at=When(seconds=stop_s, after="cue_end", cue=0)))
+    words = [("in", "out")[k % 2] for k in range(NUM_BREATHS)]
+    expect = [At(text=(word,), after=0, due_s=BREATH_S * k) for k, word in enumerate(words, 1)]
+    return _item(rng, number, cues, expect, 0.8 + duration_s(spoken) + stop_s + AFTER_S)
+
+
+def trivia_timer(rng: np.random.Generator, number: int) -> Item:
+    """A timer runs through a question, which is answered meanwhile."""
+    spoken = f"say {vocabulary.REMINDERS[0]} in {vocabulary.NUMBERS[TIMER_S]} seconds"
+    asked = [q for q in questions.facts("test") if q.kind != "spelling"]
+    trivia = asked[int(rng.integers(len(asked)))]
+    cues = [_speak(rng, spoken, When(seconds=0.8))]
+    at = When(seconds=2.0, after="cue_end", cue=0)
+    cues.append(replace(cues[0], text=trivia.text, at=at))
+    expect = [
+        Say(text=(trivia.answer,), after=1),
+        At(text=(vocabulary.REMINDERS[0],), after=0, due_s=TIMER_S),
+    ]
+    return _item(rng, number, cues, expect, 0.8 + duration_s(spoken) + TIMER_S + AFTER_S)
+
+
+def chart(rng: np.random.Generator, number: int) -> Item:
+    """A chart is asked for: the numbers go to the background model, the talk goes on."""
+    numbers = [vocabulary.NUMBERS[int(k)] for k in rng.choice(np.arange(2, 10), 3, replace=False)]
+    spoken = f"draw a chart of {numbers[0]} {numbers[1]} and {numbers[2]}"
+    cues = [_speak(rng, spoken, When(seconds=0.8))]
+    expect = [
+        Delegate(words=" ".join(["chart", *numbers]), after=0),
+        Say(text=(vocabulary.BRIDGE,), after=0),
+    ]
+    return _item(rng, number, cues, expect, 0.8 + duration_s(spoken) + 2 * AFTER_S)
+
+
+SCENES: Mapping[str, Scene] = {
+    "friend": Scene(what='says "friend" when somebody comes in, not for the cat', draw=friend),
+    "translate": Scene(
+        what="gives Spanish or German phrases in English while the user talks on",
+        draw=cuespeak.foreign_phrases,
+    ),
+    "animals": Scene(what="counts aloud how often a word is said", draw=cuespeak.counter),
+    "correct-me": Scene(
+        what="corrects what is wrong in the middle of a speech", draw=cuespeak.wrong_fact
+    ),
+    "push-ups": Scene(what="counts push-ups as they are done", draw=push_ups),
+    "trivia-timer": Scene(
+        what="answers a question while a timer runs, then keeps the time", draw=trivia_timer
+    ),
+    "breathe": Scene(what='says "in" and "out" in turn, every four seconds', draw=breathe),
+    "chart": Scene(what="hands numbers over for a chart and says so at once", draw=chart),
+    "barge-in": Scene(
+        what="stops reciting when it is interrupted, and answers that", draw=heldout.interrupt
+    ),
+    "safety": Scene(what="warns when a hand comes near the blade", draw=safety),
+}
+
+
+def draw(name: str, index: int, seed: int = 0) -> Item:
+    """Item `index` of a scene; the same for ever for the same seed."""
+    number = SEED_BASE + 100_000 * seed + 1000 * list(SCENES).index(name) + index
+    item = SCENES[name].draw(np.random.default_rng(number), number)
+    return replace(item, kind="gallery", seed=number, subset=name)
+
+
+def twin(num_items: int, seed: int) -> list[Item]:
+    """`num_items` of every scene."""
+    return [draw(name, index, seed) for name in SCENES for index in range(num_items)]
+
+
+def row_name(scene: str) -> str:
+    return f"gallery_{scene.replace('-', '_')}"
+
+
+def checks(trace: Trace) -> Iterator[tuple[Expect | None, Outcome]]:
+    """What was expected, in the order of the item, and what came of it; behind that, without an
+    expectation, what was said at another time than its own."""
+    timed = timer_hit(trace)
+    dues = iter(timed)
+    for expect in trace.item.expect:
+        match expect:
+            case At():
+                yield expect, next(dues)
+            case Say():
+                yield expect, check_say(trace, expect)
+            case StopBy():
+                yield expect, check_stop(trace, expect)
+            case Delegate():
+                yield expect, check_delegate(trace, expect)
+    yield from ((None, outcome) for outcome in dues)
+
+
+def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
+    """Row name -> one outcome per expectation, and per utterance at a wrong time."""
+    rows: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
+    for trace in traces:
+        rows[row_name(trace.item.subset)] += [outcome for _, outcome in checks(trace)]
+    return rows
+
+
+def _voice(item: Item) -> str:
+    """The voice that the user of an item speaks with."""
+    return next(cue.voice for cue in item.cues if isinstance(cue, Speak))
+
+
+def _speak(rng: np.random.Generator, text: str, at: When) -> Speak:
+    return Speak(text=text, voice=random_voice(rng, "test"), at=at)
+
+
+def _item(
+    rng: np.random.Generator,
+    number: int,
+    cues: Sequence[Speak],
+    expect: Sequence[Expect],
+    length_s: float,
+) -> Item:
+    return Item(
+        kind="gallery",
+        seed=number,
+        length_s=float(np.ceil(5 * length_s) / 5),
+        cues=(*cues, Noise(level_db=-60.0)),
+        expect=tuple(expect),
+        first_turn=int(rng.integers(300)),
+    )
+
+
+ROWS = tuple(
+    Row(
+        name=row_name(name),
+        kind="gallery",
+        what=f"{scene.what}: of what is expected, and what is said at a wrong time, the share that "
+        "is right",
+        reach=None,
+    )
+    for name, scene in SCENES.items()
+)
+SUITE = Suite(
+    name="gallery",
+    what="ten scenes, each one thing that a turn-based system cannot do",
+    rows=ROWS,
+    twin=twin,
+    score=score,
+)
