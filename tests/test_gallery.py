@@ -29,7 +29,11 @@ FILMED = {"friend", "push-ups", "safety"}
 def shares(traces) -> dict[str, float]:
     """Row -> share of what is right."""
     rows = gallery.score(traces)
-    return {name: sum(o.value or 0.0 for o in found) / len(found) for name, found in rows.items() if found}
+    return {
+        name: sum(o.value or 0.0 for o in found) / len(found)
+        for name, found in rows.items()
+        if found
+    }
 
 
 def test_ten_scenes_are_a_suite_of_their_own():

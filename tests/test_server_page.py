@@ -70,6 +70,18 @@ def test_the_page_sends_sound_and_picture_and_gets_one_message_per_micro_turn():
     assert (ended["type"], ended["reason"], ended["seconds"]) == ("ended", "asked", 0.4)
 
 
+def test_the_page_is_told_of_a_camera_that_hangs_and_the_session_goes_on():
+    hub = make_hub(camera=True)
+    page = PageConnection(hub, Visitor())
+    page.receive(json.dumps({"type": "start", "rate": 16_000}))
+    for _ in range(20):
+        page.receive(page_input(pcm(0.2, 16_000), picture()))
+        beat(hub, 1)
+    codes = [message["code"] for message in texts(page) if message["type"] == "notice"]
+    assert codes == ["camera_frozen"]
+    assert page.session and page.session.num_turns == 20
+
+
 def test_the_page_resumes_and_misses_nothing():
     hub = make_hub()
     page = PageConnection(hub, Visitor())

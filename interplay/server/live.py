@@ -304,7 +304,7 @@ class LivePrimary(LiveConnection):
         self._answer("interplay.input_text.appended", event, self._now())
 
     def _look(self, event: wire.AppendVideo) -> None:
-        self._need("video").seat.see(self._camera.tiles(event.image))
+        self._need("video").see(self._camera.tiles(event.image))
 
     def _played(self, event: wire.AckPlayback) -> None:
         self._need("playback").played(event.played_ms, event.flushed_ms)

@@ -109,7 +109,7 @@ class PageConnection:
         if message.picture:
             if not self.hub.has_eyes:
                 raise RequestError("unsupported_value", "this model has no eyes", param="picture")
-            session.seat.see(self._camera.tiles(message.picture))
+            session.see(self._camera.tiles(message.picture))
         session.played(message.played_ms, message.flushed_ms)
         if message.pcm:
             session.hear(message.pcm)

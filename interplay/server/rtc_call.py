@@ -139,7 +139,7 @@ class Call:
 
     def _see(self, tiles: np.ndarray) -> None:
         if self._session:
-            self._session.seat.see(tiles)
+            self._session.see(tiles)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -16,6 +16,7 @@ from interplay.background.contract import Result, Ui
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.errors import RequestError, ToolError
+from interplay.media.camera_watch import TROUBLES, CameraWatch
 from interplay.server.backing import Backing
 from interplay.server.beats import Advanced
 from interplay.server.delegations import (
@@ -120,6 +121,7 @@ class ServedSession:
         self._begun: list[Delegation] = []  # announced with the next micro-turn
         self._open = OpenDelegations(limits.open_delegations)
         self._lines = SaidLines()
+        self._camera_watch = CameraWatch()
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
         self._journal: deque[Turn] = deque(maxlen=round(kept_s / TURN_S))
         self._has_spoken = False
@@ -144,6 +146,14 @@ class ServedSession:
         self.seat.hear(self._reader.push(pcm))
         if self.observers:
             self._reflected += pcm
+
+    def see(self, tiles: np.ndarray) -> None:
+        """A picture of the user's camera, uint8 [12, 2, 40, 40, 3]; a camera that shows nothing is
+        told to whoever is connected, and to the log."""
+        self.seat.see(tiles)
+        if trouble := self._camera_watch.look(tiles[:, 1]):
+            log.warning("the camera is %s", trouble, extra={"session": self.id})
+            self.tell_all(Notice(code=f"camera_{trouble}", message=TROUBLES[trouble]))
 
     def set_rates(self, heard_hz: int, said_hz: int) -> None:
         """Other rates of the user's sound and the model's, from now on, for a session without
