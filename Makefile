@@ -23,8 +23,9 @@ demo: $(VENV)/.core  ## hear the model in a recorded conversation
 serve: $(VENV)/.serve  ## serve live sessions to real-time clients on 127.0.0.1:8765
 	$(BIN)/interplay serve
 
+# compiled modules are kept, whatever the environment says: tests start dozens of programs
 test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-gpu: $(VENV)/.dev  ## run the kernels and captured ticks on the GPU of this machine
 	$(BIN)/python -m pytest -m "gpu or not gpu" tests/test_kernels.py tests/test_ring.py tests/test_static_tick.py

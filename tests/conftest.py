@@ -9,7 +9,9 @@ import os
 import pytest
 import torch
 import torch.utils._device
+from signatures import check_cheaply
 
+check_cheaply()  # before anything of ours is imported
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub fails at once
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when a kernel's module is imported

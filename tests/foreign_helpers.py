@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 TEXT = "Seven days make a week.\nTwelve months make a year; what is 7 plus 5? Twelve, I say.\n"
 PATTERN = r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"
@@ -52,15 +51,17 @@ def a_tokenizer() -> Tokenizer:
 
 def publish(folder: Path, *, experts: bool = False, tied: bool = True, shards: int = 1):
     """A random model in `folder` as the hub has them; returns it."""
+    import transformers as hf  # slow: only for who asks
+
     torch.manual_seed(2)
     shape = SHAPE | {
         "vocab_size": a_tokenizer().get_vocab_size() + NUM_UNUSED,
         "tie_word_embeddings": tied,
     }
     if experts:
-        model = Qwen3MoeForCausalLM(Qwen3MoeConfig(**shape, **EXPERTS))
+        model = hf.Qwen3MoeForCausalLM(hf.Qwen3MoeConfig(**shape, **EXPERTS))
     else:
-        model = Qwen3ForCausalLM(Qwen3Config(**shape))
+        model = hf.Qwen3ForCausalLM(hf.Qwen3Config(**shape))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.normal_(mean=float("norm" in name), std=0.05 if "embed" in name else 0.2)

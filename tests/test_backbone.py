@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from transformers import Qwen3Config, Qwen3Model, Qwen3MoeConfig, Qwen3MoeModel
 
 from interplay.errors import CheckpointError, ConfigError
 from interplay.model.backbone import Backbone, BackboneConfig, rope_tables
@@ -31,11 +30,13 @@ EXPERTS = {
 
 def oracle(kind):
     """A tiny transformers model with random weights, norms included."""
+    import transformers as hf  # slow: only for who asks
+
     torch.manual_seed(1)
     if kind == "dense":
-        model = Qwen3Model(Qwen3Config(**SHAPE))
+        model = hf.Qwen3Model(hf.Qwen3Config(**SHAPE))
     else:
-        model = Qwen3MoeModel(Qwen3MoeConfig(**SHAPE, **EXPERTS))
+        model = hf.Qwen3MoeModel(hf.Qwen3MoeConfig(**SHAPE, **EXPERTS))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.normal_(mean=float("norm" in name), std=0.2)

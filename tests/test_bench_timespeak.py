@@ -151,7 +151,7 @@ def test_moments_and_utterances_are_bound_one_to_one_the_nearest_first():
 def test_jitter_of_an_oracle_is_scored_as_the_normal_distribution_says():
     rng, tea = np.random.default_rng(5), planned(due("tea", 8.0))
     traces = [spoken(tea, ("tea", 9.5 + 0.3 * error)) for error in rng.standard_normal(600)]
-    normal = NormalDist(sigma=0.3)
+    outcomes, normal = suite.score(traces), NormalDist(sigma=0.3)
     for row, low, high in [
         ("timespeak_macro", -0.5, 1.5),
         ("timespeak_within_025_s", -0.25, 0.25),
@@ -160,7 +160,8 @@ def test_jitter_of_an_oracle_is_scored_as_the_normal_distribution_says():
     ]:
         share = normal.cdf(high) - normal.cdf(low)
         spread = 100 * (share * (1 - share) / 600) ** 0.5
-        found = value(traces, row)
+        [statistic] = [r.statistic for r in suite.ROWS if r.name == row]
+        found = summarize(outcomes[row], statistic, 0).value
         assert found is not None and abs(found - 100 * share) < 3.5 * spread + 0.5, row
 
 
@@ -253,9 +254,11 @@ def test_every_text_can_be_spoken():
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, dict[str, float | None]]:
-    items = suite.twin(2, 0)
+    all_items = suite.twin(2, 0)
+    few = all_items[::2] + [what for what in all_items[1::2] if what.subset == "F8"]
     found = {}
     for name in ("silent", "echo", "immediate", "half_duplex", "perfect"):
+        items = all_items if name == "perfect" else few  # a turn-taker answers one of two of F8
         outcomes = suite.score(list(play(items, Oracle(name, beep, "own"), beep)))
         assert set(outcomes) == {row.name for row in suite.ROWS}
         found[name] = {

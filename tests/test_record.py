@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from interplay.clock import FakeClock
+from interplay.clock import TURN_S, FakeClock
+from interplay.engine import record as record_module
 from interplay.engine.engine import Engine
-from interplay.engine.record import TURNS_PER_FILE, Recorder, read_record
+from interplay.engine.record import Recorder, read_record
 from interplay.engine.scheduler import run_live
 from interplay.engine.session import Session
 from interplay.errors import DeviceError, RecordError
@@ -17,6 +18,14 @@ from interplay.model.untrained import untrained
 from interplay.turns.types import InputHalf, OutputHalf
 
 SPEAKING = untrained("tiny", seed=2, speaks="always")
+TURNS_PER_FILE = 6  # here
+
+
+@pytest.fixture(autouse=True)
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a short session fills."""
+    assert record_module.TURNS_PER_FILE * TURN_S == 5, "what a crash may lose"
+    monkeypatch.setattr(record_module, "TURNS_PER_FILE", TURNS_PER_FILE)
 
 
 def session() -> Session:

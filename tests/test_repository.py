@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,19 +52,32 @@ def _interplay(*words: str) -> subprocess.CompletedProcess:
     return _run(sys.executable, "-m", "interplay", *words)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
-def test_source_says_what_it_is_and_stays_small(path: Path):
-    text = path.read_text()
-    tree = ast.parse(text)
-    assert ast.get_docstring(tree), f"{_name(path)} does not say what it is"
-    assert text.count("\n") <= MAX_FILE_LINES, f"{_name(path)} has {text.count(chr(10))} lines"
-    long = [
-        f"{node.name} ({length} lines)"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (length := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION_LINES
-    ]
-    assert not long, f"{_name(path)}: {long}"
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    """Every node of a source, the module first."""
+    return [*ast.walk(ast.parse(path.read_text()))]
+
+
+def _faults(path: Path) -> list[str]:
+    """What is wrong with a source: no word on what it is, or too much of it."""
+    found, (module, *nodes) = [], _nodes(path)
+    assert isinstance(module, ast.Module)
+    if not ast.get_docstring(module):
+        found.append("does not say what it is")
+    if (lines := path.read_text().count("\n")) > MAX_FILE_LINES:
+        found.append(f"has {lines} lines")
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            if length > MAX_FUNCTION_LINES:
+                found.append(f"has {node.name} of {length} lines")
+    return [f"{_name(path)} {fault}" for fault in found]
+
+
+def test_sources_say_what_they_are_and_stay_small():
+    assert len(SOURCES) > 400
+    faults = [fault for path in SOURCES for fault in _faults(path)]
+    assert not faults, "\n".join(faults)
 
 
 def test_imports_point_down_only():
@@ -80,13 +94,14 @@ def test_scratch_memory_is_poisoned():
     assert torch.empty(2, dtype=torch.bool).all()
 
 
+@cache
 def _third_party_imports() -> dict[str, str]:
     """Top-level module name -> one file of the package that imports it."""
     found = {}
     for path in SOURCES:
         if not path.is_relative_to(ROOT / "interplay"):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in _nodes(path):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:

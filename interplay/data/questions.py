@@ -200,6 +200,7 @@ def open_question(rng: np.random.Generator) -> str:
     return str(rng.choice(forms))
 
 
+@cache
 def vocabulary() -> list[str]:
     """Every word that can occur in the generated talk, sorted."""
     rng = np.random.default_rng(0)
