@@ -1,9 +1,9 @@
 """A cheaper `jaxtyping.jaxtyped`: the same checks of the same signatures, several times faster.
 
 The original binds the parameters of every call and checks them twice, of functions without any
-shape too: 7 us where beartype alone takes 0.4, 70 where shapes take 35. Here beartype checks a call
-once, and only a function whose signature names shapes remembers their dimensions. Knows nothing of what
-the functions do.
+shape too: 7 us where beartype alone takes 0.4, and 70 where two matrices and a result take 35.
+Here beartype checks a call once, and only a function whose signature names shapes remembers their
+dimensions. Knows nothing of what the functions do.
 """
 
 import dataclasses

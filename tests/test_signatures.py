@@ -85,13 +85,14 @@ def held(check: Callable, **kwargs) -> Held:
     return checked(dataclass(kw_only=True)(type("Held", (), dict(vars(Held)))), check)(**kwargs)
 
 
-M, V, W, I = torch.zeros(3, 5), torch.zeros(5), torch.zeros(4), torch.zeros(5, dtype=torch.int64)
+M, V, W = torch.zeros(3, 5), torch.zeros(5), torch.zeros(4)
+WHOLE = torch.zeros(5, dtype=torch.int64)
 N = np.arange(5)
 CALLS = {  # name: call with a check, whether it is right
     "sizes": (lambda c: checked(same, c)(M, V), True),
     "a size of another argument": (lambda c: checked(same, c)(M, W), False),
     "the rank": (lambda c: checked(same, c)(M[0], V), False),
-    "the dtype": (lambda c: checked(same, c)(M, I), False),
+    "the dtype": (lambda c: checked(same, c)(M, WHOLE), False),
     "a size of the result": (lambda c: checked(same, c)(M, V + 1), False),
     "no tensor": (lambda c: checked(same, c)(M, [0.0]), False),
     "by name": (lambda c: checked(same, c)(y=V, x=M), True),
@@ -109,8 +110,8 @@ CALLS = {  # name: call with a check, whether it is right
     "a generator, wrong": (lambda c: list(checked(parts, c)(M)), False),
     "a call inside": (lambda c: checked(twice, c)(V), True),
     "after a call inside": (lambda c: checked(twice, c)(V + 1), False),
-    "a dataclass": (lambda c: held(c, x=V, y=I), True),
-    "a dataclass, wrong": (lambda c: held(c, x=W, y=I), False),
+    "a dataclass": (lambda c: held(c, x=V, y=WHOLE), True),
+    "a dataclass, wrong": (lambda c: held(c, x=W, y=WHOLE), False),
     "a property": (number_of, False),
     "a method of the class": (lambda c: made_of(c, 3), True),
     "a method of the class, wrong": (lambda c: made_of(c, "3"), False),
