@@ -22,7 +22,7 @@ from bench_helpers import (
     said,
 )
 
-from interplay.bench import bits, core, report, system, trace
+from interplay.bench import core, report, system, trace
 from interplay.bench import main as bench_main
 from interplay.bench.core import Bench
 from interplay.bench.local import LocalSystem
@@ -202,7 +202,6 @@ def test_probes_of_the_machine(monkeypatch):
     )
     monkeypatch.setattr(core, "TURNS_PER_ITEM", 8)
     monkeypatch.setattr(system, "SETTLED_TURNS", 4)
-    monkeypatch.setattr(bits, "TURNS", (5, 12))
     names = ["tick_p99_ms", "session_misses", "session_memory_growth", "bits_differing"]
     found = {row.name: entry for row, entry in bench.run(choose_rows(names))}
     assert found["tick_p99_ms"]["n"] == 16 and found["tick_p99_ms"]["value"] > 0
