@@ -1,7 +1,7 @@
 """The `interplay` command: a table of subcommands, loaded only when one is named.
 
 Knows nothing of what a command does. A command is a module with two functions:
-`add_arguments(parser)` declares at most eight options (`serve` ten, `train` 12, `bench` 16),
+`add_arguments(parser)` declares at most eight options (`serve` 11, `train` 12, `bench` 16),
 `run(args) -> int` returns the exit code.
 Exit codes: 0 done, 1 the command's own "no", 2 an error of the user, 130 stopped by Ctrl-C.
 """

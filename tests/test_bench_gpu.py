@@ -1,27 +1,104 @@
-"""The GPU figures, as far as a CPU can tell: bits, and one line where no GPU is."""
+"""The rows that need a GPU, as far as a CPU can tell: bits, and that every figure can be made."""
+
+import dataclasses
+import time
 
 import pytest
 import torch
 
-from interplay.bench import gpu
-from interplay.errors import DeviceError
+from interplay.bench.speed import gpu, timing
+from interplay.bench.speed.rows import ON_GPU
+from interplay.engine import memory
 from interplay.model import backbone
+from interplay.model.named import model_config
+from interplay.model.untrained import untrained
 from interplay.ops import probe
 
 CPU = torch.device("cpu")
+SMALL = dataclasses.replace(
+    gpu.MOE, dim=64, num_layers=2, num_heads=2, num_kv_heads=1, head_dim=64, window=512,
+    num_experts=8, num_experts_per_token=2, expert_ff_dim=64,
+)  # fmt: skip
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """A CPU in the place of a GPU, and models that it can run: the figures mean nothing."""
+
+    def seconds(work):
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+
+    monkeypatch.setattr(gpu, "_seconds", seconds)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a pretended GPU")
+    monkeypatch.setattr("torch.cuda.synchronize", lambda *_: None)
+    monkeypatch.setattr(gpu, "GPU", CPU)
+    monkeypatch.setattr(gpu, "MOE", SMALL)
+    monkeypatch.setattr(gpu, "COPY_BYTES", 1 << 20)
+    monkeypatch.setattr(gpu, "MATMUL_DIM", 64)
+    monkeypatch.setattr(gpu, "SESSIONS", (1, 2))
+    monkeypatch.setattr(gpu, "PROBE_TICKS", 1)
+    monkeypatch.setattr(gpu, "TRAIN_SESSIONS", 1)
+    monkeypatch.setattr(gpu, "TRAIN_TURNS", 5)
+    monkeypatch.setattr(gpu, "TRAIN_STEPS", 1)
+    monkeypatch.setattr(gpu, "BITS_ROWS", 90)
+    monkeypatch.setattr(gpu, "model_config", lambda size: model_config("tiny"))
+    monkeypatch.setattr(gpu, "untrained", lambda name, speaks: untrained(speaks=speaks))
+
+
+def test_every_row_is_measured(pretended, monkeypatch):
+    told = []
+    monkeypatch.setattr(gpu, "TEN_MINUTES", 3)
+    monkeypatch.setattr(timing, "TURN_S", 60.0)  # in time on a busy machine, too
+    found = gpu.measure(2, 0, lambda *said: told.append(said))
+    assert set(found) == {row.name for row in ON_GPU}
+    values = {name: value for name, (value, about) in found.items()}
+    assert values.pop("gpu_bits_differing") == 0
+    assert all(value is not None and value > 0 for value in values.values())
+    assert values["gpu_sessions"] == 2
+    assert found["gpu_sessions"][1]["gpu"] == "a pretended GPU"
+    assert [done for _, done, _ in told] == list(range(len(ON_GPU)))
+
+
+def test_a_row_that_does_not_fit_leaves_the_others(pretended, monkeypatch):
+    def full():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(gpu, "_measurements", lambda *_: {"a": full, "b": lambda: 2})
+    found = gpu.measure(2, 0, lambda *_: None)
+    assert found["a"][0] is None and found["a"][1]["why"] == gpu.NO_MEMORY
+    assert found["b"][0] == 2.0 and "why" not in found["b"][1]
+
+
+def test_the_most_sessions_in_time_and_in_memory(pretended, monkeypatch):
+    """Late above five sessions, late once in ten minutes with five, and no memory for nine."""
+    tried = []
+
+    def times(engine, num_ticks, seed):
+        tried.append((engine, num_ticks))
+        late = engine > 5 or (engine == 5 and num_ticks == 3000)
+        return timing.Times(wall_ms=[1.0, 201.0 if late else 1.0], cpu_ms=[1.0, 1.0])
+
+    def engine(loaded, *, device, num_slots, traces):
+        if num_slots == 9:
+            raise memory.NoRoomError("9 session slots need more")
+        return num_slots
+
+    monkeypatch.setattr(gpu, "SESSIONS", (1, 2, 3, 5, 6, 9))
+    monkeypatch.setattr(gpu, "DeviceEngine", engine)
+    monkeypatch.setattr(gpu, "tick_times", times)
+    assert gpu.most_sessions(untrained(), CPU) == 3
+    assert tried[-2:] == [(5, 3000), (3, 3000)]
 
 
 def test_no_bit_differs_and_a_product_that_sees_the_row_count_is_found(monkeypatch):
-    assert gpu.bits_differing(CPU, num_rows=90) == 0
+    monkeypatch.setattr(gpu, "BITS_ROWS", 90)
+    assert gpu.bits_differing(CPU) == 0
     right = backbone.linear
     monkeypatch.setattr(backbone, "linear", lambda x, w: right(x, w) * (1 + (x.shape[1] == 4)))
-    assert gpu.bits_differing(CPU, num_rows=90) > 100
-
-
-@pytest.mark.parametrize("measure", [gpu.bandwidth, gpu.matmul_flops, gpu.decode_mbu])
-def test_a_cpu_is_refused_in_one_line(measure):
-    with pytest.raises(DeviceError, match="cpu is no GPU"):
-        measure(CPU)
+    assert gpu.bits_differing(CPU) > 100
 
 
 def test_the_library_keeps_the_shapes_whose_rows_are_alike(monkeypatch):

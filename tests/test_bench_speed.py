@@ -11,9 +11,10 @@ from interplay.bench.speed import runtimes, timing
 from interplay.bench.speed.capacity import halves, largest, tick_times
 from interplay.bench.speed.llama import write_gguf
 from interplay.bench.speed.ours import Again, Gathered, Ours, Stock, Unpinned
-from interplay.bench.speed.rows import SPEED
+from interplay.bench.speed.rows import ON_GPU, SPEED
 from interplay.bench.speed.workload import VOCAB_SIZE, random_workload, run_tick, workload
 from interplay.cli import main
+from interplay.engine.engine import Engine
 from interplay.errors import ConfigError
 from interplay.model.backbone import BackboneConfig
 from interplay.model.untrained import untrained
@@ -102,10 +103,14 @@ def test_growth_compares_the_ends_behind_the_full_window():
 @pytest.mark.parametrize("most", [0, 1, 2, 5, 9])
 def test_the_largest_count_that_holds(most):
     assert largest(lambda count: count <= most, range(1, 10)) == most
+    assert largest(lambda count: count <= 10 * most, [10, 20, 50]) == 10 * max(
+        each for each in (0, 1, 2, 5) if each <= most
+    )
 
 
 def test_ticks_of_the_engine_are_timed():
-    times = tick_times(untrained(speaks="always"), 4, seed=0, num_sessions=2)
+    engine = Engine(untrained(speaks="always"), num_slots=2, num_threads=1)
+    times = tick_times(engine, 4, seed=0)
     assert len(times.wall_ms) == 4 and min(times.wall_ms) > 0
     assert len(halves(3, 0)) == 3
 
@@ -139,7 +144,8 @@ def fast(monkeypatch):
     monkeypatch.setattr(runtimes, "_makers", some)
 
 
-def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys):
+def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     to = tmp_path / "r.json", tmp_path / "r.html"
     assert main(["bench", "speed", "--ticks", "8", "--json", str(to[0]), "--html", str(to[1])]) == 0
     report = json.loads(to[0].read_text())
@@ -149,7 +155,11 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys):
     assert rows["vs_transformers"]["value"] > 0 and rows["tick_growth"]["value"] is None
     page = to[1].read_text()
     assert "s-moe" in page and runtimes.TRANSFORMERS in page and "<polyline" in page
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    for row in ON_GPU:
+        found = rows[row.name]
+        assert found["value"] is found["passes"] is None and found["about"] == {"why": "no GPU"}
+    assert all("gpu_mfu_moe: not measured: no GPU" in text for text in (printed, page))
     for name, measured in report["workloads"].items():
         for runtime, why in measured["missing"].items():
             assert f"{name}: {runtime} was not measured: {why}" in printed and why in page

@@ -17,6 +17,8 @@ from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from interplay.cli import main
+from interplay.model.untrained import untrained
 from interplay.server.events import Notice
 from interplay.server.limits import Limits
 from interplay.server.page_wire import INPUT, OUTPUT
@@ -191,7 +193,8 @@ from interplay.server.limits import Limits
 hub.Limits = lambda: Limits(max_lag_s=60.0)
 command.load_checkpoint = lambda name: untrained("tiny", seed=1)
 import interplay.cli
-sys.exit(interplay.cli.main(["serve", "--bind", "127.0.0.1:" + sys.argv[1], "--slots", "1"]))
+words = ["--bind", "127.0.0.1:" + sys.argv[1], "--device", sys.argv[2], "--slots", "1"]
+sys.exit(interplay.cli.main(["serve", *words]))
 """
 
 
@@ -205,11 +208,27 @@ async def reach(address: str) -> ClientConnection:
                 await asyncio.sleep(0.1)
 
 
-def test_sigterm_lets_sessions_finish_and_then_exits():
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "there is no cuda here"),
+        (["--ray", "2"], "--ray runs the plain loop; leave --device cuda out"),
+    ],
+)
+def test_a_device_that_is_not_there_is_one_line(words, line, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("interplay.server.command.load_checkpoint", lambda name: untrained("tiny"))
+    assert main(["serve", "--device", "cuda", *words]) == 2
+    told = capsys.readouterr().err
+    assert line in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "static"])
+def test_sigterm_lets_sessions_finish_and_then_exits(device):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program = [sys.executable, "-c", PROGRAM, str(port)]
+    program = [sys.executable, "-c", PROGRAM, str(port), device]
     pipe = subprocess.PIPE
     child = subprocess.Popen(program, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
@@ -234,6 +253,6 @@ def test_sigterm_lets_sessions_finish_and_then_exits():
     finally:
         child.kill()
     assert child.returncode == 0, err
-    assert "base URL" in out
+    assert "base URL" in out and ("ticks of fixed shapes" in out) == (device == "static")
     messages = [json.loads(line)["message"] for line in err.splitlines()]
     assert {"session opened", "draining", "session ended"} <= set(messages)

@@ -8,17 +8,22 @@ import pytest
 import torch
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.engine import graphs
-from interplay.engine.device_engine import DeviceEngine
+from interplay.engine import memory
+from interplay.engine.choose import open_engine
 from interplay.engine.emit import SamplingConfig
 from interplay.engine.engine import Engine
 from interplay.engine.speech import Speaking, speak
-from interplay.engine.static_memory import follow, read_pairs, remember
-from interplay.engine.static_sound import DeviceDmel, speak_slots
-from interplay.errors import ConfigError, SessionError
+from interplay.engine.static import graphs
+from interplay.engine.static.engine import DeviceEngine
+from interplay.engine.static.memory import follow, read_pairs, remember
+from interplay.engine.static.sound import DeviceDmel, speak_slots
+from interplay.errors import ConfigError, DeviceError, SessionError
 from interplay.media.dmel import DmelConfig, StreamingDmel, quantize
 from interplay.model.griffin_lim import GriffinLim
+from interplay.model.ring_cache import RingCache
 from interplay.model.untrained import untrained
+from interplay.ops import kernels
+from interplay.ops.kernels import choose_kernels
 from interplay.turns import follow as plain_follow
 from interplay.turns import layout
 from interplay.turns.types import PAD, InputHalf
@@ -145,6 +150,46 @@ def test_what_it_cannot_do_is_one_line(loaded):
     session.close()
     with pytest.raises(SessionError, match="closed"):
         engine.tick({session: halves(1)[0]})
+
+
+def test_the_way_is_chosen_by_name(loaded, monkeypatch):
+    assert type(open_engine(loaded, num_slots=2)) is Engine
+    static = open_engine(loaded, device="static", num_slots=2)
+    assert isinstance(static, DeviceEngine) and static.num_slots == 2
+    assert not static.has_eyes and static.facts["device"] == "cpu, ticks of fixed shapes"
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(DeviceError, match="there is no cuda here"):
+        open_engine(loaded, device="cuda")
+
+
+def test_static_slots_that_memory_cannot_hold_are_refused(loaded, tmp_path, monkeypatch):
+    each = memory.slot_bytes(loaded.config.backbone, torch.float32, RingCache)
+    meminfo = tmp_path / "meminfo"  # one slot more is for scratch
+    meminfo.write_text(f"MemAvailable: {(memory.SPARE_BYTES + 3 * each) // 1024} kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", meminfo)
+    assert engine_of(DeviceEngine, loaded, 2).num_slots == 2
+    with pytest.raises(ConfigError, match=r"3 session slots need .* at most 2 fit"):
+        engine_of(DeviceEngine, loaded, 3)
+
+
+def test_a_tick_that_fails_moves_no_session(loaded, monkeypatch):
+    engine = engine_of(DeviceEngine, loaded, 1)
+    session = engine.open(prefix="say one two")
+    before = session.past
+    monkeypatch.setattr(engine._graphs, "run", lambda num: (_ for _ in ()).throw(RuntimeError))
+    with pytest.raises(RuntimeError):
+        engine.tick({session: halves(1)[0]})
+    assert session.past is before
+
+
+def test_a_gpu_without_kernels_is_refused_if_asked(monkeypatch):
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(kernels, "_chosen", set())
+    monkeypatch.setattr(kernels.os, "environ", {})
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (7, 5))
+    assert "rows depend on the batch: compute capability (7, 5)" in choose_kernels(gpu)
+    with pytest.raises(ConfigError, match="without --strict"):
+        choose_kernels(gpu, strict=True)
 
 
 @pytest.mark.gpu

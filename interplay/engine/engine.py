@@ -72,11 +72,7 @@ class Engine:
             raise ConfigError(
                 f"subframes is {dmel.subframes}; the voice needs 4 (a frame every 12.5 ms)"
             )
-        num_params = sum(p.numel() for p in loaded.model.parameters())
-        if num_threads is None and num_params < ONE_THREAD_BELOW:
-            num_threads = 1
-        if num_threads is not None:
-            torch.set_num_threads(num_threads)
+        num_params = set_threads(loaded, num_threads)
         self.dtype, reason = choose_dtype(dtype)
         self.model = cast_weights(loaded.model, self.dtype).eval()
         self.facts = {
@@ -357,6 +353,16 @@ class Engine:
             raise SessionError(
                 f"see is {see.dtype} {list(see.shape)}; uint8 {list(SEE_SHAPE)} is needed"
             )
+
+
+def set_threads(loaded: Loaded, num_threads: int | None = None) -> int:
+    """Give torch its threads, None: one for a small model. Returns the number of parameters."""
+    num_params = sum(p.numel() for p in loaded.model.parameters())
+    if num_threads is None and num_params < ONE_THREAD_BELOW:
+        num_threads = 1
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    return num_params
 
 
 def _slots(sessions: list[Session]) -> Tensor:

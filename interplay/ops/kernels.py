@@ -10,27 +10,36 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from interplay.errors import ConfigError
+
 SPLIT_K = {"CUBLAS_WORKSPACE_CONFIG": ":16:8", "CUBLASLT_WORKSPACE_SIZE": "1"}
 OLDEST = (8, 0)  # compute capability: bfloat16 products
 
 _chosen: set[str] = set()
 
 
-def choose_kernels(device: torch.device) -> str:
+def choose_kernels(device: torch.device, *, strict: bool = False) -> str:
     """Decide for `device` and say why. Call it before the first product on a GPU: the libraries
-    read their workspace sizes once, and without a workspace they cannot split sums."""
+    read their workspace sizes once, and without a workspace they cannot split sums.
+
+    strict: raise ConfigError on a GPU whose operations would be torch's own.
+    """
     if device.type != "cuda":
         return "torch, whose CPU products are row-invariant under the contract"
     os.environ.update(SPLIT_K)
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    if find_spec("triton") is None:
-        return "torch, rows depend on the batch: triton is missing; pip install 'interplay[gpu]'"
     found = torch.cuda.get_device_capability(device)
-    if found < OLDEST:
-        return f"torch, rows depend on the batch: compute capability {found} is below {OLDEST}"
-    _chosen.add("cuda")
-    return "triton, whose sums have one order per weight shape"
+    if find_spec("triton") is None:
+        why = "triton is missing; pip install 'interplay[gpu]'"
+    elif found < OLDEST:
+        why = f"compute capability {found} is below {OLDEST}"
+    else:
+        _chosen.add("cuda")
+        return "triton, whose sums have one order per weight shape"
+    if strict:
+        raise ConfigError(f"the kernels cannot be used on {device}: {why}; or run without --strict")
+    return f"torch, rows depend on the batch: {why}"
 
 
 def kernels_on(x: Tensor) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from interplay.background.broker import Broker
 from interplay.background.choose import ECHO, HELP, open_named
-from interplay.engine.engine import Engine
+from interplay.engine.choose import DEVICES, PLAIN, open_engine
+from interplay.engine.choose import HELP as HELP_DEVICE
 from interplay.engine.record import file_sha256
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="as N replicas on Ray Serve, with --slots sessions each (see docs/protocol.md)",
     )
+    parser.add_argument("--device", choices=DEVICES, default=PLAIN, help=HELP_DEVICE)
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ray is not None:
         return _run_on_ray(args, config)
     loaded = load_checkpoint(args.model)
-    engine = Engine(loaded, num_slots=args.slots, strict=args.strict)
+    engine = open_engine(loaded, device=args.device, num_slots=args.slots, strict=args.strict)
     warm_up(engine)
     if args.record and loaded.path:
         file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait for it
@@ -118,6 +120,8 @@ def page_address(host: str, port: int) -> str:
 
 
 def _run_on_ray(args: argparse.Namespace, config: ServeConfig) -> int:
+    if args.device != PLAIN:
+        raise ConfigError(f"--ray runs the plain loop; leave --device {args.device} out, or --ray")
     from interplay.server.ray_replica import Plan
     from interplay.server.ray_serve import RayConfig, serve_until_stopped
 

@@ -5,7 +5,7 @@ Knows nothing of other runtimes.
 
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from interplay.bench.speed.timing import Times
 from interplay.clock import SAMPLES_PER_TURN, TURN_S
 from interplay.engine.engine import Engine
-from interplay.model.checkpoint import Loaded, load_checkpoint
+from interplay.model.checkpoint import load_checkpoint
 from interplay.model.untrained import untrained
 from interplay.turns.types import InputHalf
 
@@ -34,10 +34,9 @@ def halves(count: int, seed: int) -> list[InputHalf]:
     ]
 
 
-def tick_times(loaded: Loaded, num_ticks: int, seed: int, num_sessions: int = 1) -> Times:
-    """Ticks of an engine in which every session takes part in every tick."""
-    engine = Engine(loaded, num_slots=num_sessions, num_threads=1)
-    sessions = [engine.open(seed=seed + index) for index in range(num_sessions)]
+def tick_times(engine: Engine, num_ticks: int, seed: int) -> Times:
+    """Ticks of an engine whose slots are all taken by sessions that take part in every tick."""
+    sessions = [engine.open(seed=seed + index) for index in range(engine.num_slots)]
     given, times = halves(16, seed), Times()
     for tick in range(WARM_UP_TICKS + num_ticks):
         now = {
@@ -54,7 +53,8 @@ def worst_tick_ms(model: str, num_ticks: int, seed: int, num_sessions: int) -> f
     """The longest tick with so many sessions, of a program of its own."""
     torch.set_num_threads(1)
     loaded = untrained(model, speaks=SPEAKING) if model == "s" else load_checkpoint(model)
-    return max(tick_times(loaded, num_ticks, seed, num_sessions).wall_ms)
+    engine = Engine(loaded, num_slots=num_sessions, num_threads=1)
+    return max(tick_times(engine, num_ticks, seed).wall_ms)
 
 
 def most_sessions(model: str, num_ticks: int, seed: int) -> tuple[float, dict[str, Any]]:
@@ -76,16 +76,16 @@ def most_sessions(model: str, num_ticks: int, seed: int) -> tuple[float, dict[st
     return float(num_cores * best), about
 
 
-def largest(holds: Any, counts: Sequence[int]) -> int:
-    """The largest of the counts 1, 2, ... that holds, by doubling and halving; 0: none."""
-    good, bad = 0, 1
-    while bad <= counts[-1] and holds(bad):
-        good, bad = bad, 2 * bad
-    bad = min(bad, counts[-1] + 1)
+def largest(holds: Callable[[int], bool], counts: Sequence[int]) -> int:
+    """The largest of ascending counts that holds, by doubling and halving; 0: none."""
+    good, bad = -1, 0
+    while bad < len(counts) and holds(counts[bad]):
+        good, bad = bad, 2 * bad + 1
+    bad = min(bad, len(counts))
     while bad - good > 1:
         middle = (good + bad) // 2
-        if holds(middle):
+        if holds(counts[middle]):
             good = middle
         else:
             bad = middle
-    return good
+    return counts[good] if good >= 0 else 0

@@ -1,4 +1,4 @@
-"""The result of the speed suite as one HTML file that needs nothing else.
+"""The result of the speed suite as one HTML file that needs nothing else, and why rows are empty.
 
 Knows nothing of how a number was measured.
 """
@@ -30,11 +30,21 @@ def page_html(report: Mapping[str, Any]) -> str:
             f"<p>{report['num_ticks']} ticks. CPU times are those of the process alone: on a "
             "shared machine they say more than the wall.</p>"
         ),
-        tables="".join(tables_html(report)),
+        tables="".join(tables_html(report))
+        + "".join(f'<p class="note">{escape(text)}</p>' for text in not_measured(report["rows"])),
         charts="".join(_workload(name, each) for name, each in report["workloads"].items()),
         items="",
         facts="".join(facts_html(report)),
     )
+
+
+def not_measured(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each reason why rows have no value, with their names. rows: name -> JSON entry."""
+    names: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        if row["value"] is None and "why" in row["about"]:
+            names.setdefault(row["about"]["why"], []).append(name)
+    return [f"{', '.join(each)}: not measured: {why}" for why, each in names.items()]
 
 
 def _workload(name: str, measured: Mapping[str, Any]) -> str:

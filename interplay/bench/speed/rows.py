@@ -1,14 +1,56 @@
-"""The rows of the speed suite on a CPU: stable names, what they mean, what they should reach."""
+"""The rows of the speed suite: stable names, what they mean, what they should reach.
+
+Rows named gpu_* need a CUDA device; without one they have no value.
+"""
 
 from interplay.bench.rows import Row
 
 BITS, PRICE, COMPARE, ENGINE, CAPACITY = "bits", "price", "compare", "engine", "capacity"
+GPU = "gpu"
 
 
 def _ratio(name: str, what: str, reach: float) -> Row:
     return Row(name=name, kind=COMPARE, what=what, reach=reach, unit="number", statistic="sum")
 
 
+def _share(name: str, what: str, reach: float) -> Row:
+    return Row(name=name, kind=GPU, what=what, reach=reach, statistic="sum")
+
+
+ON_GPU = (
+    Row(
+        name="gpu_bits_differing",
+        kind=GPU,
+        what="bits that differ on the GPU between a whole session and the same in random pieces",
+        reach=0,
+        lower_is_better=True,
+        unit="count",
+        statistic="sum",
+    ),
+    Row(
+        name="gpu_sessions",
+        kind=GPU,
+        what="sessions of `s` at once on the GPU, ten minutes without a tick over 200 ms",
+        reach=2000,
+        unit="count",
+        statistic="sum",
+    ),
+    Row(
+        name="gpu_tick_p99_ms",
+        kind=GPU,
+        what="a whole tick of one session of `s` that always speaks, 99th percentile",
+        reach=None,
+        lower_is_better=True,
+        unit="ms",
+        statistic="p99",
+    ),
+    _share("gpu_moe_mbu_1", "bandwidth at which 1 row's experts are read, of measured", 0.5),
+    _share("gpu_moe_mbu_4", "the same of 4 rows, each expert read once", 0.6),
+    _share("gpu_moe_mbu_16", "the same of 16 rows", 0.6),
+    _share("gpu_decode_mbu", "time that reading active weights takes, of a decode step", 0.55),
+    _share("gpu_mfu_dense", "operations that training `s` needs, of a large product's", 0.4),
+    _share("gpu_mfu_moe", "the same of `s-moe`", 0.3),
+)
 SPEED = (
     Row(
         name="bits_differing",
@@ -78,4 +120,5 @@ SPEED = (
         unit="count",
         statistic="sum",
     ),
+    *ON_GPU,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from interplay.bench.facts import machine_facts
 from interplay.bench.progress import advancing, console
 from interplay.bench.report import current_commit, tables, write_json, write_text
-from interplay.bench.speed.page import page_html
+from interplay.bench.speed.page import not_measured, page_html
 from interplay.bench.speed.suite import SpeedBench
 from interplay.errors import ConfigError
 
@@ -44,6 +44,8 @@ def run(*, num_ticks: int, seed: int, json: Path | None, html: Path | None) -> i
     for name, measured in bench.measured.items():
         for runtime, why in measured["missing"].items():
             screen.print(f"{name}: {runtime} was not measured: {why}")
+    for line in not_measured(rows):
+        screen.print(line)
     if json:
         write_json(json, report)
         screen.print(f"written to {json}")

@@ -15,7 +15,7 @@ import torch
 from interplay.bench.bits import bits_outcomes
 from interplay.bench.report import entry
 from interplay.bench.score import Outcome, summarize
-from interplay.bench.speed import runtimes, timing
+from interplay.bench.speed import gpu, runtimes, timing
 from interplay.bench.speed.capacity import SPEAKING, halves, most_sessions, tick_times
 from interplay.bench.speed.ours import Again, Ours, unpinned_products
 from interplay.bench.speed.rows import SPEED
@@ -27,6 +27,7 @@ from interplay.bench.speed.workload import (
     run_tick,
     workload,
 )
+from interplay.engine.engine import Engine
 from interplay.model.checkpoint import load_checkpoint
 from interplay.model.untrained import untrained
 from interplay.ops.few_norms import FEW_NORMS
@@ -62,6 +63,7 @@ class SpeedBench:
         self._bits()
         self._price_of_training()
         self._engine()
+        self.found |= gpu.measure(self.num_ticks, self.seed, self.advance)
         rows = {}
         for row in SPEED:
             value, about = self.found[row.name]
@@ -70,6 +72,8 @@ class SpeedBench:
                 summarize(outcomes, row.statistic, self.seed), value=value, ci95=None
             )
             rows[row.name] = entry(row, score, {}) | {"suite": "speed", "about": about}
+            if about.get("why") == gpu.NO_GPU:
+                rows[row.name]["passes"] = None  # not missed: not tried
         return rows
 
     def _compare(self, work: Workload) -> None:
@@ -168,7 +172,8 @@ class SpeedBench:
 
     def _engine(self) -> None:
         models = {"s": untrained("s", speaks=SPEAKING), "xs": load_checkpoint(SHIPPED)}
-        times = tick_times(models["s"], self.num_ticks, self.seed)
+        engine = Engine(models["s"], num_threads=1)
+        times = tick_times(engine, self.num_ticks, self.seed)
         self.measured["s"]["engine"] = times.summary()
         p99 = float(np.percentile(times.wall_ms, 99))
         cpu = float(np.percentile(times.cpu_ms, 99))

@@ -8,6 +8,8 @@ shape, so a row's bits are the same. The plain bodies with the same names are in
 `interplay.ops.experts`. Knows nothing of models.
 """
 
+from typing import no_type_check
+
 import torch
 import triton
 import triton.language as tl
@@ -102,33 +104,60 @@ def _route(
         tl.store(at, tl.load(at) / total)
 
 
+@triton.jit
+@no_type_check  # a checking wrapper would hide this file's names from the interpreter
+def _work_of(
+    me, chosen_at, tiles_at, num_pairs,
+    WIDTH: tl.constexpr, ROWS: tl.constexpr, SORTED: tl.constexpr,
+):  # fmt: skip
+    """What program `me` does: its expert, the first pair of its tile (SORTED) and how many pairs;
+    else which pairs are its own and the number of each; none where another one works for them."""
+    pair = tl.arange(0, WIDTH)
+    if SORTED:
+        expert = tl.load(tiles_at + me)
+        first = tl.load(tiles_at + tl.num_programs(0) + me)
+        last = tl.load(tiles_at + 2 * tl.num_programs(0) + me)
+        num = tl.minimum(last - first, ROWS).to(tl.int32)
+        mine, number = pair < 0, pair
+    else:
+        expert = tl.load(chosen_at + me)
+        first = expert * 0
+        mine = tl.load(chosen_at + pair, mask=pair < num_pairs, other=-1) == expert
+        leads = tl.min(tl.where(mine, pair, WIDTH), axis=0) == me
+        number = tl.cumsum(mine.to(tl.int32), axis=0) - 1
+        num = tl.where(leads, tl.sum(mine.to(tl.int32), axis=0), 0)
+    return expert, first, num, mine, number
+
+
+@triton.jit
+@no_type_check  # a checking wrapper would hide this file's names from the interpreter
+def _pairs(
+    wanted, order_at, first, num, mine, number, WIDTH: tl.constexpr, SORTED: tl.constexpr
+):  # fmt: skip
+    """The pairs with the numbers `wanted` among a program's own; -1 where it has fewer."""
+    if SORTED:
+        return tl.load(order_at + first + wanted, mask=wanted < num, other=-1)
+    else:
+        is_it = (number[None] == wanted[:, None]) & mine[None]
+        return tl.max(tl.where(is_it, tl.arange(0, WIDTH)[None], -1), axis=1)
+
+
 @triton.jit(do_not_specialize=["num_pairs"])
+@no_type_check  # as above
 def _gate_up(
     rows_at, chosen_at, order_at, tiles_at, weight_at, out_at, num_pairs, dim, ff,
     CHOSEN: tl.constexpr, WIDTH: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr, SORTED: tl.constexpr,
 ):  # fmt: skip
     me, column = tl.program_id(0), tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
-    pair, depth = tl.arange(0, WIDTH), tl.arange(0, DEPTH)
-    if SORTED:
-        expert = tl.load(tiles_at + me)
-        first = tl.load(tiles_at + tl.num_programs(0) + me)
-        last = tl.load(tiles_at + 2 * tl.num_programs(0) + me)
-        num = tl.minimum(last - first, ROWS).to(tl.int32)
-    else:
-        expert = tl.load(chosen_at + me)
-        mine = tl.load(chosen_at + pair, mask=pair < num_pairs, other=-1) == expert
-        leads = tl.min(tl.where(mine, pair, WIDTH), axis=0) == me
-        number = tl.cumsum(mine.to(tl.int32), axis=0) - 1
-        num = tl.where(leads, tl.sum(mine.to(tl.int32), axis=0), 0)
+    depth = tl.arange(0, DEPTH)
+    expert, first, num, mine, number = _work_of(
+        me, chosen_at, tiles_at, num_pairs, WIDTH, ROWS, SORTED
+    )
     line = weight_at + expert * 2 * ff * dim + column[None].to(tl.int64) * dim
     for begin in range(0, num, ROWS):
         wanted = begin + tl.arange(0, ROWS)
-        if SORTED:
-            who = tl.load(order_at + first + wanted, mask=wanted < num, other=-1)
-        else:
-            is_it = (number[None] == wanted[:, None]) & mine[None]
-            who = tl.max(tl.where(is_it, pair[None], -1), axis=1)  # -1: fewer rows than ROWS
+        who = _pairs(wanted, order_at, first, num, mine, number, WIDTH, SORTED)
         gate = tl.zeros((ROWS, COLUMNS), tl.float32)
         up = tl.zeros((ROWS, COLUMNS), tl.float32)
         for start in range(0, dim, DEPTH):
@@ -150,32 +179,21 @@ def _gate_up(
 
 
 @triton.jit(do_not_specialize=["num_pairs"])
+@no_type_check  # as above
 def _down(
     hidden_at, chosen_at, order_at, tiles_at, weight_at, out_at, num_pairs, dim, ff,
     WIDTH: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
     SORTED: tl.constexpr,
 ):  # fmt: skip
     me, column = tl.program_id(0), tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
-    pair, depth = tl.arange(0, WIDTH), tl.arange(0, DEPTH)
-    if SORTED:
-        expert = tl.load(tiles_at + me)
-        first = tl.load(tiles_at + tl.num_programs(0) + me)
-        last = tl.load(tiles_at + 2 * tl.num_programs(0) + me)
-        num = tl.minimum(last - first, ROWS).to(tl.int32)
-    else:
-        expert = tl.load(chosen_at + me)
-        mine = tl.load(chosen_at + pair, mask=pair < num_pairs, other=-1) == expert
-        leads = tl.min(tl.where(mine, pair, WIDTH), axis=0) == me
-        number = tl.cumsum(mine.to(tl.int32), axis=0) - 1
-        num = tl.where(leads, tl.sum(mine.to(tl.int32), axis=0), 0)
+    depth = tl.arange(0, DEPTH)
+    expert, first, num, mine, number = _work_of(
+        me, chosen_at, tiles_at, num_pairs, WIDTH, ROWS, SORTED
+    )
     line = weight_at + expert * dim * ff + column[None].to(tl.int64) * ff
     for begin in range(0, num, ROWS):
         wanted = begin + tl.arange(0, ROWS)
-        if SORTED:
-            who = tl.load(order_at + first + wanted, mask=wanted < num, other=-1)
-        else:
-            is_it = (number[None] == wanted[:, None]) & mine[None]
-            who = tl.max(tl.where(is_it, pair[None], -1), axis=1)
+        who = _pairs(wanted, order_at, first, num, mine, number, WIDTH, SORTED)
         total = tl.zeros((ROWS, COLUMNS), tl.float32)
         for start in range(0, ff, DEPTH):
             at = start + depth

@@ -14,17 +14,17 @@ from torch import Tensor
 
 from interplay.clock import NUM_SLOTS
 from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
-from interplay.engine.engine import Engine
-from interplay.engine.graphs import TickGraphs
+from interplay.engine.engine import Engine, set_threads
+from interplay.engine.memory import NoRoomError, new_ring
 from interplay.engine.past import Past, Said, SessionState
-from interplay.engine.precision import cast_weights, choose_dtype, pin_library
+from interplay.engine.precision import cast_weights, choose_dtype, choose_products, pin_library
 from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import Speaking
-from interplay.engine.static_tick import SlotStates, StaticTick
+from interplay.engine.static.graphs import TickGraphs
+from interplay.engine.static.tick import SlotStates, StaticTick
 from interplay.errors import ConfigError, SessionError
 from interplay.media.dmel import DmelConfig, StreamingDmel
 from interplay.model.checkpoint import Loaded
-from interplay.model.ring_cache import RingCache
 from interplay.model.vocoder import Vocoder
 from interplay.ops.kernels import choose_kernels
 from interplay.turns.types import PAD, InputHalf, OutputHalf
@@ -34,7 +34,7 @@ class DeviceEngine(Engine):
     """Runs up to `num_slots` sessions of one model on `device`; without a camera.
 
     traces: keep what each micro-turn read and emitted, which records need and thousands of sessions
-    have no time for.
+    have no time for. strict: raise ConfigError where the fast way is not available here.
 
     Raises ConfigError for a model without a trained vocoder: Griffin-Lim asks the host.
     """
@@ -48,12 +48,13 @@ class DeviceEngine(Engine):
         dtype: torch.dtype | None = None,
         sampling: SamplingConfig | None = None,
         traces: bool = True,
+        strict: bool = False,
     ) -> None:
         if num_slots < 1:
             raise ConfigError(f"num_slots is {num_slots}; an engine needs at least 1")
         if not isinstance(loaded.vocoder, Vocoder):
-            raise ConfigError("this model has no trained vocoder; run it on the CPU")
-        operations = choose_kernels(device)
+            raise ConfigError("this model has no trained vocoder; run it in the plain loop")
+        operations = choose_kernels(device, strict=strict)
         vocoder = copy.deepcopy(loaded.vocoder).to(device)
         self.loaded, self.config, self.device = (
             replace(loaded, vocoder=vocoder),
@@ -64,28 +65,31 @@ class DeviceEngine(Engine):
         self.model = cast_weights(copy.deepcopy(loaded.model), self.dtype).to(device).eval()
         self.facts = {
             "model": str(loaded.facts.get("name", loaded.path or "untrained")),
-            "device": str(device),
+            "device": f"{device}, ticks of fixed shapes",
+            "parameters": f"{set_threads(loaded):,}",
             "number format": f"{str(self.dtype).removeprefix('torch.')} ({reason})",
             "operations": operations,
             "row contract": pin_library(self.model, vocoder, self.dtype, device),
         }
-        backbone = self.config.backbone
-        self.cache = RingCache(
-            num_layers=backbone.num_layers,
-            num_slots=num_slots + 1,  # the last one is the graphs' scratch
-            num_kv_heads=backbone.num_kv_heads,
-            head_dim=backbone.head_dim,
-            window=backbone.window,
-            prefix=backbone.prefix,
-            dtype=self.dtype,
-            device=device,
-        )
+        if device.type == "cpu":
+            products = choose_products(self.model, vocoder, self.dtype, strict=strict)
+            self.facts["few rows"] = products
+        self.cache = new_ring(self.config.backbone, num_slots, self.dtype, device)
         self._keeps_traces = traces
         self.sampling = sampling or SamplingConfig()
         self._dmel = StreamingDmel(DmelConfig(subframes=self.config.subframes))
-        tick = StaticTick(Emitter(self.model, self.sampling), vocoder, self.cache, self.dtype)
-        self._states, self._graphs = tick.states, TickGraphs(tick)
+        try:
+            tick = StaticTick(Emitter(self.model, self.sampling), vocoder, self.cache, self.dtype)
+            self._states, self._graphs = tick.states, TickGraphs(tick)
+        except torch.OutOfMemoryError:
+            raise NoRoomError(
+                f"no memory on {device} for the ticks of {num_slots} session slots; use fewer"
+            ) from None
         self._sessions: list[Session | None] = [None] * num_slots
+
+    @property
+    def has_eyes(self) -> bool:
+        return False  # not yet: a camera is another shape of tick
 
     def open(self, *, seed: int = 0, first_turn: int = 0, prefix: str = "") -> Session:
         session = super().open(seed=seed, first_turn=first_turn, prefix=prefix)
@@ -115,17 +119,17 @@ class DeviceEngine(Engine):
             self._check_open(session)
             self._check_half(half)
             if half.see is not None:
-                raise SessionError("sessions on a GPU have no eyes yet; send micro-turns without")
+                raise SessionError(
+                    "ticks of fixed shapes have no eyes yet; send micro-turns without `see`"
+                )
         corrections = self._take_back({s: h.num_played for s, h in halves.items()})
         buffers = self._graphs.buffers(len(halves))
-        reads = []
+        reads, waiting = [], []
         for row, (session, half) in enumerate(halves.items()):
-            waiting = (*session.past.waiting, *half.read)
-            read = waiting[:NUM_SLOTS]
+            text = (*session.past.waiting, *half.read)
+            read = text[:NUM_SLOTS]
             reads.append(read + (PAD,) * (NUM_SLOTS - len(read)))
-            past = session.past
-            turns = {"turn": past.turn + 1, "num_turns": past.num_turns + 1}
-            session.past = replace(past, waiting=waiting[NUM_SLOTS:], **turns)
+            waiting.append(text[NUM_SLOTS:])
             buffers.slots[row] = slot_of(session)
             buffers.hear[row] = torch.from_numpy(half.hear)
         buffers.read[: len(reads)] = torch.tensor(reads, dtype=torch.int32)
@@ -133,6 +137,9 @@ class DeviceEngine(Engine):
         tokens, on, sound = (made[name].cpu().numpy() for name in ("tokens", "voice_on", "sound"))
         outputs = {}
         for row, session in enumerate(halves):
+            past = session.past
+            turns = {"turn": past.turn + 1, "num_turns": past.num_turns + 1}
+            session.past = replace(past, waiting=waiting[row], **turns)
             if self._keeps_traces:
                 session.trace = _trace(session, reads[row], made, row, corrections.get(session))
             heard, say, act = (tuple(column) for column in tokens[row].T.tolist())

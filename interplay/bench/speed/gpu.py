@@ -1,32 +1,37 @@
-"""What a GPU makes of our kernels: sessions, bandwidth, FLOPs and bits, each as one figure.
+"""The rows that need a GPU: bits, sessions, bandwidth and FLOPs of our kernels there.
 
-Every function but `bits_differing` measures on `device`, which must be a CUDA one. Ratios are of
-what the same GPU was measured to copy or multiply, in percent. Knows nothing of tables or files.
+Shares are of what the same GPU was measured to copy or multiply. Knows nothing of tables or files.
 """
 
-import copy
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from interplay.clock import SAMPLES_PER_TURN, TURN_S
+from interplay.bench.speed.capacity import SPEAKING, largest, tick_times
+from interplay.bench.speed.rows import ON_GPU
 from interplay.data.example import Example
-from interplay.engine.device_engine import DeviceEngine
-from interplay.errors import DeviceError
+from interplay.engine.memory import NoRoomError
+from interplay.engine.static.engine import DeviceEngine
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.sizes import count_params
+from interplay.model.untrained import untrained
 from interplay.ops.experts import route, run_experts
 from interplay.ops.kernels import choose_kernels
 from interplay.train.loop import TrainConfig, Trainer
-from interplay.turns.types import InputHalf, Streams
+from interplay.turns.types import Streams
 
+GPU = torch.device("cuda")
+NO_GPU = "no GPU"
+NO_MEMORY = "the GPU has too little memory"
 COPY_BYTES = 2 << 30
 MATMUL_DIM = 8192
 # Weights of several layers, one after the other: more than the cache holds.
@@ -37,21 +42,62 @@ MOE = BackboneConfig(
 NUM_MOE_LAYERS = 8
 TEN_MINUTES = 3000  # ticks
 PROBE_TICKS = 50
-MOST_SESSIONS = 16_384
+SESSIONS = tuple(dict.fromkeys(int(64 * 1.05**step) for step in range(114)))  # to 15,876
+TRAIN_SESSIONS, TRAIN_TURNS, TRAIN_STEPS = 64, 64, 10
+BITS_ROWS = 1100
 BITS = BackboneConfig(
     dim=192, num_layers=2, num_heads=3, num_kv_heads=1, ff_dim=512, window=512, prefix=20
 )  # fmt: skip
+Found = tuple[float | None, dict[str, Any]]
 
 
-def _check(device: torch.device) -> None:
-    if device.type != "cuda" or not torch.cuda.is_available():
-        raise DeviceError(f"{device} is no GPU that torch can use here; run this on one")
-    choose_kernels(device)
+def measure(
+    num_ticks: int, seed: int, advance: Callable[[str, int, int], None]
+) -> dict[str, Found]:
+    """Row -> value and what is to be said about it; without a CUDA device no row has a value.
+
+    num_ticks: of the session whose ticks are timed. advance: told the number of rows done.
+    """
+    if not torch.cuda.is_available():
+        return {row.name: (None, {"why": NO_GPU}) for row in ON_GPU}
+    device = GPU
+    about = {"gpu": torch.cuda.get_device_name(), "operations": choose_kernels(device)}
+    found: dict[str, Found] = {}
+    for done, (name, work) in enumerate(_measurements(device, num_ticks, seed).items()):
+        advance("gpu", done, len(ON_GPU))
+        try:
+            found[name] = float(work()), about
+        except (NoRoomError, torch.OutOfMemoryError):
+            found[name] = None, about | {"why": NO_MEMORY}
+        gc.collect()  # an engine and its sessions name each other
+        torch.cuda.empty_cache()
+    return found
+
+
+def _measurements(
+    device: torch.device, num_ticks: int, seed: int
+) -> dict[str, Callable[[], float]]:
+    def tick_p99_ms() -> float:
+        engine = DeviceEngine(untrained("s", speaks=SPEAKING), device=device, traces=False)
+        return tick_times(engine, num_ticks, seed).summary()["p99_ms"]
+
+    return {
+        "gpu_bits_differing": lambda: bits_differing(device),
+        "gpu_sessions": lambda: most_sessions(untrained("s", speaks=SPEAKING), device),
+        "gpu_tick_p99_ms": tick_p99_ms,
+        "gpu_moe_mbu_1": lambda: moe_mbu(device, 1),
+        "gpu_moe_mbu_4": lambda: moe_mbu(device, 4),
+        "gpu_moe_mbu_16": lambda: moe_mbu(device, 16),
+        "gpu_decode_mbu": lambda: decode_mbu(device),
+        "gpu_mfu_dense": lambda: mfu(device, "s"),
+        "gpu_mfu_moe": lambda: mfu(device, "s-moe"),
+    }
 
 
 def _seconds(work: Callable[[], object], num: int = 20) -> float:
     """Median seconds of one replay of `work`, captured as a CUDA graph."""
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):
             work()
@@ -72,7 +118,6 @@ def _seconds(work: Callable[[], object], num: int = 20) -> float:
 
 def bandwidth(device: torch.device) -> float:
     """Bytes per second, read and written, of a copy of 2 GiB."""
-    _check(device)
     source = torch.ones(COPY_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * COPY_BYTES / _seconds(lambda: target.copy_(source))
@@ -80,15 +125,13 @@ def bandwidth(device: torch.device) -> float:
 
 def matmul_flops(device: torch.device) -> float:
     """Operations per second of a bfloat16 product of 8192 x 8192 matrices."""
-    _check(device)
     a, b = (torch.randn(MATMUL_DIM, MATMUL_DIM, device=device).bfloat16() for _ in range(2))
     return 2 * MATMUL_DIM**3 / _seconds(lambda: a @ b)
 
 
 @torch.inference_mode()
 def moe_mbu(device: torch.device, num_rows: int) -> float:
-    """Percent of the bandwidth at which the experts of `num_rows` rows are read, each once."""
-    _check(device)
+    """Share of the bandwidth at which the experts of `num_rows` rows are read, each once."""
     torch.manual_seed(0)
     dim, ff, experts = MOE.dim, MOE.expert_ff_dim, MOE.num_experts
 
@@ -105,13 +148,12 @@ def moe_mbu(device: torch.device, num_rows: int) -> float:
             run_experts(rows, route(rows, router, MOE.num_experts_per_token)[1], gate_up, down)
 
     num_bytes = touched * 3 * dim * ff * 2 + routers.numel() * 2
-    return 100 * num_bytes / _seconds(work) / bandwidth(device)
+    return num_bytes / _seconds(work) / bandwidth(device)
 
 
 @torch.inference_mode()
 def decode_mbu(device: torch.device) -> float:
-    """Percent: the time that reading the active weights takes at least, of a whole decode step."""
-    _check(device)
+    """The time that reading the active weights takes at least, over that of a decode step."""
     torch.manual_seed(0)
     with device:
         model = Backbone(MOE, zero_init_outputs=False).bfloat16()
@@ -124,31 +166,30 @@ def decode_mbu(device: torch.device) -> float:
         model(x, cache.length[slots][:, None], cache, slots)
 
     floor_s = 2 * count_params(MOE)[1] / bandwidth(device)
-    return 100 * floor_s / _seconds(work)
+    return floor_s / _seconds(work)
 
 
-def mfu(device: torch.device, size: str, *, num_sessions: int = 64, num_turns: int = 64) -> float:
-    """Percent of the product's operations that training does: 6 per active parameter and position,
+def mfu(device: torch.device, size: str) -> float:
+    """Share of the product's operations that training does: 6 per active parameter and position,
     and 12 per position, key it sees on average and width of the heads."""
-    _check(device)
     torch.manual_seed(0)
     model = InteractionModel(model_config(size)).to(device)
-    config = TrainConfig(num_steps=1000, device=device)
-    trainer = Trainer(config, copy.deepcopy(model))
-    examples = [_example(seed, num_turns, model.config.vocab_size) for seed in range(num_sessions)]
+    trainer = Trainer(TrainConfig(num_steps=1000, device=device), model)
+    vocab_size = model.config.vocab_size
+    examples = [_example(seed, TRAIN_TURNS, vocab_size) for seed in range(TRAIN_SESSIONS)]
     for _ in range(3):
         trainer.advance(examples)
     torch.cuda.synchronize(device)
-    began, num_steps = time.perf_counter(), 10
-    for _ in range(num_steps):
+    began = time.perf_counter()
+    for _ in range(TRAIN_STEPS):
         trainer.advance(examples)
     torch.cuda.synchronize(device)
-    step_s = (time.perf_counter() - began) / num_steps
+    step_s = (time.perf_counter() - began) / TRAIN_STEPS
     backbone = model.config.backbone
-    seen = min(8 * num_turns, backbone.window) / 2
+    seen = min(8 * TRAIN_TURNS, backbone.window) / 2
     attention = 12 * backbone.num_layers * backbone.num_heads * backbone.head_dim * seen
     flops = trainer.num_positions * (6 * count_params(backbone)[1] + attention)
-    return 100 * flops / step_s / matmul_flops(device)
+    return flops / step_s / matmul_flops(device)
 
 
 def _example(seed: int, num_turns: int, vocab_size: int) -> Example:
@@ -170,55 +211,38 @@ def _example(seed: int, num_turns: int, vocab_size: int) -> Example:
     )
 
 
-def sessions(loaded: Loaded, device: torch.device, *, num_ticks: int = TEN_MINUTES) -> int:
-    """The most sessions whose `num_ticks` ticks are all done within 200 ms, in steps of 5 %."""
-    _check(device)
-    low, high = 0, 64
-    while high <= MOST_SESSIONS and not _misses(loaded, device, high, PROBE_TICKS):
-        low, high = high, 2 * high
-    while high - low > max(1, high // 20):
-        middle = (low + high) // 2
-        if _misses(loaded, device, middle, PROBE_TICKS):
-            high = middle
-        else:
-            low = middle
-    while low and _misses(loaded, device, low, num_ticks):
-        low = int(0.95 * low)
-    return low
+def most_sessions(loaded: Loaded, device: torch.device) -> int:
+    """The most sessions whose ticks of ten minutes are all done within 200 ms, in steps of 5 %."""
 
+    def holds(num: int, num_ticks: int) -> bool:
+        gc.collect()  # the engine before this one
+        torch.cuda.empty_cache()
+        try:
+            engine = DeviceEngine(loaded, device=device, num_slots=num, traces=False)
+            return not tick_times(engine, num_ticks, seed=0).summary()["misses"]
+        except (NoRoomError, torch.OutOfMemoryError):
+            return False
 
-def _misses(loaded: Loaded, device: torch.device, num: int, num_ticks: int) -> int:
-    """Ticks of `num` sessions that took longer than one micro-turn."""
-    engine = DeviceEngine(loaded, device=device, num_slots=num, traces=False)
-    opened = [engine.open(seed=i) for i in range(num)]
-    rng = np.random.default_rng(0)
-    heard = [rng.normal(0, 0.05, SAMPLES_PER_TURN).astype(np.float32) for _ in range(num)]
-    halves = {s: InputHalf(hear=x) for s, x in zip(opened, heard, strict=True)}
-    num_late = 0
-    for tick in range(num_ticks):
-        began = time.perf_counter()
-        engine.tick(halves)
-        num_late += time.perf_counter() - began > TURN_S and tick > 0
-    return num_late
+    most = largest(lambda num: holds(num, PROBE_TICKS), SESSIONS)
+    fewer = (num for num in reversed(SESSIONS) if num <= most)
+    return next((num for num in fewer if holds(num, TEN_MINUTES)), 0)
 
 
 @torch.inference_mode()
-def bits_differing(device: torch.device, *, num_rows: int = 1100) -> int:
+def bits_differing(device: torch.device) -> int:
     """Differing bits between a whole session and the same in random pieces, dense and with
     experts, in bfloat16: 0 is the promise."""
-    if device.type == "cuda":
-        _check(device)
     total = 0
     experts = {"ff_dim": 0, "num_experts": 5, "expert_ff_dim": 64, "shared_ff_dim": 64}
     for config in (BITS, replace(BITS, **experts)):
         torch.manual_seed(0)
         model = Backbone(config, zero_init_outputs=False).bfloat16().to(device)
-        x = torch.randn(2, num_rows, config.dim).bfloat16().to(device)
-        at = torch.arange(num_rows, device=device).expand(2, -1)
+        x = torch.randn(2, BITS_ROWS, config.dim).bfloat16().to(device)
+        at = torch.arange(BITS_ROWS, device=device).expand(2, -1)
         whole, cache, pieces, first = model(x, at), model.new_cache(2), [], 0
         rng = np.random.default_rng(0)
-        while first < num_rows:
-            last = min(num_rows, first + int(rng.choice([1, 4, 16])))
+        while first < BITS_ROWS:
+            last = min(BITS_ROWS, first + int(rng.choice([1, 4, 16])))
             pieces.append(model(x[:, first:last], at[:, first:last], cache))
             first = last
         differing = torch.cat(pieces, dim=1).view(torch.int16) ^ whole.view(torch.int16)

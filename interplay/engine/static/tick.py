@@ -2,8 +2,8 @@
 
 The steps are those of `engine.engine`: ears, input half, four output slots, mouth. What a session
 remembers lies in rows of `SlotStates`; a tick reads and writes the rows that `Buffers.slots` names.
-So it can be captured once as a CUDA graph and replayed for ever (`engine.graphs`). Knows nothing of
-sessions, sockets or clocks.
+So it can be captured once as a CUDA graph and replayed for ever (`engine.static.graphs`). Knows
+nothing of sessions, sockets or clocks.
 """
 
 from dataclasses import dataclass, fields
@@ -15,8 +15,8 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.engine.emit import Emitter, Numbers
 from interplay.engine.past import Said
 from interplay.engine.speech import State, Synthesizer
-from interplay.engine.static_memory import follow, read_pairs, remember
-from interplay.engine.static_sound import DeviceDmel, speak_slots
+from interplay.engine.static.memory import follow, read_pairs, remember
+from interplay.engine.static.sound import DeviceDmel, speak_slots
 from interplay.media.dmel import NUM_MELS, DmelConfig
 from interplay.model.interaction import Inputs
 from interplay.model.ring_cache import RingCache

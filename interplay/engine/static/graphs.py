@@ -8,7 +8,7 @@ waits once per tick. On a CPU the same buckets run without a graph.
 import torch
 from torch import Tensor
 
-from interplay.engine.static_tick import Buffers, StaticTick
+from interplay.engine.static.tick import Buffers, StaticTick
 
 NUM_WARM_UP = 2  # runs before a capture: kernels are compiled and libraries make their workspaces
 

@@ -1,0 +1,1 @@
+"""The engine once more as ticks of fixed shapes, which a GPU can capture as graphs and replay."""
