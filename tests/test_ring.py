@@ -6,7 +6,7 @@ import torch
 from interplay.errors import SessionError
 from interplay.model import ring_cache
 from interplay.model.backbone import Backbone, BackboneConfig
-from interplay.model.cache import ROLLBACK, visible
+from interplay.model.cache import ROLLBACK
 from interplay.model.ring_cache import RingCache
 from interplay.ops import ring
 from interplay.ops.triton import ring as k_ring
@@ -53,11 +53,17 @@ def stream(attend, session, prefix, cuts, dtype):
     return torch.cat(out, dim=2)
 
 
+def seen(at, window, prefix):
+    """The definition of what a row sees, written a second time."""
+    key, query = at[None], at[:, None]
+    return (key <= query) & ((key > query - window) | (key < prefix))
+
+
 def whole(session, prefix):
     """The definition, in one piece."""
     q, k, v = session
     at = torch.arange(NUM_ROWS, device=DEVICE)
-    mask = visible(at[:, None], at[None], WINDOW, prefix)
+    mask = seen(at, WINDOW, prefix)
     scores = (q @ k.mT * SHAPE[2] ** -0.5).masked_fill(~mask, -torch.inf)
     return (scores.softmax(-1) @ v)[:, :, NUM_BEFORE:]
 
@@ -84,7 +90,7 @@ def test_whole_sequences_have_the_gradients_of_the_definition(monkeypatch, exact
     leaves = [torch.randn(1, h, 90, 16, device=DEVICE, requires_grad=True) for h in (2, 1, 1)]
     for window in (32, 100):
         at = torch.arange(90, device=DEVICE)
-        mask = visible(at[:, None], at[None], window, 3)
+        mask = seen(at, window, 3)
         q, k, v = leaves
         plain = (q @ k.mT * 16**-0.5).masked_fill(~mask, -torch.inf).softmax(-1) @ v
         ours = ring.attend_whole(q, k, v, window=window, prefix=3)

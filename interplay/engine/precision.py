@@ -8,6 +8,7 @@ in fp32 before casting stay as they are, so that serving gives the bits of the t
 import copy
 import functools
 import re
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -110,16 +111,22 @@ def pin_library(
 
 
 def choose_products(
-    model: InteractionModel, vocoder: object, dtype: torch.dtype, *, strict: bool
+    model: nn.Module,
+    vocoder: object,
+    dtype: torch.dtype,
+    *,
+    strict: bool,
+    shapes: Iterable[tuple[int, int]] = (),
 ) -> str:
     """How products of a few rows are computed from now on, and why. The bits are the same.
 
+    shapes: of weights (n, k) beside those of the model and of the vocoder, if that is a module.
     strict: raise ConfigError instead of taking the slower way.
     """
     if dtype != torch.float32:
         return f"stock ({str(dtype).removeprefix('torch.')} needs no padding to speak of)"
     modules = [each for each in (model, vocoder) if isinstance(each, nn.Module)]
-    shapes = [shape for each in modules for shape in _shapes(each)]
+    shapes = [*shapes, *(shape for each in modules for shape in _shapes(each))]
     norms = [
         value.shape[0]
         for each in modules

@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interplay.errors import ConfigError
-from interplay.model.cache import Append, Cache, visible
+from interplay.model.cache import Append, Cache
 from interplay.model.feed_forward import FeedForward
 from interplay.model.moe import MoeFeedForward
 from interplay.model.ring_cache import AnyCache, RingAppend, RingCache
-from interplay.ops.attention import BLOCK, attend, round_up
+from interplay.ops.attention import BLOCK, attend, round_up, visible
 from interplay.ops.kernels import kernels_on
 from interplay.ops.linear import linear
 from interplay.ops.norm import add_and_norm, norm_and_rotate, rms_norm

@@ -14,17 +14,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.errors import SessionError
-from interplay.ops.attention import BLOCK, attend, round_up
+from interplay.ops.attention import BLOCK, attend, round_up, visible
 
 ROLLBACK = 128  # positions that may always be taken back, compaction or not
-
-
-def visible(
-    queries: Int[Tensor, "*b r 1"], keys: Int[Tensor, "*b 1 s"], window: int, prefix: int
-) -> Bool[Tensor, "*b r s"]:
-    """Which key positions a query position may look at: a causal window and a pinned prefix."""
-    near = (keys > queries - window) & (keys <= queries)
-    return near | ((keys < prefix) & (keys <= queries)) if prefix else near
 
 
 class SlotValue(TypedDict):

@@ -6,18 +6,26 @@ a multiple of 512 and be a multiple of 512 long; whole blocks that are masked ch
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.ops.causal import causal_attention
 
-BLOCK = 512
+BLOCK = 512  # keys whose part of the softmax is summed on its own
 QUERY_ROWS = 4  # query rows come in multiples: the kernel's last, short block keeps its recipe
 
 
 def round_up(num: int, multiple: int = BLOCK) -> int:
     """The smallest multiple of `multiple` that is not below `num`."""
     return -(-num // multiple) * multiple
+
+
+def visible(
+    queries: Int[Tensor, "*b r 1"], keys: Int[Tensor, "*b 1 s"], window: int, prefix: int
+) -> Bool[Tensor, "*b r s"]:
+    """Which key positions a query position may look at: a causal window and a pinned prefix."""
+    near = (keys > queries - window) & (keys <= queries)
+    return near | ((keys < prefix) & (keys <= queries)) if prefix else near
 
 
 def attend(

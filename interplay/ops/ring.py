@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interplay.ops.attention import BLOCK, round_up, visible
 from interplay.ops.kernels import kernels_on
-
-BLOCK = 512  # keys whose part of the softmax is summed on its own; begins at a multiple of itself
 
 
 def ring_columns(
@@ -56,8 +55,7 @@ def attend_ring(
     near = oldest[:, None] + torch.arange(num_near * block, device=q.device)
     pinned = torch.arange(prefix_columns, device=q.device).expand(len(near), -1)
     keys = torch.cat([pinned, near], dim=1)  # absolute positions, in order
-    at, query = keys[:, None], positions[:, :, None]
-    seen = (at <= query) & ((at > query - window) | (at < prefix))
+    seen = visible(positions[:, :, None], keys[:, None], window, prefix)
     columns = ring_columns(keys, prefix_columns, k.shape[2] - prefix_columns)
     k, v = (x[slots[:, None], :, columns].transpose(1, 2) for x in (k, v))
     k, v = (x.repeat_interleave(groups, dim=1).float() for x in (k, v))
@@ -94,15 +92,14 @@ class _Whole(torch.autograd.Function):
 
         return ring.attend_ring(
             q, k, v, slots, torch.zeros_like(slots), window=window, prefix=prefix,
-            prefix_columns=-(-prefix // BLOCK) * BLOCK, block=BLOCK,
+            prefix_columns=round_up(prefix, BLOCK), block=BLOCK,
         )  # fmt: skip
 
     @staticmethod
     def backward(ctx, g):
         q, k, v = (x.detach().requires_grad_() for x in ctx.saved_tensors)
         at = torch.arange(q.shape[2], device=q.device)
-        key, query = at[None], at[:, None]
-        mask = (key <= query) & ((key > query - ctx.window) | (key < ctx.prefix))
+        mask = visible(at[:, None], at[None], ctx.window, ctx.prefix)
         causal = q.shape[2] <= ctx.window
         with torch.enable_grad():
             out = F.scaled_dot_product_attention(

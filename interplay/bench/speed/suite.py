@@ -28,12 +28,9 @@ from interplay.bench.speed.workload import (
     workload,
 )
 from interplay.engine.engine import Engine
+from interplay.engine.precision import choose_products
 from interplay.model.checkpoint import load_checkpoint
 from interplay.model.untrained import untrained
-from interplay.ops.few_norms import FEW_NORMS
-from interplay.ops.few_rows import FEW_ROWS
-from interplay.ops.native import NativeError
-from interplay.ops.norm import stock_norm, stock_norm_and_rotate
 
 DENSE = RANDOM[0]
 MAX_TICKS_AGAIN = 10  # without a cache a tick takes seconds
@@ -78,7 +75,10 @@ class SpeedBench:
 
     def _compare(self, work: Workload) -> None:
         """Every runtime on one workload."""
-        self.products = _choose_products(work)
+        vocab_size, dim = work.head.shape
+        self.products = choose_products(
+            work.backbone, None, torch.float32, strict=False, shapes=[(vocab_size, dim)]
+        )
         found = runtimes.find(work, self.num_ticks)
         again = found.ready.pop(runtimes.AGAIN, None)
         ticks = {
@@ -181,17 +181,6 @@ class SpeedBench:
         for name in models:
             model = "s" if name == "s" else SHIPPED
             self.found[f"{name}_sessions"] = most_sessions(model, self.num_ticks, self.seed)
-
-
-def _choose_products(work: Workload) -> str:
-    matrices = [*work.backbone.parameters(), work.head]
-    widths = [work.config.dim, work.config.head_dim]
-    try:
-        said = FEW_ROWS.prepare((x.shape[-2], x.shape[-1]) for x in matrices if x.ndim >= 2)
-        FEW_NORMS.prepare(widths, stock_norm, stock_norm_and_rotate)
-        return f"{said}, {len(set(widths) & FEW_NORMS.widths)} of {len(set(widths))} norms"
-    except NativeError as error:
-        return f"stock ({error})"
 
 
 def _bandwidth(work: Workload, ours: Ours) -> dict[str, float]:
