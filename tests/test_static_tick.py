@@ -176,6 +176,7 @@ def test_a_tick_that_fails_moves_no_session(loaded, monkeypatch):
     engine = engine_of(DeviceEngine, loaded, 1)
     session = engine.open(prefix="say one two")
     before = session.past
+    assert isinstance(engine, DeviceEngine)
     monkeypatch.setattr(engine._graphs, "run", lambda num: (_ for _ in ()).throw(RuntimeError))
     with pytest.raises(RuntimeError):
         engine.tick({session: halves(1)[0]})
