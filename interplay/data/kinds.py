@@ -12,7 +12,7 @@ import numpy as np
 
 from interplay.data import claims, cuewords, questions, stories, vocabulary
 from interplay.data import wordings as w
-from interplay.data.questions import split_of
+from interplay.data.questions import split_of, training_text, training_texts
 
 T = TypeVar("T")
 Pools = Mapping[str, Sequence[str]]  # texts that the own voice can say: phrase, short, statement
@@ -86,12 +86,6 @@ CALL_BACK = ("no wait", "no i mean")
 
 def _one(rng: np.random.Generator, pool: Sequence[T]) -> T:
     return pool[int(rng.integers(len(pool)))]
-
-
-def _train(draw: Callable[[], str]) -> str:
-    while split_of(text := draw()) != "train":
-        pass
-    return text
 
 
 def _payload(rng: np.random.Generator, pools: Pools) -> str:
@@ -179,7 +173,7 @@ def _other(rng: np.random.Generator, index: int, word: str) -> str:
 
 def deed(rng: np.random.Generator, _: Pools) -> str:
     pool = DEEDS if rng.random() < 0.6 else HARMLESS
-    return _train(lambda: ASK_DEED.draw(rng, x=_one(rng, pool)))
+    return training_text(lambda: ASK_DEED.draw(rng, x=_one(rng, pool)))
 
 
 def aside(rng: np.random.Generator, _: Pools) -> str:
@@ -189,7 +183,7 @@ def aside(rng: np.random.Generator, _: Pools) -> str:
         return _one(rng, ASIDES)
     if kind < 0.7:
         return f"{name} {_one(rng, ASIDES)}"
-    return _train(lambda: f"{name} {_one(rng, _FACTS).text}")
+    return training_text(lambda: f"{name} {_one(rng, _FACTS).text}")
 
 
 def mention(rng: np.random.Generator, _: Pools) -> str:
@@ -290,10 +284,7 @@ def traits(rng: np.random.Generator, count: int) -> list[str]:
     def draw() -> str:
         return f"the {_one(rng, vocabulary.NOUNS[:60])} is {_one(rng, vocabulary.ADJECTIVES)}"
 
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[_train(draw)] = None
-    return list(found)
+    return training_texts(draw, count)
 
 
 def own_texts() -> list[str]:
