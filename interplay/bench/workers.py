@@ -141,7 +141,7 @@ def work(pipe: Connection, opener: Opener) -> None:
         _work(pipe, opener)
     except (EOFError, ConnectionError):
         pass  # nobody waits for it any more
-    except Exception as error:
+    except Exception as error:  # the parent raises it again, whatever it is
         error.add_note(traceback.format_exc())
         with suppress(ConnectionError):  # another process has failed before
             pipe.send(error)
