@@ -17,7 +17,7 @@ from interplay.data.corpus import Corpus
 from interplay.data.example import Example
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.talk import Talk
-from interplay.data.timeline import MEL_FLOOR, Timeline
+from interplay.data.timeline import MEL_FLOOR, NOTE_TURNS, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 from interplay.turns.layout import positions_per_turn
 
@@ -169,8 +169,8 @@ class Composer:
 
 def _note_turn(timeline: Timeline, extra: int) -> int:
     """The micro-turn of a note early enough to start from, or 0."""
-    first = -timeline.streams.first_turn % 50
-    return next((t for t in range(first, extra + 1, 50) if t > 0), 0)
+    first = -timeline.streams.first_turn % NOTE_TURNS
+    return next((t for t in range(first, extra + 1, NOTE_TURNS) if t > 0), 0)
 
 
 def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
