@@ -23,6 +23,8 @@ from interplay.turns.layout import positions_per_turn
 
 NUM_WARPS = 24
 MAX_MISSES = 6  # families in a row that do not fit into what is left of a session
+SPEECH_LEVEL = 0.07  # root mean square of speech, full scale 1, before a session's own loudness
+LOUDNESS_DB = (-7.0, 4.0)  # of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
 _SEEN = 0xE7E  # key of the die for a camera
@@ -133,7 +135,7 @@ class Composer:
         """One session as it is written: everything but what the microphone makes of it."""
         first_turn = int(rng.integers(300))
         timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
-        loudness = rng.uniform(-7, 4)
+        loudness = rng.uniform(*LOUDNESS_DB)
 
         def arrive(clip: Clip) -> np.ndarray:
             return _arrive(clip, rng, loudness)
@@ -180,7 +182,7 @@ def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndar
     change_db = rng.uniform(-2, 2)
     if clip.engine == "human" and rng.random() < 0.5:
         return sound * 10 ** (change_db / 20)
-    level = 0.07 / (np.sqrt(np.mean(sound**2)) + 1e-4)
+    level = SPEECH_LEVEL / (np.sqrt(np.mean(sound**2)) + 1e-4)
     return sound * (level * 10 ** ((loudness_db + change_db) / 20))
 
 

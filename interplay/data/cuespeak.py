@@ -311,7 +311,6 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "NEG2": near_miss,
     "NEG3": revoked,
 }
-POSITIVE = tuple(name for name in FAMILIES if not name.startswith("NEG"))
 NEGATIVE = tuple(name for name in FAMILIES if name.startswith("NEG"))
 
 

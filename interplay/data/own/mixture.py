@@ -15,7 +15,7 @@ from jaxtyping import Float32, UInt8
 
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data.bank import Clip, own_mel
-from interplay.data.compose import ComposeConfig, Composer, Kind
+from interplay.data.compose import LOUDNESS_DB, SPEECH_LEVEL, ComposeConfig, Composer, Kind
 from interplay.data.corpus import Corpus
 from interplay.data.example import Example
 from interplay.data.own.store import OwnData, Session
@@ -26,7 +26,6 @@ from interplay.media.video import tile_pairs
 CONTEXT_TURNS = 3  # after a cut: what was said before it is not known
 UTTERANCE_GAP_S = 0.5  # the model's voice is off in longer gaps
 _EDGE_S = 0.05  # sound around an utterance that belongs to it
-_LEVEL = 0.07  # root mean square of speech, as in made-up sessions
 _FILMS = 0x0DA7A  # key of the random numbers of batches of films
 
 
@@ -171,7 +170,7 @@ def _hear(
 
 def _gain(words: list[Word], sound: Float32[np.ndarray, " T"], rng: np.random.Generator) -> float:
     """Every other recording as loud as it is, the others as loud as made-up sessions are."""
-    change = 10 ** (rng.uniform(-7, 4) / 20)
+    change = 10 ** (rng.uniform(*LOUDNESS_DB) / 20)
     as_it_is = rng.random() < 0.5
     spans = [
         sound[max(0, int(w.start_s * SAMPLE_RATE_HZ)) : int(w.end_s * SAMPLE_RATE_HZ)]
@@ -180,7 +179,7 @@ def _gain(words: list[Word], sound: Float32[np.ndarray, " T"], rng: np.random.Ge
     speech = np.concatenate(spans) if spans else sound[:0]
     if as_it_is or not len(speech):
         return 1.0
-    return change * _LEVEL / (float(np.sqrt(np.mean(speech**2))) + 1e-4)
+    return change * SPEECH_LEVEL / (float(np.sqrt(np.mean(speech**2))) + 1e-4)
 
 
 def _speak(
