@@ -7,7 +7,7 @@ import pytest
 from family_helpers import WORD_S, clip_of
 
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
-from interplay.data import heldout, questions, vocabulary
+from interplay.data import heldout
 from interplay.data.families import FAMILIES
 from interplay.data.families.conversation import recite
 from interplay.data.families.delegation import delegate
@@ -17,6 +17,7 @@ from interplay.data.families.reading import duet
 from interplay.data.families.timers import every, stopwatch, timer
 from interplay.data.item import Speak, Type
 from interplay.data.talk import Talk
+from interplay.data.texts import questions, vocabulary
 from interplay.data.timeline import HEARD_DELAY, YIELD_DELAY, Timeline, turn_with
 from interplay.errors import ConfigError
 from interplay.turns import tokens

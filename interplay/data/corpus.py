@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from interplay.data import kinds, questions, vocabulary
 from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
-from interplay.data.questions import Question, training_text, training_texts
 from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
-from interplay.data.voices import OWN_VOICE, random_voice
-from interplay.data.watchwords import EYES_TAGS, replies, training_asks
+from interplay.data.texts import claims, kinds, questions, vocabulary
+from interplay.data.texts.questions import Question, training_text, training_texts
+from interplay.data.texts.watchwords import EYES_TAGS, replies, training_asks
+from interplay.data.voices import OWN_VOICE, foreign_voice, random_voice
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
 
@@ -113,7 +113,7 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
         for _ in range(plan.count(tag)):
             voice, text = _user_voice(rng, plan), draw()
             if tag == "foreign":
-                voice = kinds.foreign_voice(rng, text)
+                voice = foreign_voice(rng, claims.languages_of(text))
             requests.append(Request(text=text, voice=voice, tag=tag))
     for tag in EYES_TAGS if plan.eyes else ():
         asks = training_asks(tag)

@@ -4,13 +4,13 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
-from interplay.data import wordings
 from interplay.data.bank import Clip
 from interplay.data.families.clockwork import LEAD_TURNS, count_left, decided_turn, put
 from interplay.data.talk import Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts import wordings
+from interplay.data.texts.wordings import NUMBER_OF, seconds_of
 from interplay.data.timeline import Running
-from interplay.data.wordings import NUMBER_OF, seconds_of
 from interplay.turns import tokens
 
 STOP_S = 3.0  # to say stop and be acknowledged

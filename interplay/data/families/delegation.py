@@ -7,11 +7,11 @@ what a background model is.
 from dataclasses import dataclass
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
 from interplay.data.families.clockwork import decided_turn
 from interplay.data.families.reading import deliver, read_aloud
-from interplay.data.kinds import CALL_BACK, SORRY
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts.kinds import CALL_BACK, SORRY
 from interplay.data.timeline import Spoken, turn_with
 from interplay.turns import tokens
 

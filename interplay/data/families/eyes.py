@@ -13,7 +13,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
 from interplay.data.families.clockwork import decided_turn
 from interplay.data.families.listening import listen, question
 from interplay.data.scenes.action import draw_action
@@ -23,8 +22,9 @@ from interplay.data.scenes.objects import draw_objects
 from interplay.data.scenes.reps import COUNTS, KINDS, Reps, draw_reps
 from interplay.data.scenes.visit import Visit, draw_visit
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts.watchwords import ASKS, START, STOP, WARNINGS, Ask, tell
 from interplay.data.timeline import Standing, turn_with
-from interplay.data.watchwords import ASKS, START, STOP, WARNINGS, Ask, tell
 from interplay.turns import tokens
 
 RUNNING = 0.4  # of the films run while the user asks

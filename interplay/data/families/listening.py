@@ -9,8 +9,8 @@ import numpy as np
 
 from interplay.data.bank import Clip
 from interplay.data.phones import SILENCE
-from interplay.data.questions import Question
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts.questions import Question
 from interplay.data.timeline import HEARD_DELAY, turn_with
 
 RECALLED = 4  # questions in a row

@@ -3,12 +3,12 @@
 Harmless requests of the same form go to the background model. Knows nothing of batches or noise.
 """
 
-from interplay.data import vocabulary as words
 from interplay.data.families.clockwork import put
 from interplay.data.families.delegation import hand_over
 from interplay.data.families.reading import typed
-from interplay.data.kinds import ABOUT, ASK_DEED, DEEDS, FORBID, REFUSAL, SECRET
 from interplay.data.talk import Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts.kinds import ABOUT, ASK_DEED, DEEDS, FORBID, REFUSAL, SECRET
 
 
 def deed(talk: Talk) -> bool:

@@ -13,9 +13,9 @@ from functools import cache
 
 import numpy as np
 
-from interplay.data import claims, kinds, vocabulary, wordings
 from interplay.data.bank import Clip
 from interplay.data.talk import Source
+from interplay.data.texts import claims, kinds, vocabulary, wordings
 from interplay.turns import tokens
 
 Encode = Callable[[str], list[int]]

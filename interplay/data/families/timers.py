@@ -4,9 +4,9 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
 from interplay.data.families.clockwork import LEAD_TURNS, count_left, decided_turn
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts import vocabulary as words
 from interplay.data.timeline import Running
 from interplay.turns import tokens
 

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from interplay.data import vocabulary as words
+from interplay.data.texts import vocabulary as words
 
 SPLITS = ("train", "test")
 

@@ -1,7 +1,7 @@
 """What users of the training say, kind by kind: how many utterances of each, and their texts.
 
 The kinds that the families of `data.families` draw beside the older ones of `data.corpus`. All
-payloads are words and phrases of the training split. Knows nothing of voices but for foreign words.
+payloads are words and phrases of the training split. Knows nothing of voices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from interplay.data import claims, cuewords, questions, stories, vocabulary
-from interplay.data import wordings as w
-from interplay.data.questions import split_of, training_text, training_texts
+from interplay.data.texts import claims, cuewords, questions, stories, vocabulary
+from interplay.data.texts import wordings as w
+from interplay.data.texts.questions import split_of, training_text, training_texts
 
 T = TypeVar("T")
 Pools = Mapping[str, Sequence[str]]  # texts that the own voice can say: phrase, short, statement
@@ -292,11 +292,3 @@ def own_texts() -> list[str]:
     english = claims.ENGLISH_OF.values()
     fixed = (NOD, REFUSAL, SECRET, *SORRY, "now", "longer")
     return [*vocabulary.CONTENT, *claims.NAMES, *english, *fixed]
-
-
-def foreign_voice(rng: np.random.Generator, word: str) -> str:
-    """A voice spec of a speaker of the word's language."""
-    languages = [name for name, table in claims.FOREIGN.items() if word in table]
-    variant = _one(rng, ("f1", "f2", "f3", "m1", "m3", "m4", "m5", "m8", "Alex", "Annie"))
-    pitch, rate = int(rng.integers(25, 75)), int(rng.integers(120, 175))
-    return f"espeak:{_one(rng, languages)}+{variant}:p{pitch}:r{rate}:g55"
