@@ -10,11 +10,11 @@ from functools import cache
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT
-from interplay.data import kinds, questions, vocabulary
 from interplay.data.bank import Clip
 from interplay.data.command import session_table
 from interplay.data.corpus import _spellings
 from interplay.data.talk import Talk
+from interplay.data.texts import kinds, questions, vocabulary
 from interplay.data.timeline import Spoken, Timeline
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer

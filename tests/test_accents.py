@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from interplay.data import questions
 from interplay.data.engines import diphones, festival
 from interplay.data.engines.accents import LANGUAGES, render
 from interplay.data.engines.diphones import SPEAKERS, foreign_segments, phone_names, recorded_pairs
 from interplay.data.speech import synthesize
+from interplay.data.texts import questions
 from interplay.errors import SynthError
 
 

@@ -13,9 +13,9 @@ from interplay.bench.cascade.replies import UNKNOWN, Rules
 from interplay.bench.cascade.system import Cascade, Talk
 from interplay.bench.runner import System, play
 from interplay.bench.written import speakable
-from interplay.data import questions, vocabulary
 from interplay.data.item import Say, Speak, Type, When
 from interplay.data.speech import synthesize
+from interplay.data.texts import questions, vocabulary
 from interplay.errors import ConfigError
 
 TURN = 3200

@@ -1,5 +1,7 @@
 """The cascade behind the server: its engine, and a Realtime client that talks to it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from bench_helpers import beep
@@ -9,7 +11,7 @@ from interplay.bench.cascade.ear import Ear
 from interplay.bench.cascade.engine import CascadeEngine
 from interplay.bench.cascade.system import Cascade
 from interplay.clock import FakeClock
-from interplay.errors import SessionError
+from interplay.errors import BackgroundError, SessionError
 from interplay.server.engines import AnyEngine, AnySession
 from interplay.server.hub import Hub
 from interplay.turns.types import InputHalf
@@ -70,6 +72,33 @@ def test_it_answers_what_was_said_and_what_is_typed(engine):
         halves.append(session.push(half))
     assert text(engine, halves, "say") == "seven apples o'clock"
     assert session.num_turns == 35
+
+
+class Unreachable:
+    """Replies that never come."""
+
+    def reply(self, text: str, begin_s: float, end_s: float) -> str:
+        return self.read(text)
+
+    def read(self, text: str) -> str:
+        raise BackgroundError("nobody answers")
+
+
+def test_a_session_whose_work_has_failed_keeps_no_other_back(monkeypatch):
+    monkeypatch.setattr(system, "Ear", OneQuestion)
+    with ThreadPoolExecutor(1) as executor:
+        cascade = Cascade(synthesize=beep, voice="own", replies=Unreachable, executor=executor)
+        engine = CascadeEngine(cascade, num_slots=2)
+        asks, waits = (engine.open(seed=0, prefix="") for _ in range(2))
+        quiet = InputHalf(hear=QUIET)
+        asks.push(InputHalf(hear=QUIET, read=(3, *engine.tokenizer.encode("why"), 1)))
+        executor.submit(int).result()  # the work before it is done
+        asks.push(quiet)
+        for sessions in ((waits, asks), (asks,)):
+            with pytest.raises(BackgroundError, match="nobody answers"):
+                engine.tick(dict.fromkeys(sessions, quiet))
+        engine.tick({waits: quiet})
+        assert (waits.num_turns, asks.num_turns) == (1, 2)
 
 
 def test_what_the_client_throws_away_is_not_said_to_the_end(engine):

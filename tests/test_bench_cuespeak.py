@@ -12,10 +12,11 @@ from interplay.bench.runner import play
 from interplay.bench.score import summarize
 from interplay.bench.suites import cuespeak as suite
 from interplay.bench.trace import Trace
-from interplay.data import cuespeak, cuewords
+from interplay.data import cuespeak
 from interplay.data.item import Item, Speak
 from interplay.data.moments import Moment, Plan, Stretch, plan_of
 from interplay.data.speech import synthesize
+from interplay.data.texts import cuewords
 
 CUES = ((0.5, 2.0), (5.0, 8.0), (8.1, 9.5), (9.6, 14.0))  # instruction, talk, second cue, talk
 SPEECH = tuple(("word", start_s, end_s) for start_s, end_s in CUES)

@@ -27,7 +27,7 @@ from interplay.bench.tick_panel import (
     without_last_artefact,
 )
 from interplay.data.item import Speak
-from interplay.data.questions import split_of
+from interplay.data.texts.questions import split_of
 from interplay.errors import RecordError
 
 U, A, BOTH, NONE = Tick(user=True), Tick(agent=True), Tick(user=True, agent=True), Tick()

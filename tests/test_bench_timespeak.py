@@ -23,8 +23,8 @@ from interplay.data import timespeak
 from interplay.data.families.timers import parse_every, parse_timer
 from interplay.data.item import Item, Speak
 from interplay.data.moments import Moment, Plan, Stretch, plan_of, window_hi_s
-from interplay.data.questions import split_of
 from interplay.data.speech import Utterance
+from interplay.data.texts.questions import split_of
 from interplay.errors import ConfigError, DeviceError
 
 CUE_END_S = 1.5  # of the first cue in hand-made traces

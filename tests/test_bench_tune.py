@@ -14,7 +14,7 @@ from interplay.bench.oracle import Oracle
 from interplay.bench.stage import Emission, Stage
 from interplay.bench.tune import ACT, HEARD, set_bias, tune
 from interplay.data.item import Item, Speak
-from interplay.data.questions import split_of
+from interplay.data.texts.questions import split_of
 from interplay.engine.engine import Engine
 from interplay.model.checkpoint import Loaded, load_checkpoint, save_checkpoint
 from interplay.model.griffin_lim import GriffinLim

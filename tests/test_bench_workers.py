@@ -14,7 +14,7 @@ from interplay.bench.measure import SuiteBench
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.suites import load_suite
-from interplay.bench.workers import Opener, Workers, choose_jobs
+from interplay.bench.workers import Opener, Workers, choose_processes
 from interplay.errors import DeviceError, SynthError
 
 ITEMS = [
@@ -129,4 +129,4 @@ def test_real_processes(pool):
 def test_processes_are_as_many_as_have_enough_to_do(monkeypatch):
     monkeypatch.setattr(workers.sys, "platform", "linux")
     monkeypatch.setattr(workers.os, "sched_getaffinity", lambda pid: range(4), raising=False)
-    assert [choose_jobs(n) for n in (1, 16, 31, 32, 50, 1000, None)] == [1, 1, 1, 2, 3, 4, 4]
+    assert [choose_processes(n) for n in (1, 16, 31, 32, 50, 1000, None)] == [1, 1, 1, 2, 3, 4, 4]

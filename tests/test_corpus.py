@@ -12,10 +12,10 @@ from interplay.data.command import session_table
 from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
 from interplay.data.engines.diphones import SPEAKERS
-from interplay.data.questions import split_of
 from interplay.data.speech import synthesize
+from interplay.data.texts.questions import split_of
+from interplay.data.texts.watchwords import EYES_TAGS
 from interplay.data.timeline import MEL_FLOOR
-from interplay.data.watchwords import EYES_TAGS
 from interplay.errors import RecordError
 from interplay.media.dmel import log_mel
 from interplay.model.interaction import Inputs, InteractionModel

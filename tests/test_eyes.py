@@ -9,14 +9,14 @@ from test_scenarios import FakeSource, clip_of, emitted
 from video_helpers import write_video
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import questions
 from interplay.data.example import Example
 from interplay.data.families import eyes
 from interplay.data.scenes import conduct, events, objects, reps
 from interplay.data.talk import Talk
+from interplay.data.texts import questions
+from interplay.data.texts.vocabulary import NUMBERS
+from interplay.data.texts.watchwords import ASKS, EYES_TAGS, replies, training_asks
 from interplay.data.timeline import Timeline
-from interplay.data.vocabulary import NUMBERS
-from interplay.data.watchwords import ASKS, EYES_TAGS, replies, training_asks
 from interplay.engine.engine import Engine
 from interplay.media.video_file import VideoFile
 from interplay.model.checkpoint import Loaded, load_checkpoint, save_checkpoint

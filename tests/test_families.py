@@ -5,11 +5,11 @@ import pytest
 from family_helpers import LoggedTalk, talk_with
 
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data import claims, kinds, vocabulary, wordings
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.families.nodding import NOD_S
 from interplay.data.families.rules import agreement
-from interplay.data.kinds import NOD, REFUSAL, SECRET
+from interplay.data.texts import claims, kinds, vocabulary, wordings
+from interplay.data.texts.kinds import NOD, REFUSAL, SECRET
 from interplay.turns import tokens
 
 ACK, BRIDGE = vocabulary.ACKNOWLEDGE, vocabulary.BRIDGE

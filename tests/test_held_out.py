@@ -5,9 +5,10 @@ import pytest
 from family_helpers import POOLS
 
 from interplay.bench.suites import fdb3, tau_twin
-from interplay.data import cuespeak, cuewords, kinds, questions, timespeak, vocabulary, wordings
+from interplay.data import cuespeak, timespeak
 from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
+from interplay.data.texts import cuewords, kinds, questions, vocabulary, wordings
 
 SHARED_WORDINGS = {timespeak.ONCE[0], timespeak.BEATS[0]}  # their contents are split
 FIXED = {"stop", *vocabulary.CLOCK_START, *vocabulary.CLOCK_ASK}

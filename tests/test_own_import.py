@@ -1,5 +1,6 @@
 """Own data: every format becomes the same session, every fault one line, an import all or none."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -66,6 +67,9 @@ Object class = "TextGrid"
 2
 ""
 """
+BAD_GRID = json.dumps(  # the other form of Praat's, with a time that is none
+    {"tiers": [{"class": "IntervalTier", "name": "user", "entries": [["now", 1, "hello"]]}]}
+)
 
 
 def imported(folder: Path, *flags: str) -> OwnData:
@@ -157,6 +161,7 @@ def test_words_that_touch_or_overlap_by_rounding_are_fine(tmp_path):
         ({"a.wav": noise(), "a.json": "[1]"}, "holds no transcript that can be read; give"),
         ({"a.wav": noise(), "a.ctm": "talk A zero 1 hi"}, "a.ctm, line 1: 'talk A zero 1 hi'"),
         ({"a.wav": noise(), "a.TextGrid": "hello"}, "a.TextGrid is no TextGrid"),
+        ({"a.wav": noise(), "a.TextGrid": BAD_GRID}, "a.TextGrid is no TextGrid (could not conv"),
         ({"a.wav": noise(), "a.json": said(), "a.ctm": CTM}, "has 2 transcripts, a.ctm and a.json"),
         ({"a.mp4": "no film", "a.srt": "1\n00:00:01,000 --> 00:00:02,000\nHi"}, "as video"),
         ({"a.user.wav": noise(num_channels=1), "a.json": said()}, "a.model.wav does not exist"),

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from family_helpers import WORD_S, clip_of
 
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
-from interplay.data import heldout, questions, vocabulary
-from interplay.data.bank import Clip
+from interplay.data import heldout
 from interplay.data.families import FAMILIES
 from interplay.data.families.conversation import recite
 from interplay.data.families.delegation import delegate
@@ -17,6 +17,7 @@ from interplay.data.families.reading import duet
 from interplay.data.families.timers import every, stopwatch, timer
 from interplay.data.item import Speak, Type
 from interplay.data.talk import Talk
+from interplay.data.texts import questions, vocabulary
 from interplay.data.timeline import HEARD_DELAY, YIELD_DELAY, Timeline, turn_with
 from interplay.errors import ConfigError
 from interplay.turns import tokens
@@ -24,7 +25,6 @@ from interplay.turns.follow import PAIRS
 from interplay.turns.layout import lay_out
 from interplay.turns.tokens import Tokenizer
 
-WORD_S = 0.3
 TEXTS = {
     "listen": "river table",
     "statement": "my dog is in the garden",
@@ -45,25 +45,6 @@ TEXTS = {
     "hesitation": "um",
     "aside": "come here please",
 }
-
-
-def clip_of(text: str, *, own: bool = False) -> Clip:
-    """A clip with 0.3 s a word and a constant sound."""
-    words = text.split()
-    times = [(w, k * WORD_S, (k + 1) * WORD_S) for k, w in enumerate(words)]
-    num_samples = round(len(words) * WORD_S * SAMPLE_RATE_HZ)
-    num_slots = -(-(num_samples + 600) // SAMPLES_PER_SLOT)
-    return Clip(
-        samples=np.full(num_samples, 3000, np.int16),
-        words=times,
-        phones=[(1 + k, start, end) for k, (_, start, end) in enumerate(times)],
-        text=text,
-        voice="fake",
-        engine="fake",
-        role="own" if own else "user",
-        tag="",
-        mel=np.full((4 * num_slots, 80), -2.0, np.float16) if own else None,
-    )
 
 
 class FakeSource:

@@ -185,18 +185,22 @@ def test_recording_is_refused_where_nothing_is_kept():
     assert refused(opened, make_hub(), record=True).code == "unsupported_value"
 
 
-def test_a_disk_that_refuses_ends_the_record_but_not_the_session(tmp_path, caplog, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "is_bug"), [(OSError(28, "No space left on device"), False), (KeyError("bug"), True)]
+)
+def test_a_record_that_fails_ends_but_not_its_session(tmp_path, caplog, monkeypatch, error, is_bug):
     hub = make_hub(record_root=tmp_path)
     session, outbox = opened(hub, record=True)
     beat(hub)
     assert session.seat._recorder
 
     def refuse(*_args):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(session.seat._recorder, "_add_sound", refuse)
     beat(hub, 2)
-    assert "recording ended" in caplog.text and "No space left" in caplog.text
+    (logged,) = [each for each in caplog.records if "recording ended" in each.getMessage()]
+    assert error.args[-1] in logged.getMessage() and bool(logged.exc_info) == is_bug
     told = outbox.take()
     assert [item.code for item in told if isinstance(item, Notice)] == ["recording_ended"]
     assert len([item for item in told if isinstance(item, Turn)]) == 3

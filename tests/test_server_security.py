@@ -14,8 +14,8 @@ from websockets.exceptions import InvalidStatus
 from interplay.errors import ConfigError, DeviceError
 from interplay.server import logs
 from interplay.server.auth import Auth, read_keys
-from interplay.server.command import parse_bind
 from interplay.server.run import ServeConfig, Serving
+from interplay.server.start import parse_bind
 from tests.server_helpers import KEY, make_engine, next_of, server, start, url
 
 

@@ -11,10 +11,10 @@ import pytest
 from interplay.background.charts import make_chart
 from interplay.background.contract import Line, Result, Ui
 from interplay.server.auth import Visitor
-from interplay.server.command import page_address
 from interplay.server.hub import Hub
 from interplay.server.page import PageConnection
 from interplay.server.run import Serving
+from interplay.server.start import page_address
 from interplay.server.web_files import CHART, MEDIA_TYPES, WEB
 from interplay.turns.tokens import DELEGATE, END, STOP
 from tests.server_helpers import KEY, advanced, beat, make_hub, server, url

@@ -205,7 +205,7 @@ class Broker:
         except BackgroundError as error:
             _log.warning("the background model: %s", error)
             return None, str(error)
-        except Exception as error:
+        except Exception as error:  # of code that is not ours
             _log.exception("the background model has a bug")
             return None, f"{type(error).__name__}: {error}"
 

@@ -76,9 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="logical clock: processes that play, each with the model; the results are the same "
-        "(default: one per core where there are 16 items of each part for it). Real time: items "
-        "at once (default: 1)",
+        help="players side by side, each of which takes item after item: on the logical clock a "
+        "process with a model of its own (results are the same; default: one per core where there "
+        "are 16 items of each part for it), in real time a conversation (default: 1)",
     )
     _add_sources(parser)
 

@@ -27,7 +27,7 @@ from interplay.bench.stage import Synthesizer
 from interplay.bench.suites import load_suites
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
-from interplay.bench.workers import NUM_SPEECHES, Opener, Workers, choose_jobs
+from interplay.bench.workers import NUM_SPEECHES, Opener, Workers, choose_processes
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
 from interplay.engine.engine import ONE_THREAD_BELOW
@@ -69,7 +69,7 @@ class _Run:
                 synthesize=self.synthesize,
                 own_voice=OWN_VOICE,
                 loaded=self.loaded,
-                num_sessions=self.args.jobs or 1,
+                num_sessions=self.report["sessions"] or 1,
             )
         if self.args.keep is None:
             return self._play
@@ -91,7 +91,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     done, others = _resumed(report, partial), _other_rows(args, report)
     screen = console()
     with (
-        open_workers(args.seed, _num_jobs(args, clock, loaded)) as workers,
+        open_workers(args.seed, _num_processes(args, clock, loaded)) as workers,
         advancing(screen) as advance,
     ):
         run = _Run(
@@ -187,24 +187,25 @@ def _needs_play(run: _Run) -> bool:
     return not is_plain or run.args.keep is not None or run.workers is not None
 
 
-def _num_jobs(args: argparse.Namespace, clock: str, loaded: "Loaded | None") -> int:
-    """Processes that play. A large model keeps the cores busy from one process."""
+def _num_processes(args: argparse.Namespace, clock: str, loaded: "Loaded | None") -> int:
+    """Of this run: in real time the players of --jobs are conversations of one process. A large
+    model keeps the cores busy from one process."""
     if clock == "wall" or args.suite == "serve":
         return 1
     if args.jobs is not None:
         return args.jobs
     if loaded and sum(p.numel() for p in loaded.model.parameters()) >= ONE_THREAD_BELOW:
         return 1
-    return choose_jobs(args.n)
+    return choose_processes(args.n)
 
 
 @contextmanager
-def open_workers(seed: int, num_jobs: int) -> Iterator[Workers | None]:
+def open_workers(seed: int, num_processes: int) -> Iterator[Workers | None]:
     """Processes that play; None where this one does."""
-    if num_jobs == 1:
+    if num_processes == 1:
         yield None
         return
-    workers = Workers(num_jobs, Opener(seed=seed, own_voice=OWN_VOICE, synthesize=synthesize))
+    workers = Workers(num_processes, Opener(seed=seed, own_voice=OWN_VOICE, synthesize=synthesize))
     try:
         yield workers
     finally:
@@ -269,7 +270,7 @@ def _header(
         "num_items": args.n,
         "seconds": args.seconds,
         "clock": clock,
-        "sessions": args.jobs or 1 if clock == "wall" else None,
+        "sessions": (args.jobs or 1) if clock == "wall" else None,
         "data": None if args.data is None else str(args.data),
         "weights": file_sha256(loaded.path) if loaded else None,
         "words_from": args.recogniser or OWN,

@@ -29,7 +29,7 @@ from interplay.data.item import (
     StopBy,
     Type,
 )
-from interplay.data.vocabulary import NUMBERS
+from interplay.data.texts.vocabulary import NUMBERS
 from interplay.errors import ConfigError
 
 BABBLE = "la lo"

@@ -35,7 +35,7 @@ from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES, load_suite
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
 from interplay.bench.voice import ITSELF
-from interplay.bench.workers import NUM_SPEECHES, Workers, choose_jobs
+from interplay.bench.workers import NUM_SPEECHES, Workers, choose_processes
 from interplay.data.item import Item
 from interplay.data.speech import synthesize
 from interplay.errors import RecordError
@@ -69,7 +69,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
     most = max(len(traces) for traces in found.values())
     screen, shown = console(), []
     with (
-        open_workers(about["seed"], args.jobs or choose_jobs(most)) as workers,
+        open_workers(about["seed"], args.jobs or choose_processes(most)) as workers,
         advancing(screen) as advance,
     ):
         if CORE in found:

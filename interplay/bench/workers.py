@@ -32,7 +32,7 @@ NUM_SPEECHES = 1024  # utterances a process remembers
 Numbered = tuple[int, Item]  # an item, and which of those to be played it is
 
 
-def choose_jobs(num_items: int | None) -> int:
+def choose_processes(num_items: int | None) -> int:
     """Processes for a suite of so many items per part (None: all of official data): one per core,
     if there is enough to do."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -141,7 +141,7 @@ def work(pipe: Connection, opener: Opener) -> None:
         _work(pipe, opener)
     except (EOFError, ConnectionError):
         pass  # nobody waits for it any more
-    except Exception as error:
+    except Exception as error:  # the parent raises it again, whatever it is
         error.add_note(traceback.format_exc())
         with suppress(ConnectionError):  # another process has failed before
             pipe.send(error)

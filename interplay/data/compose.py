@@ -4,7 +4,9 @@ Batch k is a function of (seed, k) alone, so any resume sees the same batches. K
 tensors, losses or models.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,14 +17,17 @@ from interplay.data.corpus import Corpus
 from interplay.data.example import Example
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.talk import Talk
-from interplay.data.timeline import MEL_FLOOR, Timeline
+from interplay.data.timeline import MEL_FLOOR, NOTE_TURNS, Timeline
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 from interplay.turns.layout import positions_per_turn
 
 NUM_WARPS = 24
 MAX_MISSES = 6  # families in a row that do not fit into what is left of a session
+SPEECH_LEVEL = 0.07  # root mean square of speech, full scale 1, before a session's own loudness
+LOUDNESS_DB = (-7.0, 4.0)  # of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
+_SEEN = 0xE7E  # key of the die for a camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,19 @@ class ComposeConfig:
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What the sessions of a batch have in common: all have a camera, or none has.
+
+    size: how many there are. draw: makes one. key: tells its random numbers from those of other
+    kinds in the same step.
+    """
+
+    size: int
+    draw: Callable[[np.random.Generator], Example]
+    key: tuple[int, ...] = ()
+
+
 class Composer:
     """Draws batches of sessions from a corpus."""
 
@@ -60,16 +78,25 @@ class Composer:
 
     def batch(self, step: int, progress: float) -> list[Example]:
         """Batch number `step`; `progress` in [0, 1] is how much of the training is done."""
+        kind = self.kind(step, progress)
+        return [kind.draw(self.random(step, *kind.key, row)) for row in range(kind.size)]
+
+    def kind(self, step: int, progress: float) -> Kind:
+        """Which batch that is: with a camera or without."""
         config = self.config
-        if np.random.default_rng([config.seed, step, 0xE7E]).random() < config.seen:
-            return self._seen_batch(step)
-        long = progress >= config.long_from
+        if self.random(step, _SEEN).random() < config.seen:
+            eyes, num_turns = dict(config.eyes), config.seen_turns
+            draw = partial(self.session, num_turns=num_turns, mix=eyes, late=False)
+            return Kind(size=self.size_with_camera(num_turns), draw=draw)
         size, num_turns = self.shape(progress)
         mix = LISTENING if progress < config.listening_until else dict(config.mix)
-        return [
-            self.session(np.random.default_rng([config.seed, step, i]), num_turns, mix, late=long)
-            for i in range(size)
-        ]
+        late = progress >= config.long_from
+        draw = partial(self.session, num_turns=num_turns, mix=mix, late=late)
+        return Kind(size=size, draw=draw)
+
+    def random(self, step: int, *key: int) -> np.random.Generator:
+        """Random numbers of one step for one use."""
+        return np.random.default_rng([self.config.seed, step, *key])
 
     def shape(self, progress: float) -> tuple[int, int]:
         """Sessions in a batch and micro-turns in each, where `progress` is as in `batch`."""
@@ -78,21 +105,12 @@ class Composer:
             (size // 2, num_turns * 2) if progress >= self.config.long_from else (size, num_turns)
         )
 
-    def _seen_batch(self, step: int) -> list[Example]:
-        """About as many positions as without a camera, in longer sessions, of which there are
-        fewer."""
+    def size_with_camera(self, num_turns: int) -> int:
+        """Sessions of `num_turns` in a batch with a camera, which has about as many positions as
+        one without; at least one."""
         config = self.config
         positions = config.batch_size * config.num_turns * positions_per_turn(camera=False)
-        size = max(1, positions // (config.seen_turns * positions_per_turn(camera=True)))
-        return [
-            self.session(
-                np.random.default_rng([config.seed, step, i]),
-                config.seen_turns,
-                dict(config.eyes),
-                late=False,
-            )
-            for i in range(size)
-        ]
+        return max(1, round(positions / (num_turns * positions_per_turn(camera=True))))
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
@@ -117,7 +135,7 @@ class Composer:
         """One session as it is written: everything but what the microphone makes of it."""
         first_turn = int(rng.integers(300))
         timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
-        loudness = rng.uniform(-7, 4)
+        loudness = rng.uniform(*LOUDNESS_DB)
 
         def arrive(clip: Clip) -> np.ndarray:
             return _arrive(clip, rng, loudness)
@@ -153,8 +171,8 @@ class Composer:
 
 def _note_turn(timeline: Timeline, extra: int) -> int:
     """The micro-turn of a note early enough to start from, or 0."""
-    first = -timeline.streams.first_turn % 50
-    return next((t for t in range(first, extra + 1, 50) if t > 0), 0)
+    first = -timeline.streams.first_turn % NOTE_TURNS
+    return next((t for t in range(first, extra + 1, NOTE_TURNS) if t > 0), 0)
 
 
 def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
@@ -164,7 +182,7 @@ def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndar
     change_db = rng.uniform(-2, 2)
     if clip.engine == "human" and rng.random() < 0.5:
         return sound * 10 ** (change_db / 20)
-    level = 0.07 / (np.sqrt(np.mean(sound**2)) + 1e-4)
+    level = SPEECH_LEVEL / (np.sqrt(np.mean(sound**2)) + 1e-4)
     return sound * (level * 10 ** ((loudness_db + change_db) / 20))
 
 

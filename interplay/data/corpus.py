@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from interplay.data import kinds, questions, vocabulary
 from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
-from interplay.data.questions import Question
 from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
-from interplay.data.voices import OWN_VOICE, random_voice
-from interplay.data.watchwords import EYES_TAGS, replies, training_asks
+from interplay.data.texts import claims, kinds, questions, vocabulary
+from interplay.data.texts.questions import Question, training_text, training_texts
+from interplay.data.texts.watchwords import EYES_TAGS, replies, training_asks
+from interplay.data.voices import OWN_VOICE, foreign_voice, random_voice
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
 
@@ -74,34 +74,29 @@ class CorpusPlan:
     eyes: int = 0
 
     def count(self, tag: str) -> int:
-        count = kinds.KINDS[tag].count if tag in kinds.KINDS else getattr(self, tag)
+        """Utterances of a kind."""
+        return self.scaled(kinds.KINDS[tag].count if tag in kinds.KINDS else getattr(self, tag))
+
+    def scaled(self, count: int) -> int:
+        """So many, where there are `count` at scale 1."""
         return max(8, int(self.scale * count))
 
 
 def plan_texts(plan: CorpusPlan) -> dict[str, list[str]]:
     """The pools that own utterances are made for: long and short phrases, statements, traits."""
     rng = np.random.default_rng([plan.seed, 1])
-    scale = plan.scale
     return {
-        "phrase": _distinct(lambda: questions.phrase(rng, 1, 9), scale * plan.num_phrases),
-        "short": _distinct(lambda: questions.phrase(rng, 1, 2), scale * plan.num_short_phrases),
-        "statement": _distinct(lambda: questions.statement(rng), scale * plan.num_statements),
-        TRAIT: kinds.traits(rng, max(8, int(scale * plan.num_traits))),
+        "phrase": training_texts(
+            lambda: questions.phrase(rng, 1, 9), plan.scaled(plan.num_phrases)
+        ),
+        "short": training_texts(
+            lambda: questions.phrase(rng, 1, 2), plan.scaled(plan.num_short_phrases)
+        ),
+        "statement": training_texts(
+            lambda: questions.statement(rng), plan.scaled(plan.num_statements)
+        ),
+        TRAIT: kinds.traits(rng, plan.scaled(plan.num_traits)),
     }
-
-
-def _distinct(draw: Callable[[], str], count: float) -> list[str]:
-    """About `count` different training texts from `draw()`."""
-    found: dict[str, None] = {}
-    while len(found) < max(8, int(count)):
-        found[_train_text(draw)] = None
-    return list(found)
-
-
-def _train_text(draw: Callable[[], str]) -> str:
-    while questions.split_of(text := draw()) != "train":
-        pass
-    return text
 
 
 def plan_requests(plan: CorpusPlan) -> list[Request]:
@@ -118,7 +113,7 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
         for _ in range(plan.count(tag)):
             voice, text = _user_voice(rng, plan), draw()
             if tag == "foreign":
-                voice = kinds.foreign_voice(rng, text)
+                voice = foreign_voice(rng, claims.languages_of(text))
             requests.append(Request(text=text, voice=voice, tag=tag))
     for tag in EYES_TAGS if plan.eyes else ():
         asks = training_asks(tag)
@@ -179,7 +174,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
         return one(("say", "please say", "can you say")) + " " + _at_most(one, pools["phrase"], 5)
 
     def listening() -> str:
-        return _train_text(lambda: questions.phrase(rng, 2, 7))
+        return training_text(lambda: questions.phrase(rng, 2, 7))
 
     return {
         "listen": listening,
@@ -195,7 +190,7 @@ def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
         "cancel": lambda: one(vocabulary.CANCELS),
         "clock_start": lambda: one(vocabulary.CLOCK_START),
         "clock_ask": lambda: one(vocabulary.CLOCK_ASK),
-        "delegate": lambda: _train_text(lambda: questions.open_question(rng)),
+        "delegate": lambda: training_text(lambda: questions.open_question(rng)),
         "backchannel": lambda: one(vocabulary.BACKCHANNELS),
         **{tag: partial(kind.draw, rng, pools) for tag, kind in kinds.KINDS.items()},
     }

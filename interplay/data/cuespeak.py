@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interplay.data import cuewords, vocabulary
 from interplay.data.item import Item
 from interplay.data.moments import Draft, Stretch
+from interplay.data.texts import cuewords, vocabulary
 from interplay.data.voices import random_voice
 
 SEED_BASE = 7_500_000  # no training seed is near
@@ -311,7 +311,6 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "NEG2": near_miss,
     "NEG3": revoked,
 }
-POSITIVE = tuple(name for name in FAMILIES if not name.startswith("NEG"))
 NEGATIVE = tuple(name for name in FAMILIES if name.startswith("NEG"))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from interplay.data import questions, vocabulary
 from interplay.data.human import HumanClips
 from interplay.data.item import (
     At,
@@ -28,7 +27,8 @@ from interplay.data.item import (
     Type,
     When,
 )
-from interplay.data.questions import Question, split_of
+from interplay.data.texts import questions, vocabulary
+from interplay.data.texts.questions import Question, split_of
 from interplay.data.voices import random_voice
 from interplay.errors import ConfigError, RecordError
 

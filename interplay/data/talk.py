@@ -11,7 +11,7 @@ import numpy as np
 
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.bank import Clip
-from interplay.data.questions import Question, borders
+from interplay.data.texts.questions import Question, borders
 from interplay.data.timeline import Spoken, Timeline
 
 SECOND = SAMPLE_RATE_HZ

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from interplay.data import cuewords, questions, vocabulary
 from interplay.data.item import Item
 from interplay.data.moments import Draft, Stretch
-from interplay.data.questions import split_of
+from interplay.data.texts import cuewords, questions, vocabulary
+from interplay.data.texts.questions import split_of
 from interplay.data.voices import random_voice
 
 SEED_BASE = 7_400_000  # no training seed is near

@@ -3,6 +3,8 @@
 Knows nothing about how a voice is synthesised or what it says.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from interplay.errors import ConfigError
@@ -44,6 +46,7 @@ TEST_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
     *("flite:rms", "flite:awb"),
 )
+_FOREIGN_VARIANTS = ("f1", "f2", "f3", "m1", "m3", "m4", "m5", "m8", "Alex", "Annie")
 UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
 
@@ -88,3 +91,11 @@ def random_voice(rng: np.random.Generator, split: str) -> str:
 
 def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
     return str(rng.choice(list(shares), p=list(shares.values())))
+
+
+def foreign_voice(rng: np.random.Generator, languages: Sequence[str]) -> str:
+    """A voice spec of a speaker of one of the languages, by their names in espeak-ng."""
+    variant = _FOREIGN_VARIANTS[int(rng.integers(len(_FOREIGN_VARIANTS)))]
+    pitch, rate = int(rng.integers(25, 75)), int(rng.integers(120, 175))
+    language = languages[int(rng.integers(len(languages)))]
+    return f"espeak:{language}+{variant}:p{pitch}:r{rate}:g55"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from interplay.clock import Clock, Pacer
+from interplay.errors import DeviceError
 from interplay.server.engines import AnyEngine, AnySession
 from interplay.server.seat import Collected, Seat
 from interplay.turns.types import InputHalf, OutputHalf
@@ -140,7 +141,7 @@ class BeatLoop:
         """All sessions in one batch; when that fails, one by one, and the guilty ones leave."""
         try:
             return dict(self.engine.tick(halves))
-        except Exception:
+        except Exception:  # whatever fails for one session, the others go on
             log.exception("a tick failed; its sessions advance one by one")
         outputs = {}
         for session, half in halves.items():
@@ -155,7 +156,7 @@ class BeatLoop:
     def _record(self, done: Advanced, compute_ms: float) -> None:
         try:
             done.seat.record(done.collected.half, done.output, compute_ms)
-        except Exception as error:
+        except Exception as error:  # no record is worth a session, nor the thread of all others
             self._unrecorded.append(done.seat)
             _log_record_failure(error)
 
@@ -167,7 +168,7 @@ class BeatLoop:
     def _sit(self, seat: Seat) -> None:
         try:
             seat.sit(self.engine)
-        except Exception as error:
+        except Exception as error:  # it concerns this session alone
             log.exception("a session could not begin")
             self._failed.append((seat, error))
         else:
@@ -178,7 +179,7 @@ class BeatLoop:
             del self._seats[seat]
             try:
                 seat.leave()
-            except Exception as error:
+            except Exception as error:  # the session is over; the thread is that of all others
                 _log_record_failure(error)
 
 
@@ -188,4 +189,5 @@ def _session(seat: Seat) -> AnySession:
 
 
 def _log_record_failure(error: Exception) -> None:
-    log.error("recording ended: %s", error)
+    """One line where the disk refuses; with its traceback where it is a bug."""
+    log.error("recording ended: %s", error, exc_info=not isinstance(error, DeviceError))

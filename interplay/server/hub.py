@@ -301,7 +301,7 @@ class Hub:
         """What fails for one session must not keep the results of the others."""
         try:
             session.advance(done, compute_ms)
-        except Exception as error:
+        except Exception as error:  # a bug, mostly in what a protocol makes of it
             log.exception("a session failed and is closed", extra={"session": session.id})
             self.close(session, "failed", f"the session failed: {type(error).__name__}")
 

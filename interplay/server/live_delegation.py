@@ -25,7 +25,6 @@ from interplay.server.served import ServedSession
 PLACE = "session.delegation"
 CHOICES = ("auto", "none", "required")
 MAX_TOOLS = 64
-MAX_TOKENS = 1 << 20
 UNUSED = ("reasoning", "text", "service_tier")  # settings that other backends have
 
 

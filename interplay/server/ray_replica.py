@@ -119,8 +119,9 @@ class Replica:
     def _is_one_stopping(self) -> bool:
         try:
             app = serve.status().applications.get(APP)
-        except Exception as error:  # the controller is away: that is no reason to stop
-            log.warning("Ray Serve does not say how it is: %s", type(error).__name__)
+        except Exception as error:  # mostly the controller is away; this thread has to go on asking
+            line = (str(error).splitlines() or [""])[0]
+            log.warning("Ray Serve does not say how it is: %s: %s", type(error).__name__, line)
             return False
         if app is None or app.status == "DELETING":
             return True

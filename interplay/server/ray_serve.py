@@ -77,7 +77,7 @@ def connect(config: RayConfig) -> bool:
     }
     try:
         ray.init(**(new if is_ours else dict[str, Any](log_to_driver=False)))
-    except Exception as error:  # Ray raises the base class, too
+    except Exception as error:  # Ray raises `Exception` itself for a node that fails
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise DeviceError(f"Ray does not start or cannot be reached: {line[:200]}") from None
     return is_ours

@@ -79,7 +79,7 @@ class Call:
             gather_on(peer, self._address)
             await peer.setLocalDescription(await peer.createAnswer())
             check_candidates(peer, self._address)
-        except Exception as error:
+        except Exception as error:  # of what strangers send; the library fails in every way
             log.info("an offer was not understood: %s", type(error).__name__)
             text = f"this offer cannot be answered ({type(error).__name__}); send another one"
             raise RequestError("invalid_sdp", text, param=param) from error

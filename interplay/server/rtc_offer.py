@@ -49,7 +49,7 @@ def read_offer(text: str, param: str = "sdp") -> Offer:
     try:
         plain = str(description)
         sdp.SessionDescription.parse(plain)
-    except Exception as error:
+    except Exception as error:  # the same parser
         _refuse(f"values in it cannot be used ({type(error).__name__})", param)
     return Offer(sdp=plain, has_video=any(m.kind == "video" for m in description.media))
 

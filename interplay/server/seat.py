@@ -135,7 +135,7 @@ class Seat:
             return
         try:
             self._recorder.add(half, output, compute_ms)
-        except Exception:
+        except Exception:  # whatever it was: a record with a gap in it is none
             self._end_record()
             raise
 

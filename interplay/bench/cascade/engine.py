@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from interplay.bench.cascade.language import forms, words_of
-from interplay.bench.cascade.system import Cascade, Talk
+from interplay.bench.cascade.system import Cascade, Talk, raise_failures
 from interplay.bench.written import speakable
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.errors import SessionError
@@ -23,11 +23,11 @@ VOCAB_SIZE = 4096  # every word of the cascade's language is one token; others a
 
 
 class CascadeSession:
-    """One conversation."""
+    """One conversation. talk: what goes on in it."""
 
     def __init__(self, engine: "CascadeEngine", talk: Talk) -> None:
         self.num_turns = 0
-        self._engine, self._talk, self._tokenizer = engine, talk, engine.tokenizer
+        self._engine, self.talk, self._tokenizer = engine, talk, engine.tokenizer
         self._typed: list[int] = []
         self._heard: deque[int] = deque()
         self._say: deque[int] = deque()
@@ -35,14 +35,14 @@ class CascadeSession:
     def close(self) -> None:
         """Give the slot back. Closing twice is allowed."""
         self._engine.release(self)
-        self._talk.close()
+        self.talk.close()
 
     def push(self, half: InputHalf) -> OutputHalf:
         """Advance by one micro-turn. What the client has thrown away is not said to the end."""
         if half.num_played is not None and half.num_played < SAMPLES_PER_TURN:
-            self._talk.hush()
+            self.talk.hush()
             self._say.clear()
-        emitted = self._talk.push(half.hear, self._messages(half.read))
+        emitted = self.talk.push(half.hear, self._messages(half.read))
         for pieces, waiting in ((emitted.heard, self._heard), (emitted.say, self._say)):
             waiting.extend(self._tokenizer.encode("".join(pieces)))
         self.num_turns += 1
@@ -90,7 +90,9 @@ class CascadeEngine:
         self._sessions.discard(session)
 
     def tick(self, halves: Mapping[Any, InputHalf]) -> dict[Any, OutputHalf]:
-        """Advance these sessions by one micro-turn."""
+        """Advance these sessions by one micro-turn; none of them when the work of one has failed
+        before, which is raised."""
+        raise_failures(session.talk for session in halves)
         return {session: session.push(half) for session, half in halves.items()}
 
 

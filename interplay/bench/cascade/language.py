@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from interplay.data import questions, vocabulary
+from interplay.data.texts import questions, vocabulary
 
 NUM_DRAWS = 400  # of statements, to learn their forms
 PER_FORM = 250  # sentences drawn of each form

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Protocol, runtime_checkable
 
 from interplay.bench.written import speakable
-from interplay.data import questions, vocabulary
+from interplay.data.texts import questions, vocabulary
 from interplay.errors import BackgroundError, ConfigError
 
 UNKNOWN = "i do not know"

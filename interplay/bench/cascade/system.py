@@ -7,7 +7,7 @@ computing costs no time. Knows nothing of items or scores.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 
 import numpy as np
@@ -26,7 +26,8 @@ VOICE = "espeak:en-us"
 class Talk:
     """One session, micro-turn by micro-turn, on any clock.
 
-    executor: hears and thinks there, and the reply begins when it is ready; None: at once.
+    executor: hears and thinks there, and the reply begins when it is ready; None: at once, and what
+    fails is raised by `push`. failure: what has failed there; the session goes on without it.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Talk:
         self._ear, self._replies, self._synthesize, self._voice = ear, replies, synthesize, voice
         self._ends = Endpointer(hangover_s)
         self._hangover_s, self._barge_in, self._executor = hangover_s, barge_in, executor
+        self.failure: BaseException | None = None
         self._turn = 0
         self._typed: list[str] = []
         self._jobs: deque[Future] = deque()
@@ -57,7 +59,11 @@ class Talk:
         for text in self._messages(read):
             self._start(lambda text=text: ("", self._replies.read(text)))
         while self._jobs and self._jobs[0].done():
-            self._take(*self._jobs.popleft().result())
+            job = self._jobs.popleft()
+            if error := job.exception():
+                self.failure = error
+            else:
+                self._take(*job.result())
         emitted = self._emit()
         self._turn += 1
         return emitted
@@ -186,4 +192,16 @@ class Cascade:
         return [control, *normal(text), "<end>"]
 
     def step(self, stages: Sequence[Stage]) -> list[Emission]:
-        return [self._talks[stage].push(stage.hear, stage.read) for stage in stages]
+        talks = [self._talks[stage] for stage in stages]
+        emitted = [
+            talk.push(stage.hear, stage.read) for talk, stage in zip(talks, stages, strict=True)
+        ]
+        raise_failures(talks)
+        return emitted
+
+
+def raise_failures(talks: Iterable[Talk]) -> None:
+    """Raise what the work of one of them has failed with, if any has."""
+    for talk in talks:
+        if talk.failure is not None:
+            raise talk.failure

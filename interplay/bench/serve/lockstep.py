@@ -16,9 +16,9 @@ from typing import Any
 
 from interplay.engine.engine import Engine
 from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
-from interplay.server.command import parse_bind
 from interplay.server.limits import Limits
 from interplay.server.run import ServeConfig, Serving, warm_up
+from interplay.server.start import parse_bind
 
 NO_LIMIT_S = 1e9
 WATCH_S = 0.2  # how often a waiting clock looks whether it should stop

@@ -3,8 +3,6 @@
 Measured on the model's sound, never on what it meant to do. Knows nothing of servers.
 """
 
-from collections.abc import Sequence
-
 from interplay.bench.overlap import talking_at
 from interplay.bench.score import Outcome
 from interplay.bench.trace import Trace
@@ -30,8 +28,3 @@ def _stop(trace: Trace, expect: StopBy) -> Outcome:
         return Outcome(value=None, notes=("was_not_talking",))
     seconds = max(0.0, talking[1] - cue[0])
     return Outcome(value=seconds, notes=("went_on",) if seconds > WENT_ON_S else ())
-
-
-def stop_times(traces: Sequence[Trace]) -> list[Outcome]:
-    """Of many traces."""
-    return [outcome for trace in traces for outcome in stop_time(trace)]

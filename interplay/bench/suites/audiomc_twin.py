@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from interplay.bench.suites.ifeval import TYPED_S
-from interplay.data import vocabulary as words
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import Cue, Item, Noise, Say, Speak, Type, When
+from interplay.data.texts import vocabulary as words
 from interplay.data.voices import random_voice
 
 GAP_S = 1.0

@@ -10,10 +10,10 @@ Knows nothing of scores.
 import numpy as np
 
 from interplay.bench.suites import fdb_twin as twin
-from interplay.data import questions, vocabulary
 from interplay.data.item import Clip, Cue, Expect, Item, KeepTalking, Say, StopBy, When
 from interplay.data.overheard import aside, behind
-from interplay.data.questions import Question
+from interplay.data.texts import questions, vocabulary
+from interplay.data.texts.questions import Question
 
 AFTER_OVERLAP_S = 6.0
 FACTS = questions.facts("test")

@@ -10,8 +10,8 @@ import numpy as np
 
 from interplay.bench.suites import fdb_twin as twin
 from interplay.bench.suites.fdb_rules import BIN_S
-from interplay.data import vocabulary
 from interplay.data.item import At, Cue, Expect, Item, NoTakeover, Say, StopBy, When
+from interplay.data.texts import vocabulary
 
 PAUSE_S = (0.4, 1.0)
 AFTER_TURN_S, AFTER_INTERRUPTION_S = 5.0, 10.0

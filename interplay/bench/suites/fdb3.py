@@ -31,9 +31,9 @@ from interplay.bench.suites.ifeval import SOURCE
 from interplay.bench.tables import sound_of
 from interplay.bench.trace import Trace, span_at
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data import vocabulary as words
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import Clip, Delegate, Item, Noise, Say, Speak, Type, When
+from interplay.data.texts import vocabulary as words
 from interplay.data.voices import random_voice
 from interplay.errors import RecordError
 

@@ -18,8 +18,8 @@ import numpy as np
 from interplay.bench.trace import Span, to_int16
 from interplay.bench.vad import energy_spans
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data import vocabulary
 from interplay.data.item import Clip, When
+from interplay.data.texts import vocabulary
 from interplay.errors import RecordError
 from interplay.media.audio import read_audio
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from interplay.bench.stage import Speech
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data import questions
 from interplay.data.item import Cue, Expect, Item, Noise, Speak, When
-from interplay.data.questions import Question, split_of
 from interplay.data.speech import synthesize
+from interplay.data.texts import questions
+from interplay.data.texts.questions import Question, split_of
 from interplay.data.voices import random_voice
 
 SEED_BASE = 9_400_000  # no training seed is near

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.data import vocabulary
+from interplay.data.texts import vocabulary
 
 PLACES = ("near", "inside", "outside", "far from")
 GERMAN = "ich habe einen kleinen hund und er schlief gestern in dem garten"

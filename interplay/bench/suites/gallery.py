@@ -18,14 +18,15 @@ from interplay.bench.suites.base import Suite
 from interplay.bench.timing import timer_hit
 from interplay.bench.trace import Trace
 from interplay.bench.watching import watch
-from interplay.data import cuespeak, heldout, questions, vocabulary
+from interplay.data import cuespeak, heldout
 from interplay.data.heldout import duration_s
 from interplay.data.item import At, Delegate, Expect, Item, Noise, Say, Speak, StopBy, When
 from interplay.data.scenes.conduct import draw_conduct
 from interplay.data.scenes.reps import draw_reps
 from interplay.data.scenes.visit import draw_visit
+from interplay.data.texts import questions, vocabulary
+from interplay.data.texts.watchwords import WARNINGS
 from interplay.data.voices import random_voice
-from interplay.data.watchwords import WARNINGS
 
 SEED_BASE = 7_700_000  # no training seed is near
 BREATH_S, NUM_BREATHS = 4, 4

@@ -22,9 +22,9 @@ from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.ifeval import BEGIN_S, SOURCE, TYPED_S, reply_s
 from interplay.bench.tables import rows_of
 from interplay.bench.trace import Trace
-from interplay.data import vocabulary
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item, Say, Type, When
+from interplay.data.texts import vocabulary
 from interplay.errors import RecordError
 
 REPLY_S = 45.0  # for a reply to a published request

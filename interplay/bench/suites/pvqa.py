@@ -34,7 +34,7 @@ from interplay.bench.watching import TAIL_S, said_during, watch
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item
 from interplay.data.scenes.events import KINDS, Change, Events, draw_events
-from interplay.data.vocabulary import NUMBERS
+from interplay.data.texts.vocabulary import NUMBERS
 from interplay.errors import RecordError
 from interplay.media.video_file import VideoFile
 

@@ -19,10 +19,10 @@ from interplay.bench.score import Outcome
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Span, Trace
 from interplay.clock import TURN_S
-from interplay.data import questions
 from interplay.data.heldout import duration_s
 from interplay.data.item import Cue, Item, Noise, Say, Speak, When
-from interplay.data.questions import Question
+from interplay.data.texts import questions
+from interplay.data.texts.questions import Question
 from interplay.data.voices import random_voice
 
 SEED_BASE = 7_400_000

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from interplay.bench.tick_panel import BACKCHANNEL, NON_DIRECTED, VOCAL_TIC
-from interplay.data import questions, vocabulary
 from interplay.data.heldout import duration_s
 from interplay.data.item import Cue, Item, KeepTalking, Noise, Say, Silence, Speak, StopBy, When
-from interplay.data.questions import Question
+from interplay.data.texts import questions, vocabulary
+from interplay.data.texts.questions import Question
 from interplay.data.voices import random_voice
 
 SEED_BASE = 7_300_000

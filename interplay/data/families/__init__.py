@@ -29,13 +29,8 @@ FAMILIES: dict[str, Family] = {
     family.__name__: family
     for family in (
         *(listening.listen, listening.people, listening.question, listening.recall),
-        *(
-            listening.say_after_me,
-            listening.repeat,
-            reading.read_aloud,
-            reading.duet,
-            reading.typed_question,
-        ),
+        *(listening.say_after_me, listening.repeat),
+        *(reading.read_aloud, reading.duet, reading.typed_question),
         *(conversation.recite, conversation.false_start, conversation.hesitation),
         *(conversation.aside, conversation.others, conversation.noise_only, nodding.story),
         *(timers.timer, timers.every, timers.stopwatch, alarms.once, alarms.running, alarms.two),

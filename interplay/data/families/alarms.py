@@ -4,10 +4,10 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS
-from interplay.data import vocabulary, wordings
 from interplay.data.families.clockwork import Alarms, decided_turn, meanwhile, put
 from interplay.data.talk import SECOND, Talk, seconds
-from interplay.data.wordings import seconds_of
+from interplay.data.texts import vocabulary, wordings
+from interplay.data.texts.wordings import seconds_of
 from interplay.turns import tokens
 
 MEANWHILE_RATE = 0.5

@@ -4,12 +4,13 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
-from interplay.data import wordings
-from interplay.data.families.clockwork import LEAD_TURNS, decided_turn, put
+from interplay.data.bank import Clip
+from interplay.data.families.clockwork import LEAD_TURNS, count_left, decided_turn, put
 from interplay.data.talk import Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts import wordings
+from interplay.data.texts.wordings import NUMBER_OF, seconds_of
 from interplay.data.timeline import Running
-from interplay.data.wordings import NUMBER_OF, seconds_of
 from interplay.turns import tokens
 
 STOP_S = 3.0  # to say stop and be acknowledged
@@ -36,7 +37,9 @@ def in_turn(talk: Talk) -> bool:
     return _beats(talk, clip, request, [request.slots["w"], request.slots["v"]], 0)
 
 
-def _beats(talk: Talk, clip, request: wordings.Request, texts: list[str], number: int) -> bool:
+def _beats(
+    talk: Talk, clip: Clip, request: wordings.Request, texts: list[str], number: int
+) -> bool:
     """`number` beats, or until told to stop if 0."""
     period = seconds_of(request.slots["t"])
     times = number or int(talk.rng.integers(2, 7))
@@ -50,8 +53,8 @@ def _beats(talk: Talk, clip, request: wordings.Request, texts: list[str], number
     talk.answer(words.ACKNOWLEDGE, end)
     due = decided - LEAD_TURNS
     for k in range(times):
-        _tick(talk, due, due + 5 * period, period)
         due += 5 * period
+        count_left(talk, due, period)
         talk.timeline.write("act", [tokens.DUE], NUM_SLOTS * due)
         talk.reply(texts[k % len(texts)], NUM_SLOTS * due + 1)
         if len(texts) > 1:
@@ -73,7 +76,7 @@ def _stop(talk: Talk, due: int, period: int) -> int:
     talk.rest(0.2, max(0.3, room_s))
     end = talk.user(clip)[1]
     stopped = decided_turn(end)
-    _tick(talk, due, stopped, period)
+    count_left(talk, due + 5 * period, period, stopped)
     talk.timeline.write("act", [tokens.CANCEL], NUM_SLOTS * stopped + 1)
     talk.answer(words.ACKNOWLEDGE, end)
     return stopped
@@ -90,14 +93,6 @@ def _ids(talk: Talk, texts: list[str], number: int) -> list[int]:
     if len(texts) == 1:
         return encode(texts[0])
     return [*encode(texts[(number + 1) % 2]), tokens.TEXT, *encode(texts[number % 2])]
-
-
-def _tick(talk: Talk, due: int, until: int, period: int) -> None:
-    """Every second after a beat and before `until`: how many are left."""
-    for left in range(1, period):
-        turn = due + 5 * (period - left)
-        if turn < until:
-            talk.timeline.write("act", [tokens.count_token(left)], NUM_SLOTS * turn)
 
 
 def count_down(talk: Talk) -> bool:

@@ -4,13 +4,13 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS
-from interplay.data import vocabulary as words
-from interplay.data import wordings
 from interplay.data.families.clockwork import LEAD_TURNS, decided_turn
 from interplay.data.families.timers import measure
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts import wordings
+from interplay.data.texts.wordings import seconds_of
 from interplay.data.timeline import Running, turn_with
-from interplay.data.wordings import seconds_of
 from interplay.turns import tokens
 
 PIECES = ("tell", "statement", "listen")

@@ -32,6 +32,15 @@ def decided_turn(end: int) -> int:
     return turn_with(end + HEARD_DELAY)
 
 
+def count_left(talk: Talk, due: int, num_seconds: int, until: int | None = None) -> None:
+    """On `act`, once in each of the `num_seconds` before micro-turn `due`: how many are left.
+    until: the micro-turn from which on nobody counts."""
+    for left in range(1, num_seconds):
+        turn = due - 5 * left
+        if until is None or turn < until:
+            talk.timeline.write("act", [tokens.count_token(left)], NUM_SLOTS * turn)
+
+
 @dataclass
 class Alarm:
     """Due in micro-turn `due`, set in `start`."""

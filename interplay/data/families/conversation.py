@@ -3,12 +3,9 @@
 Knows nothing of batches, noise or how clips were made.
 """
 
-import numpy as np
-
-from interplay.data import overheard
-from interplay.data.families.listening import ask, split_clip
+from interplay.data.families.listening import ask, only_heard, split_clip
 from interplay.data.families.noises import noise
-from interplay.data.families.overlaps import overlap
+from interplay.data.families.overlaps import from_away, overlap
 from interplay.data.talk import SECOND, Talk, seconds
 
 OVERLAPS = {
@@ -53,22 +50,12 @@ def false_start(talk: Talk) -> bool:
 
 def hesitation(talk: Talk) -> bool:
     """A sound between two thoughts: written down, answered by nobody."""
-    clip = talk.source.user("hesitation", talk.rng)
-    if not talk.fits(seconds(clip) + 1.0):
-        return False
-    talk.user(clip)
-    talk.rest(0.6, 1.2)
-    return True
+    return only_heard(talk, "hesitation", 1.0, (0.6, 1.2))
 
 
 def aside(talk: Talk) -> bool:
     """Words for somebody else in the room, as loud as any: written down, not answered."""
-    clip = talk.source.user("aside", talk.rng)
-    if not talk.fits(seconds(clip) + 1.6):
-        return False
-    talk.user(clip)
-    talk.rest(1.0, 1.6)
-    return True
+    return only_heard(talk, "aside", 1.6, (1.0, 1.6))
 
 
 def others(talk: Talk) -> bool:
@@ -78,8 +65,7 @@ def others(talk: Talk) -> bool:
     clip = talk.source.user(tag, talk.rng)
     if not talk.fits(seconds(clip) + 1.6):
         return False
-    away = overheard.aside if talk.rng.random() < 0.5 else overheard.behind
-    sound = away(talk.arrive(clip)) * np.float32(10 ** (talk.uniform(-4, 2) / 20))
+    sound = from_away(talk, clip)
     talk.timeline.overhear(sound, talk.cursor)
     talk.cursor += len(sound)
     talk.rest(0.9, 1.5)

@@ -7,11 +7,11 @@ the newest text there, whatever else was agreed. Knows nothing of what the rules
 from collections.abc import Sequence
 
 from interplay.clock import NUM_SLOTS
-from interplay.data import vocabulary as words
 from interplay.data.bank import Clip
 from interplay.data.families.clockwork import decided_turn, put
 from interplay.data.families.rules import Count, Reply, Rule, agreement
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts import vocabulary as words
 from interplay.data.timeline import Spoken, Standing
 from interplay.turns import tokens
 

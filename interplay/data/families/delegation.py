@@ -4,13 +4,14 @@ Nothing of a result is said before it is there, and never into the user's speech
 what a background model is.
 """
 
+from dataclasses import dataclass
+
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
-from interplay.data.bank import Clip
 from interplay.data.families.clockwork import decided_turn
 from interplay.data.families.reading import deliver, read_aloud
-from interplay.data.kinds import CALL_BACK, SORRY
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts.kinds import CALL_BACK, SORRY
 from interplay.data.timeline import Spoken, turn_with
 from interplay.turns import tokens
 
@@ -27,26 +28,31 @@ def delegate(talk: Talk) -> bool:
         talk.rest(0.3, 1.2)
     text = talk.source.phrase(talk.rng, RESULT_WORDS)
     wait_s = talk.uniform(1.2, 4.0)
-    bridge = _hand_over(talk, wait_s + seconds(talk.source.own(text)) + 1.5)
+    bridge = _ask(talk, wait_s + seconds(talk.source.own(text)) + 1.5)
     if bridge is None:
         return has_read
     arrival = max(bridge.decided + int(5 * wait_s), turn_with(bridge.spoken.ends))
-    spoken = deliver(talk, tokens.RESULT, text, arrival)
-    talk.cursor = max(talk.cursor, spoken.ends)
+    _result(talk, text, arrival)
     return True
 
 
+@dataclass(frozen=True)
 class Bridge:
-    """An open question, handed over. decided: when; spoken: the words until there is more."""
+    """What is said until there is more. decided: the micro-turn in which it was decided."""
 
-    def __init__(self, talk: Talk, clip: Clip, end: int, asked: str) -> None:
-        self.decided = decided_turn(end)
-        ids = [tokens.DELEGATE, *talk.timeline.tokenizer.encode(asked), tokens.END]
-        talk.timeline.write("act", ids, NUM_SLOTS * self.decided + 1)
-        self.spoken = talk.answer(words.BRIDGE, end)
+    decided: int
+    spoken: Spoken
 
 
-def _hand_over(talk: Talk, room_s: float, tag: str = "delegate") -> Bridge | None:
+def hand_over(talk: Talk, end: int, asked: str) -> Bridge:
+    """What was asked until sample `end` goes to the background model, in the words `asked`."""
+    decided = decided_turn(end)
+    ids = [tokens.DELEGATE, *talk.timeline.tokenizer.encode(asked), tokens.END]
+    talk.timeline.write("act", ids, NUM_SLOTS * decided + 1)
+    return Bridge(decided, talk.answer(words.BRIDGE, end))
+
+
+def _ask(talk: Talk, room_s: float, tag: str = "delegate") -> Bridge | None:
     """The user asks; None where there are not `room_s` seconds left behind the question."""
     clip = talk.source.user(tag, talk.rng)
     if not talk.fits(seconds(clip) + room_s):
@@ -56,24 +62,32 @@ def _hand_over(talk: Talk, room_s: float, tag: str = "delegate") -> Bridge | Non
         if f" {back} " in clip.text:
             asked = clip.text.split(f" {back} ", 1)[1]
             quotes = (len(clip.text.split()) - len(asked.split()),)
-    return Bridge(talk, clip, talk.user(clip, quotes=quotes)[1], asked)
+    return hand_over(talk, talk.user(clip, quotes=quotes)[1], asked)
+
+
+def _result(talk: Talk, text: str, turn: int, slot: int = 0) -> Spoken:
+    """A result arrives from micro-turn `turn` on and is said, not before output slot `slot`; the
+    cursor moves behind it."""
+    spoken = deliver(talk, tokens.RESULT, text, turn, slot)
+    talk.cursor = max(talk.cursor, spoken.ends)
+    return spoken
 
 
 def called(talk: Talk) -> bool:
     """A request for one or two function calls; words that were taken back are not handed over."""
     text = talk.source.phrase(talk.rng, RESULT_WORDS)
-    bridge = _hand_over(talk, seconds(talk.source.own(text)) + 4.5, tag="call")
+    bridge = _ask(talk, seconds(talk.source.own(text)) + 4.5, tag="call")
     if bridge is None:
         return False
     arrival = max(bridge.decided + int(talk.uniform(5, 12)), turn_with(bridge.spoken.ends))
-    talk.cursor = max(talk.cursor, deliver(talk, tokens.RESULT, text, arrival).ends)
+    _result(talk, text, arrival)
     return True
 
 
 def late(talk: Talk) -> bool:
     """The result takes long; meanwhile there is other talk, and it may arrive into a sentence."""
     text = talk.source.phrase(talk.rng, RESULT_WORDS)
-    bridge = _hand_over(talk, seconds(talk.source.own(text)) + 9.0)
+    bridge = _ask(talk, seconds(talk.source.own(text)) + 9.0)
     if bridge is None:
         return False
     talk.rest(0.4, 1.5)
@@ -85,22 +99,13 @@ def late(talk: Talk) -> bool:
         talk.rest(0.4, 1.5)
     into = talk.source.user(str(talk.rng.choice(["statement", "listen", "tell"])), talk.rng)
     if not talk.fits(seconds(into) + seconds(talk.source.own(text)) + 2.0):
-        talk.cursor = max(talk.cursor, _say(talk, text, turn_with(talk.cursor)).ends)
+        _result(talk, text, turn_with(talk.cursor))
         return True
     start = talk.cursor
     end = talk.user(into)[1]
     turn = turn_with(int(talk.uniform(start + 0.2 * SECOND, end)))
-    talk.cursor = max(talk.cursor, _say(talk, text, turn, talk.timeline.answer_slot(end)).ends)
+    _result(talk, text, turn, talk.timeline.answer_slot(end))
     return True
-
-
-def _say(talk: Talk, text: str, turn: int, slot: int = 0) -> Spoken:
-    """A result arrives from micro-turn `turn` on; it is said from output slot `slot` on, or when
-    the last of it has come, whatever is later."""
-    ids = [tokens.RESULT, *talk.timeline.tokenizer.encode(text), tokens.END]
-    last = talk.timeline.write("read", ids, NUM_SLOTS * turn) - 1
-    ready = NUM_SLOTS * (last // NUM_SLOTS) + 1
-    return talk.timeline.speak(talk.source.own(text), max(slot, ready))
 
 
 def in_pieces(talk: Talk) -> bool:
@@ -109,14 +114,13 @@ def in_pieces(talk: Talk) -> bool:
         talk.source.phrase(talk.rng, RESULT_WORDS) for _ in range(int(talk.rng.integers(2, 4)))
     ]
     room_s = sum(seconds(talk.source.own(text)) + 1.5 for text in texts) + 3.0
-    bridge = _hand_over(talk, room_s)
+    bridge = _ask(talk, room_s)
     if bridge is None:
         return False
     turn, spoken = bridge.decided + int(talk.uniform(5, 15)), bridge.spoken
     for text in texts:
         turn = max(turn, turn_with(bridge.spoken.ends))
-        spoken = _say(talk, text, turn, spoken.last + 2)
-        talk.cursor = max(talk.cursor, spoken.ends)
+        spoken = _result(talk, text, turn, spoken.last + 2)
         turn = spoken.first // NUM_SLOTS + int(talk.uniform(3, 12))
     return True
 
@@ -124,7 +128,7 @@ def in_pieces(talk: Talk) -> bool:
 def dropped(talk: Talk) -> bool:
     """The user does not want to know any more; what comes after all is not said."""
     text = talk.source.phrase(talk.rng, RESULT_WORDS)
-    bridge = _hand_over(talk, 6.0)
+    bridge = _ask(talk, 6.0)
     if bridge is None:
         return False
     talk.rest(0.3, 1.5)
@@ -143,9 +147,9 @@ def dropped(talk: Talk) -> bool:
 def failed(talk: Talk) -> bool:
     """The background model fails: its apology is said as it came."""
     text = SORRY[int(talk.rng.integers(len(SORRY)))]
-    bridge = _hand_over(talk, seconds(talk.source.own(text)) + 4.5)
+    bridge = _ask(talk, seconds(talk.source.own(text)) + 4.5)
     if bridge is None:
         return False
     arrival = max(bridge.decided + int(talk.uniform(5, 15)), turn_with(bridge.spoken.ends))
-    talk.cursor = max(talk.cursor, _say(talk, text, arrival).ends)
+    _result(talk, text, arrival)
     return True

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
+from interplay.data.families.clockwork import decided_turn
 from interplay.data.families.listening import listen, question
 from interplay.data.scenes.action import draw_action
 from interplay.data.scenes.conduct import Conduct, draw_conduct
@@ -22,8 +22,9 @@ from interplay.data.scenes.objects import draw_objects
 from interplay.data.scenes.reps import COUNTS, KINDS, Reps, draw_reps
 from interplay.data.scenes.visit import Visit, draw_visit
 from interplay.data.talk import SECOND, Talk, seconds
-from interplay.data.timeline import HEARD_DELAY, Standing, turn_with
-from interplay.data.watchwords import ASKS, START, STOP, WARNINGS, Ask, tell
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts.watchwords import ASKS, START, STOP, WARNINGS, Ask, tell
+from interplay.data.timeline import Standing, turn_with
 from interplay.turns import tokens
 
 RUNNING = 0.4  # of the films run while the user asks
@@ -196,7 +197,7 @@ def _watch(talk: Talk, tag: str, draw: Callable[[Ask, float], Drawn]) -> bool:
         return False
     first = turn_with(talk.cursor)
     _, end = talk.user(clip)
-    decided = turn_with(end + HEARD_DELAY)
+    decided = decided_turn(end)
     ids = [tokens.TEXT, *talk.timeline.tokenizer.encode(clip.text)]
     talk.timeline.write("act", [tokens.NOTE, *ids, tokens.END], NUM_SLOTS * decided + 1)
     talk.answer(words.ACKNOWLEDGE, end)

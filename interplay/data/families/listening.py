@@ -9,8 +9,8 @@ import numpy as np
 
 from interplay.data.bank import Clip
 from interplay.data.phones import SILENCE
-from interplay.data.questions import Question
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts.questions import Question
 from interplay.data.timeline import HEARD_DELAY, turn_with
 
 RECALLED = 4  # questions in a row
@@ -21,11 +21,17 @@ def listen(talk: Talk) -> bool:
     """Speech that asks for nothing: transcribe, stay silent. The pause behind it is longer than a
     breath in a story, at which the model would nod."""
     tag = str(talk.rng.choice(["listen", "statement", "word"], p=[0.62, 0.28, 0.1]))
+    return only_heard(talk, tag, 0.6, (0.5, 0.8))
+
+
+def only_heard(talk: Talk, tag: str, room_s: float, rest_s: tuple[float, float]) -> bool:
+    """One clip of a kind is written down and not answered; False where not `room_s` are left
+    behind it."""
     clip = talk.source.user(tag, talk.rng)
-    if not talk.fits(seconds(clip) + 0.6):
+    if not talk.fits(seconds(clip) + room_s):
         return False
     talk.user(clip)
-    talk.rest(0.5, 0.8)
+    talk.rest(*rest_s)
     return True
 
 

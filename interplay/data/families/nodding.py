@@ -4,8 +4,8 @@ From the second sentence on, and not sooner than NOD_S after the start or the la
 a sentence is answered with a short sound. Knows nothing of batches or noise.
 """
 
-from interplay.data.kinds import NOD
 from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.texts.kinds import NOD
 
 NOD_S = 3.0
 BREATH_S = (0.35, 0.65)

@@ -4,9 +4,11 @@ Knows nothing of what the model was saying, or why.
 """
 
 import numpy as np
+from jaxtyping import Float32
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
 from interplay.data import overheard
+from interplay.data.bank import Clip
 from interplay.data.families.noises import noise
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.timeline import Spoken
@@ -38,11 +40,16 @@ def _nods(talk: Talk, spoken: Spoken) -> None:
 def _others(talk: Talk, spoken: Spoken) -> None:
     """Speech for somebody else, or from behind: it is not written down and changes nothing."""
     clip = talk.source.user(str(talk.rng.choice(["listen", "statement"])), talk.rng)
-    away = overheard.aside if talk.rng.random() < 0.5 else overheard.behind
-    sound = away(talk.arrive(clip)) * np.float32(10 ** (talk.uniform(-4, 2) / 20))
+    sound = from_away(talk, clip)
     start = spoken.starts + int(talk.uniform(0.3, 2.0) * SECOND)
     talk.timeline.overhear(sound, start)
     talk.cursor = max(talk.cursor, start + len(sound))
+
+
+def from_away(talk: Talk, clip: Clip) -> Float32[np.ndarray, " T"]:
+    """The clip as it arrives from further away or from behind, a little louder or quieter."""
+    away = overheard.aside if talk.rng.random() < 0.5 else overheard.behind
+    return away(talk.arrive(clip)) * np.float32(10 ** (talk.uniform(-4, 2) / 20))
 
 
 def _asides(talk: Talk, spoken: Spoken) -> None:

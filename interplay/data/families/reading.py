@@ -25,11 +25,13 @@ def read_aloud(talk: Talk) -> bool:
     return True
 
 
-def deliver(talk: Talk, control: int, text: str, turn: int) -> Spoken:
-    """Tokens on `read` from micro-turn `turn` on; spoken when the last has come."""
+def deliver(talk: Talk, control: int, text: str, turn: int, slot: int = 0) -> Spoken:
+    """Tokens on `read` from micro-turn `turn` on; spoken from output slot `slot` on, or when the
+    last has come, whatever is later."""
     ids = [control, *talk.timeline.tokenizer.encode(text), tokens.END]
     last = talk.timeline.write("read", ids, NUM_SLOTS * turn) - 1
-    return talk.timeline.speak(talk.source.own(text), NUM_SLOTS * (last // NUM_SLOTS) + 1)
+    ready = NUM_SLOTS * (last // NUM_SLOTS) + 1
+    return talk.timeline.speak(talk.source.own(text), max(slot, ready))
 
 
 def typed(talk: Talk, text: str) -> int:

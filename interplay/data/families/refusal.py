@@ -3,13 +3,12 @@
 Harmless requests of the same form go to the background model. Knows nothing of batches or noise.
 """
 
-from interplay.clock import NUM_SLOTS
-from interplay.data import vocabulary as words
-from interplay.data.families.clockwork import decided_turn, put
+from interplay.data.families.clockwork import put
+from interplay.data.families.delegation import hand_over
 from interplay.data.families.reading import typed
-from interplay.data.kinds import ABOUT, ASK_DEED, DEEDS, FORBID, REFUSAL, SECRET
 from interplay.data.talk import Talk, seconds
-from interplay.turns import tokens
+from interplay.data.texts import vocabulary as words
+from interplay.data.texts.kinds import ABOUT, ASK_DEED, DEEDS, FORBID, REFUSAL, SECRET
 
 
 def deed(talk: Talk) -> bool:
@@ -21,9 +20,7 @@ def deed(talk: Talk) -> bool:
     if ASK_DEED.parse(clip.text).slots["x"] in DEEDS:
         talk.answer(REFUSAL, end)
         return True
-    ids = [tokens.DELEGATE, *talk.timeline.tokenizer.encode(clip.text), tokens.END]
-    talk.timeline.write("act", ids, NUM_SLOTS * decided_turn(end) + 1)
-    talk.answer(words.BRIDGE, end)
+    hand_over(talk, end, clip.text)
     return True
 
 

@@ -6,15 +6,16 @@ timelines.
 """
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from interplay.data import claims, kinds, vocabulary, wordings
 from interplay.data.bank import Clip
 from interplay.data.talk import Source
+from interplay.data.texts import claims, kinds, vocabulary, wordings
 from interplay.turns import tokens
 
 Encode = Callable[[str], list[int]]
@@ -34,27 +35,27 @@ class Reply:
     is_number: bool = False
 
 
-class Rule:
+class Rule(ABC):
     """One agreement. ids: as it is agreed on `act`, and as it is told in notes."""
 
     def __init__(self, encode: Encode, ids: list[int]) -> None:
         self.encode, self.ids = encode, ids
 
+    @abstractmethod
     def draw(self, source: Source, rng: np.random.Generator) -> Clip | None:
-        """Speech that holds a cue more often than not."""
-        raise NotImplementedError
+        """Speech that holds a cue more often than not; None where there is none."""
 
     def near(self, source: Source, rng: np.random.Generator) -> Clip | None:
         """Speech that is close to a cue and none; None where there is nothing of the kind."""
         return None
 
+    @abstractmethod
     def found(self, text: str) -> list[int]:
         """Places of its cues among the words of a text: the word that completes each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reply(self, text: str, place: int) -> Reply:
-        """To the next cue."""
-        raise NotImplementedError
+        """To the cue that the word at `place` completes; called once for each, in order."""
 
 
 @cache

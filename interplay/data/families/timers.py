@@ -4,9 +4,10 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
-from interplay.data import vocabulary as words
+from interplay.data.families.clockwork import LEAD_TURNS, count_left, decided_turn
 from interplay.data.talk import SECOND, Talk, seconds
-from interplay.data.timeline import HEARD_DELAY, Running, turn_with
+from interplay.data.texts import vocabulary as words
+from interplay.data.timeline import Running
 from interplay.turns import tokens
 
 
@@ -17,13 +18,13 @@ def timer(talk: Talk) -> bool:
     if not talk.fits(seconds(clip) + num_seconds + 2.0):
         return False
     _, end = talk.user(clip)
-    decided = turn_with(end + HEARD_DELAY)
-    due = decided + 5 * num_seconds - 2
+    decided = decided_turn(end)
+    due = decided + 5 * num_seconds - LEAD_TURNS
     ids = talk.timeline.tokenizer.encode(text)
     start = [tokens.TIMER, tokens.count_token(num_seconds), *ids, tokens.END]
     talk.timeline.write("act", start, NUM_SLOTS * decided + 1)
     talk.answer(words.ACKNOWLEDGE, end)
-    count_down(talk, due, num_seconds)
+    count_left(talk, due, num_seconds)
     talk.timeline.write("act", [tokens.DUE], NUM_SLOTS * due)
     talk.timeline.running.append(
         Running(tokens.TIMER, due - 5 * num_seconds, due, 5 * num_seconds, ids)
@@ -41,13 +42,6 @@ def _aside(talk: Talk, before: int) -> None:
         talk.user(clip, at)
 
 
-def count_down(talk: Talk, due: int, num_seconds: int) -> None:
-    """On `act`, once a second: how many seconds are left."""
-    for left in range(1, num_seconds):
-        slot = NUM_SLOTS * (due - 5 * left)
-        talk.timeline.write("act", [tokens.count_token(left)], slot)
-
-
 def every(talk: Talk) -> bool:
     """ "remind me to X every N seconds", until the user says stop."""
     clip = talk.source.user("every", talk.rng)
@@ -58,25 +52,24 @@ def every(talk: Talk) -> bool:
     if not num_times:
         return False
     _, end = talk.user(clip)
-    decided = turn_with(end + HEARD_DELAY)
+    decided = decided_turn(end)
     ids = talk.timeline.tokenizer.encode(text)
     start = [tokens.EVERY, tokens.count_token(period), *ids, tokens.END]
     talk.timeline.write("act", start, NUM_SLOTS * decided + 1)
     talk.answer(words.ACKNOWLEDGE, end)
-    due = decided - 2
+    due = decided - LEAD_TURNS
     for _ in range(num_times):
         due += 5 * period
-        count_down(talk, due, period)
+        count_left(talk, due, period)
         talk.timeline.write("act", [tokens.DUE], NUM_SLOTS * due)
         talk.reply(text, NUM_SLOTS * due + 1)
     talk.rest(0.2, 0.6)
     _, end = talk.user(talk.source.user("cancel", talk.rng))
-    cancelled = turn_with(end + HEARD_DELAY)
-    for left in range(1, period):
-        if due + 5 * (period - left) < cancelled:
-            slot = NUM_SLOTS * (due + 5 * (period - left))
-            talk.timeline.write("act", [tokens.count_token(left)], slot)
-    talk.timeline.running.append(Running(tokens.EVERY, decided - 2, cancelled, 5 * period, ids))
+    cancelled = decided_turn(end)
+    count_left(talk, due + 5 * period, period, cancelled)
+    talk.timeline.running.append(
+        Running(tokens.EVERY, decided - LEAD_TURNS, cancelled, 5 * period, ids)
+    )
     talk.timeline.write("act", [tokens.CANCEL], NUM_SLOTS * cancelled + 1)
     talk.answer(words.ACKNOWLEDGE, end)
     return True
@@ -94,14 +87,14 @@ def measure(talk: Talk, high: int = 10) -> int | None:
     if not talk.fits(seconds(clip) + gap + seconds(back) + 2.5):
         return None
     _, end = talk.user(clip)
-    decided = turn_with(end + HEARD_DELAY)
+    decided = decided_turn(end)
     talk.timeline.write("act", [tokens.CLOCK], NUM_SLOTS * decided + 1)
     talk.answer(words.ACKNOWLEDGE, end)
     asked_at = end + int((gap + talk.uniform(-0.5, 0.5)) * SECOND) - len(back.samples)
     _aside(talk, asked_at - SECOND // 2)
     talk.cursor = max(talk.cursor + SECOND // 4, asked_at)
     _, end = talk.user(back)
-    stopped = turn_with(end + HEARD_DELAY)
+    stopped = decided_turn(end)
     elapsed = (stopped - decided) // 5
     for second in range(1, elapsed + 1):
         slot = NUM_SLOTS * (decided + 5 * second)

@@ -7,31 +7,26 @@ cut, short ones follow each other until a session is full. The timing rules are 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby, pairwise
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from interplay.clock import (
-    SAMPLE_RATE_HZ,
-    SAMPLES_PER_SLOT,
-    SAMPLES_PER_TURN,
-)
+from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data.bank import Clip, own_mel
-from interplay.data.compose import ComposeConfig, Composer
+from interplay.data.compose import LOUDNESS_DB, SPEECH_LEVEL, ComposeConfig, Composer, Kind
 from interplay.data.corpus import Corpus
 from interplay.data.example import Example
 from interplay.data.own.store import OwnData, Session
 from interplay.data.own.words import MODEL, USER, Word
 from interplay.data.timeline import PLAYBACK_SLOTS, UNKNOWN, VOCODER_DELAY, Timeline
 from interplay.media.video import tile_pairs
-from interplay.turns.layout import positions_per_turn
 
 CONTEXT_TURNS = 3  # after a cut: what was said before it is not known
 UTTERANCE_GAP_S = 0.5  # the model's voice is off in longer gaps
 _EDGE_S = 0.05  # sound around an utterance that belongs to it
-_LEVEL = 0.07  # root mean square of speech, as in made-up sessions
-_KIND = 0x0DA7A  # of the random numbers of a step
+_FILMS = 0x0DA7A  # key of the random numbers of batches of films
 
 
 class OwnComposer(Composer):
@@ -52,16 +47,12 @@ class OwnComposer(Composer):
         if self._talks:
             self._talk_share = (share - self._film_share) / (1 - self._film_share)
 
-    def batch(self, step: int, progress: float) -> list[Example]:
-        rng = np.random.default_rng([self.config.seed, step, _KIND])
-        if rng.random() >= self._film_share:
-            return super().batch(step, progress)
-        size, num_turns = self.shape(progress)
-        fewer = positions_per_turn(camera=False) / positions_per_turn(camera=True)
-        return [
-            self._film(np.random.default_rng([self.config.seed, step, _KIND, row]), num_turns)
-            for row in range(max(1, round(size * fewer)))
-        ]
+    def kind(self, step: int, progress: float) -> Kind:
+        if self.random(step, _FILMS).random() >= self._film_share:
+            return super().kind(step, progress)
+        _, num_turns = self.shape(progress)
+        size = self.size_with_camera(num_turns)
+        return Kind(size=size, draw=partial(self._film, num_turns=num_turns), key=(_FILMS,))
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
@@ -179,7 +170,7 @@ def _hear(
 
 def _gain(words: list[Word], sound: Float32[np.ndarray, " T"], rng: np.random.Generator) -> float:
     """Every other recording as loud as it is, the others as loud as made-up sessions are."""
-    change = 10 ** (rng.uniform(-7, 4) / 20)
+    change = 10 ** (rng.uniform(*LOUDNESS_DB) / 20)
     as_it_is = rng.random() < 0.5
     spans = [
         sound[max(0, int(w.start_s * SAMPLE_RATE_HZ)) : int(w.end_s * SAMPLE_RATE_HZ)]
@@ -188,7 +179,7 @@ def _gain(words: list[Word], sound: Float32[np.ndarray, " T"], rng: np.random.Ge
     speech = np.concatenate(spans) if spans else sound[:0]
     if as_it_is or not len(speech):
         return 1.0
-    return change * _LEVEL / (float(np.sqrt(np.mean(speech**2))) + 1e-4)
+    return change * SPEECH_LEVEL / (float(np.sqrt(np.mean(speech**2))) + 1e-4)
 
 
 def _speak(

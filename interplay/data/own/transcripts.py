@@ -129,18 +129,20 @@ def _ctm(path: Path) -> list[Piece]:
 def _textgrid(path: Path) -> list[Piece]:
     """Praat's TextGrid: a tier for each channel, or one tier. A tier in which every interval
     holds one word has word times, any other has texts."""
-    from praatio.utilities import textgrid_io  # in the `data` extra
+    from praatio.utilities import errors, textgrid_io  # in the `data` extra
 
+    text = _text_of(path)
     try:
-        parsed = textgrid_io.parseTextgridStr(_text_of(path), includeEmptyIntervals=False)
+        parsed = textgrid_io.parseTextgridStr(text, includeEmptyIntervals=False)
         found = {
-            tier["name"]: list(tier["entries"])
+            tier["name"]: [(float(start), float(end), str(s)) for start, end, s in tier["entries"]]
             for tier in parsed["tiers"]
             if tier["class"] == "IntervalTier"
         }
-    except RecordError:
-        raise
-    except Exception as error:  # the parser raises what its indexing and its own checks raise
+    except (  # the parser looks for what it expects and does not ask first
+        *(AttributeError, LookupError, TypeError, ValueError),
+        errors.PraatioException,
+    ) as error:
         raise RecordError(f"{path} is no TextGrid ({error}); save it again from Praat") from None
     only = next((name for name in found if name.lower() == _ONLY_TIER), None)
     if only is not None or len(found) == 1:
@@ -150,11 +152,11 @@ def _textgrid(path: Path) -> list[Piece]:
     return [piece for name, entries in tiers.items() for piece in _tier(name, entries)]
 
 
-def _tier(channel: str | None, entries: list) -> list[Piece]:
+def _tier(channel: str | None, entries: list[tuple[float, float, str]]) -> list[Piece]:
     said = [entry for entry in entries if entry[2].strip().lower() not in _SILENT]
     is_word = all(len(spell(entry[2]).words) <= 1 for entry in said)
     return [
-        Piece(channel=channel, text=label, start_s=float(start), end_s=float(end), is_word=is_word)
+        Piece(channel=channel, text=label, start_s=start, end_s=end, is_word=is_word)
         for start, end, label in said
     ]
 

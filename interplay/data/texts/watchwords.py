@@ -5,9 +5,9 @@ Official instructions of benchmarks are not among the texts: their words occur, 
 
 from dataclasses import dataclass
 
-from interplay.data.questions import split_of
 from interplay.data.scenes import action, events, objects, reps
-from interplay.data.vocabulary import NUMBERS
+from interplay.data.texts.questions import split_of
+from interplay.data.texts.vocabulary import NUMBERS
 
 EYES_TAGS = ("reps", "enter", "leave", "warn", "change", "action", "objects")
 

@@ -6,12 +6,13 @@ of sound or time.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from interplay.data import vocabulary as words
+from interplay.data.texts import vocabulary as words
 
 SPLITS = ("train", "test")
 
@@ -30,6 +31,21 @@ def split_of(text: str, test_share: float = 0.2) -> str:
     """The split a text belongs to, for ever: a hash of the text itself decides."""
     value = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
     return "test" if value < test_share else "train"
+
+
+def training_text(draw: Callable[[], str]) -> str:
+    """What `draw` gives first that is of the training split."""
+    while split_of(text := draw()) != "train":
+        pass
+    return text
+
+
+def training_texts(draw: Callable[[], str], count: int) -> list[str]:
+    """`count` different ones."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[training_text(draw)] = None
+    return list(found)
 
 
 def _worded(templates: tuple[str, ...], fact: str, answer: str, kind: str) -> list[Question]:

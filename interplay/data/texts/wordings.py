@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from interplay.data import vocabulary
+from interplay.data.texts import vocabulary
 
 NUMBER_OF = {word: value for value, word in enumerate(vocabulary.NUMBERS)}
 NUMBER_OF |= {"thirty": 30, "forty": 40, "fifty": 50}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interplay.data import vocabulary as words
+from interplay.data.texts import vocabulary as words
 
 CAPITALS = {
     "france": "paris",
@@ -103,6 +103,11 @@ _TEXTS = {
     for kind, claims in CLAIMS.items()
     for is_true in (True, False)
 }
+
+
+def languages_of(word: str) -> list[str]:
+    """Keys of FOREIGN: the languages that a foreign word is of."""
+    return [name for name, table in FOREIGN.items() if word in table]
 
 
 def draw(rng: np.random.Generator) -> str:

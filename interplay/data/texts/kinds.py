@@ -1,7 +1,7 @@
 """What users of the training say, kind by kind: how many utterances of each, and their texts.
 
 The kinds that the families of `data.families` draw beside the older ones of `data.corpus`. All
-payloads are words and phrases of the training split. Knows nothing of voices but for foreign words.
+payloads are words and phrases of the training split. Knows nothing of voices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from interplay.data import claims, cuewords, questions, stories, vocabulary
-from interplay.data import wordings as w
-from interplay.data.questions import split_of
+from interplay.data.texts import claims, cuewords, questions, stories, vocabulary
+from interplay.data.texts import wordings as w
+from interplay.data.texts.questions import split_of, training_text, training_texts
 
 T = TypeVar("T")
 Pools = Mapping[str, Sequence[str]]  # texts that the own voice can say: phrase, short, statement
@@ -86,12 +86,6 @@ CALL_BACK = ("no wait", "no i mean")
 
 def _one(rng: np.random.Generator, pool: Sequence[T]) -> T:
     return pool[int(rng.integers(len(pool)))]
-
-
-def _train(draw: Callable[[], str]) -> str:
-    while split_of(text := draw()) != "train":
-        pass
-    return text
 
 
 def _payload(rng: np.random.Generator, pools: Pools) -> str:
@@ -179,7 +173,7 @@ def _other(rng: np.random.Generator, index: int, word: str) -> str:
 
 def deed(rng: np.random.Generator, _: Pools) -> str:
     pool = DEEDS if rng.random() < 0.6 else HARMLESS
-    return _train(lambda: ASK_DEED.draw(rng, x=_one(rng, pool)))
+    return training_text(lambda: ASK_DEED.draw(rng, x=_one(rng, pool)))
 
 
 def aside(rng: np.random.Generator, _: Pools) -> str:
@@ -189,7 +183,7 @@ def aside(rng: np.random.Generator, _: Pools) -> str:
         return _one(rng, ASIDES)
     if kind < 0.7:
         return f"{name} {_one(rng, ASIDES)}"
-    return _train(lambda: f"{name} {_one(rng, _FACTS).text}")
+    return training_text(lambda: f"{name} {_one(rng, _FACTS).text}")
 
 
 def mention(rng: np.random.Generator, _: Pools) -> str:
@@ -290,10 +284,7 @@ def traits(rng: np.random.Generator, count: int) -> list[str]:
     def draw() -> str:
         return f"the {_one(rng, vocabulary.NOUNS[:60])} is {_one(rng, vocabulary.ADJECTIVES)}"
 
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[_train(draw)] = None
-    return list(found)
+    return training_texts(draw, count)
 
 
 def own_texts() -> list[str]:
@@ -301,11 +292,3 @@ def own_texts() -> list[str]:
     english = claims.ENGLISH_OF.values()
     fixed = (NOD, REFUSAL, SECRET, *SORRY, "now", "longer")
     return [*vocabulary.CONTENT, *claims.NAMES, *english, *fixed]
-
-
-def foreign_voice(rng: np.random.Generator, word: str) -> str:
-    """A voice spec of a speaker of the word's language."""
-    languages = [name for name, table in claims.FOREIGN.items() if word in table]
-    variant = _one(rng, ("f1", "f2", "f3", "m1", "m3", "m4", "m5", "m8", "Alex", "Annie"))
-    pitch, rate = int(rng.integers(25, 75)), int(rng.integers(120, 175))
-    return f"espeak:{_one(rng, languages)}+{variant}:p{pitch}:r{rate}:g55"

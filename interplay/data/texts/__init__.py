@@ -1,0 +1,1 @@
+"""Words and sentences of the synthetic talk, as text. Knows nothing of sound or voices."""
