@@ -70,6 +70,9 @@ TABLE = [
     ("cuespeak", "cuespeak_macro", 0, 0, 0, 100),
     ("cuespeak", "cuespeak_strict", 0, 0, 0, 100),
     ("cuespeak", "cuespeak_post_turn", 0, 0, 1, 0),
+    ("translate", "translate_acc", 0, 0, "<0.3", 1),
+    ("translate", "translate_lag_s", NONE, NONE, ">1", "<0.7"),
+    ("translate", "translate_overlap", NONE, NONE, 0, ">0.8"),
     ("repcount", "repcount_obo", 0, 0, 0, 100),
     ("pvqa", "pvqa_pauc", 25, "<25", "25-62.5", ">95"),
     ("pvqa", "pvqa_pauc_w1", 25, 0, "25-62.5", 100),
@@ -97,6 +100,7 @@ OTHERS = [
     ("tau", "tau_selectivity_nd", "always_yields", 0),
     ("timespeak", "timespeak_macro", "deaf", "<12"),  # F8, the one family of questions
     ("cuespeak", "cuespeak_strict", "metronome", 0),
+    ("translate", "translate_acc", "echo", 0),
 ]
 CELLS = [
     *((s, row, who, v) for s, row, *values in TABLE for who, v in zip(FOUR, values, strict=True)),

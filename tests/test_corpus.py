@@ -13,6 +13,8 @@ from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
 from interplay.data.engines.diphones import SPEAKERS
 from interplay.data.speech import synthesize
+from interplay.data.texts import kinds
+from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import split_of
 from interplay.data.texts.watchwords import EYES_TAGS
 from interplay.data.timeline import MEL_FLOOR
@@ -89,6 +91,28 @@ def test_plan_holds_every_kind_and_no_test_sentence():
     for tag in ("fact", "delegate", "statement", "listen"):
         texts = [request.text for request in asked if request.tag == tag]
         assert len(texts) >= 8 and {split_of(text) for text in texts} == {"train"}
+
+
+def test_kinds_apart_change_nothing_about_the_others(monkeypatch):
+    whole = plan_requests(PLAN)
+    without = {tag: kind for tag, kind in kinds.KINDS.items() if not kind.apart}
+    monkeypatch.setattr(kinds, "KINDS", without)
+    others = plan_requests(PLAN)
+    assert whole[: len(others)] == others
+    apart = whole[len(others) :]
+    assert {r.tag for r in apart} == {*LANGUAGES, "translate", "translate_off", kinds.ENGLISH}
+    spoken = {r.text for r in whole if r.role == "own"}
+    asked = [r for r in apart if r.tag in LANGUAGES]
+    assert set(kinds.english_of([r.text for r in asked])) <= spoken
+    assert all(r.voice.startswith(("espeak:de+", "espeak:es")) for r in asked)
+
+
+def test_what_only_translations_need_is_not_read_aloud(composer):
+    bank = composer.corpus.bank
+    english = {bank.text(i) for i in bank.find(role="own", tag=kinds.ENGLISH)}
+    rng = np.random.default_rng(0)
+    assert len(english) > 10
+    assert not english & {composer.corpus.phrase(rng, 9) for _ in range(400)}
 
 
 def test_words_of_sentences_are_one_token_and_others_are_spelled(composer):

@@ -14,7 +14,12 @@ from interplay.turns import tokens
 
 ACK, BRIDGE = vocabulary.ACKNOWLEDGE, vocabulary.BRIDGE
 OVER = {"cue", "once", "running", "changed", "two", "event", "talked", "duet", "recite"}
-OVER |= {"read_aloud", "delegate", "story"}  # a text read aloud may be interrupted; nods are late
+OVER |= {
+    "translate",
+    "read_aloud",
+    "delegate",
+    "story",
+}  # a text read aloud may be interrupted; nods are late
 
 
 def talks(name: str, count: int, **options) -> list[LoggedTalk]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from family_helpers import POOLS
 
-from interplay.bench.suites import fdb3, tau_twin
+from interplay.bench.suites import fdb3, tau_twin, translate_twin
 from interplay.data import cuespeak, timespeak
 from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
@@ -54,6 +54,13 @@ def test_wordings_of_the_benches_are_not_those_of_the_training():
     assert not {w.replace("{w}", "{x}") for c in kinds.CALLS for w in c.plain} & called
 
 
+def test_translations_of_the_bench_are_asked_for_and_spoken_in_other_words(training):
+    said = said_in(translate_twin.twin(6, 0))
+    assert len(said) > 50 and not said & training
+    asks = {ask.replace("{}", "{l}") for ask in translate_twin.ASKS}
+    assert not asks & set(wordings.TRANSLATE.templates)
+
+
 def test_cue_words_of_the_benches_are_no_cues_and_test_words_no_payloads(training):
     rng = np.random.default_rng(0)
     for _ in range(100):
@@ -81,7 +88,7 @@ def test_a_request_is_taken_apart_as_it_was_put_together(name):
     wording = getattr(wordings, name)
     slots = {"x": "river table", "y": "moon", "t": "five seconds", "u": "two minutes", "w": "first"}
     slots |= {"v": "piano", "n": "four", "a": "yellow", "c": "an animal", "s": "animals"}
-    slots |= {"k": "uncle", "m": "anna"}
+    slots |= {"k": "uncle", "m": "anna", "l": "german"}
     for template, text in zip(wording.templates, wording.plain, strict=True):
         filled = text.format(**slots)
         request = wording.parse(filled)

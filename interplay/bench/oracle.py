@@ -12,6 +12,7 @@ import numpy as np
 
 from interplay.bench.policies import POLICIES, Policy
 from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
+from interplay.bench.trace import anchor_s
 from interplay.bench.written import NOTHING, speakable, timed_pieces
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import (
@@ -150,7 +151,8 @@ class Oracle:
         if policy.early:
             return span[1] + policy.reaction_s
         if policy.keeps_time:
-            return span[1] + expect.due_s
+            anchor = anchor_s(expect, stage.cues, stage.user_words)
+            return None if anchor is None else anchor + expect.due_s
         if expect.due_s >= policy.endpoint_s or policy.once:
             return None
         end_s = span[1]

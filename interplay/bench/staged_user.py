@@ -10,7 +10,7 @@ import numpy as np
 from interplay.bench.local import emission
 from interplay.bench.stage import Stage
 from interplay.bench.suites.gallery import checks
-from interplay.bench.trace import Trace
+from interplay.bench.trace import Trace, anchor_s
 from interplay.data.item import At, Delegate, Expect, Item, Say, Speak, StopBy
 from interplay.data.speech import synthesize
 from interplay.model.checkpoint import Loaded
@@ -65,8 +65,9 @@ def describe(expect: Expect, trace: Trace) -> str:
     """One expectation in words, with the second at which it is due."""
     match expect:
         case At():
-            span = trace.cues[expect.after]
-            when = f"at {span[1] + expect.due_s:.1f} s" if span else "after what never came"
+            anchor = anchor_s(expect, trace.cues, trace.user_words)
+            came = anchor is not None
+            when = f"at {anchor + expect.due_s:.1f} s" if came else "after what never came"
             return f'says "{expect.text[0]}" {when}'
         case Say():
             cue = trace.item.cues[expect.after]

@@ -5,7 +5,16 @@ Knows nothing of replies to questions.
 
 from interplay.bench.answering import find
 from interplay.bench.score import Outcome
-from interplay.bench.trace import SLOT_S, VOICE_LAG_S, Span, Trace, Word, normal, overlaps
+from interplay.bench.trace import (
+    SLOT_S,
+    VOICE_LAG_S,
+    Span,
+    Trace,
+    Word,
+    anchor_s,
+    normal,
+    overlaps,
+)
 from interplay.data.item import At, Silence, When
 
 SPARE_WORDS = 2  # longer utterances around the wanted words are talk about the timer, not the timer
@@ -33,8 +42,8 @@ def timer_hit(trace: Trace) -> list[Outcome]:
     outcomes = []
     expected = [expect for expect in trace.item.expect if isinstance(expect, At)]
     for expect in expected:
-        span = trace.cues[expect.after]
-        due_s = None if span is None else span[1] + expect.due_s
+        anchor = anchor_s(expect, trace.cues, trace.user_words)
+        due_s = None if anchor is None else anchor + expect.due_s
         hit = _nearest(spoken, expect, due_s, used)
         if hit is None:
             outcomes.append(Outcome(value=0, notes=("missed",)))

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int16
 
 from interplay.clock import SAMPLE_RATE_HZ, SLOT_MS
-from interplay.data.item import Item
+from interplay.data.item import At, AtWord, Item
 
 SLOT_S = SLOT_MS / 1000
 FRAME_S = 0.01
@@ -186,6 +186,18 @@ def is_control(piece: str) -> bool:
 def normal(text: str) -> list[str]:
     """Lower-case words without punctuation: what is compared everywhere."""
     return _NOT_WORD.sub(" ", text.lower().replace("’", "'")).split()
+
+
+def anchor_s(
+    expect: At, cues: Sequence[Span | None], user_words: Iterable[tuple[str, float, float]]
+) -> float | None:
+    """The moment from which `due_s` of an expectation counts; None where its cue has not come."""
+    span = cues[expect.after]
+    if span is None or not isinstance(expect, AtWord):
+        return None if span is None else span[1]
+    first_s, last_s = span[0] - 1e-6, span[1] + 1e-6
+    inside = [end for _, start, end in user_words if first_s <= start and end <= last_s]
+    return sorted(inside)[expect.word]
 
 
 def to_int16(samples: Float32[np.ndarray, " T"]) -> Int16[np.ndarray, " T"]:

@@ -17,9 +17,10 @@ from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
 from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
 from interplay.data.texts import claims, kinds, questions, vocabulary
+from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import Question, training_text, training_texts
 from interplay.data.texts.watchwords import EYES_TAGS, replies, training_asks
-from interplay.data.voices import OWN_VOICE, foreign_voice, random_voice
+from interplay.data.voices import OWN_VOICE, foreign_voice, random_voice, speaker_of
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
 
@@ -110,18 +111,47 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
         Request(text=text, voice=plan.own_voice, role="own", tag=tag) for text, tag in tags.items()
     ]
     for tag, draw in _speakers(pools, rng).items():
+        if tag in kinds.KINDS and kinds.KINDS[tag].apart:
+            continue
         for _ in range(plan.count(tag)):
-            voice, text = _user_voice(rng, plan), draw()
-            if tag == "foreign":
-                voice = foreign_voice(rng, claims.languages_of(text))
-            requests.append(Request(text=text, voice=voice, tag=tag))
+            requests.append(_request(rng, plan, tag, draw))
     for tag in EYES_TAGS if plan.eyes else ():
         asks = training_asks(tag)
         for _ in range(max(8, plan.count("eyes") // len(EYES_TAGS))):
             text, voice = asks[rng.integers(len(asks))], _user_voice(rng, plan)
             requests.append(Request(text=text, voice=voice, tag=tag))
     order = rng.permutation(len(requests))
-    return [requests[i] for i in order]
+    return [*(requests[i] for i in order), *_requests_apart(plan, pools, tags)]
+
+
+def _request(
+    rng: np.random.Generator, plan: CorpusPlan, tag: str, draw: Callable[[], str]
+) -> Request:
+    voice, text = _user_voice(rng, plan), draw()
+    if tag == "foreign":
+        voice = foreign_voice(rng, claims.languages_of(text))
+    if tag in LANGUAGES:
+        voice = speaker_of(rng, tag, "train")
+    return Request(text=text, voice=voice, tag=tag)
+
+
+def _requests_apart(plan: CorpusPlan, pools: kinds.Pools, own: Collection[str]) -> list[Request]:
+    """Utterances that are drawn by dice of their own, in random order: all others are those of a
+    plan without them. own: texts that the own voice says anyway."""
+    rng = np.random.default_rng([plan.seed, 3])
+    requests = [
+        _request(rng, plan, tag, partial(kind.draw, rng, pools))
+        for tag, kind in kinds.KINDS.items()
+        if kind.apart
+        for _ in range(plan.count(tag))
+    ]
+    spoken = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
+    requests += [
+        Request(text=text, voice=plan.own_voice, role="own", tag=kinds.ENGLISH)
+        for text in dict.fromkeys(spoken)
+        if text not in own
+    ]
+    return [requests[i] for i in rng.permutation(len(requests))]
 
 
 def _user_voice(rng: np.random.Generator, plan: CorpusPlan) -> str:
@@ -260,8 +290,10 @@ class Corpus:
         self._index = cache(self._words_of)
         known = [*questions.facts("train"), *questions.greetings(), *questions.recitals()]
         self._questions = {q.text: q for q in known}
+        english = {self.bank.text(i) for i in self.bank.find(role="own", tag=kinds.ENGLISH)}
+        texts = [text for text in self._own if text not in english]
         self._phrases = {
-            size: [t for t in self._own if len(t.split()) <= size] for size in range(1, 10)
+            size: [text for text in texts if len(text.split()) <= size] for size in range(1, 10)
         }
 
     def user(self, tag: str, rng: np.random.Generator) -> Clip:

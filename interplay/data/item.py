@@ -150,6 +150,14 @@ class At:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AtWord(At):
+    """The same, but `due_s` after the end of word number `word` of a spoken cue, while nobody else
+    speaks; the ends of its words are known when the cue begins."""
+
+    word: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delegate:
     """After cue `after`, `act` carries `<delegate> ... <end>` with all these words, in order."""
 

@@ -32,11 +32,13 @@ _IPA = {
     **{"au": "AW", "ai": "AY", "oɪ": "OY", "əɪ": "AY", "tʃ": "CH", "dʒ": "JH"},
     **{"ɑ": "AA", "a": "AE", "æ": "AE", "ɐ": "AX", "ʌ": "AH", "ɔ": "AO", "ɒ": "OH", "o": "OW"},
     **{"ə": "AX", "ɚ": "ER", "ɜ": "ER", "ɝ": "ER", "e": "EY", "ɛ": "EH", "ɪ": "IH", "i": "IY"},
+    **{"ɔø": "OY"},  # German "teuer"
     **{"ᵻ": "IH", "ɨ": "IH", "ʊ": "UH", "u": "UW", "ʉ": "UW", "ɵ": "UH"},
     **{"b": "B", "d": "D", "ð": "DH", "ɾ": "DX", "f": "F", "ɡ": "G", "g": "G", "h": "HH"},
     **{"k": "K", "l": "L", "ɫ": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "ʔ": "Q"},
     **{"r": "R", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T", "θ": "TH", "v": "V", "w": "W"},
     **{"ʍ": "W", "j": "Y", "z": "Z", "ʒ": "ZH", "x": "K", "ç": "HH", "ɣ": "G", "β": "B"},
+    **{"ʝ": "Y", "ʎ": "Y"},  # Spanish "calle"
 }
 _IPA_ATOM = re.compile("|".join(sorted(_IPA, key=len, reverse=True)))
 _FLITE = {name.lower(): name for name in PHONES[1:]} | {"pau": "SIL", "axr": "ER", "el": "L"}

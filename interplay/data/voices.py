@@ -47,6 +47,7 @@ TEST_VOICES = (
     *("flite:rms", "flite:awb"),
 )
 _FOREIGN_VARIANTS = ("f1", "f2", "f3", "m1", "m3", "m4", "m5", "m8", "Alex", "Annie")
+LANGUAGES_SPOKEN = {"german": ("de",), "spanish": ("es", "es-419")}  # as in espeak-ng
 UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
 
@@ -63,6 +64,7 @@ _SHARES = {
 _ENGINE = dict.fromkeys(("ked", *_ACCENTED), "festival") | {"en-US": "pico", "en-GB": "pico"}
 _PITCH = (12, 88)
 _RATE = (110, 220)
+_FOREIGN_RATE = (115, 175)
 _FACTOR = (0.8, 1.25)
 _OWN_PITCH = (0.85, 1.2)
 
@@ -86,6 +88,14 @@ def random_voice(rng: np.random.Generator, split: str) -> str:
     accent = _pick(rng, _TRAIN_ACCENTS if split == "train" else _TEST_ACCENTS)
     variant = rng.choice(_TRAIN_VARIANTS if split == "train" else _TEST_VARIANTS)
     pitch, rate = rng.uniform(*_PITCH), rng.uniform(*_RATE)
+    return f"espeak:{accent}+{variant}:p{pitch:.0f}:r{rate:.0f}:g{rng.integers(25, 81)}"
+
+
+def speaker_of(rng: np.random.Generator, language: str, split: str) -> str:
+    """A voice spec of a speaker of one of LANGUAGES_SPOKEN; split `train` or `test`."""
+    accent = rng.choice(LANGUAGES_SPOKEN[language])
+    variant = rng.choice(_TRAIN_VARIANTS if split == "train" else _TEST_VARIANTS)
+    pitch, rate = rng.uniform(*_PITCH), rng.uniform(*_FOREIGN_RATE)
     return f"espeak:{accent}+{variant}:p{pitch:.0f}:r{rate:.0f}:g{rng.integers(25, 81)}"
 
 

@@ -13,7 +13,7 @@ import soundfile
 from jaxtyping import Int16
 
 from interplay.bench.timing import moment
-from interplay.bench.trace import Span, Trace
+from interplay.bench.trace import Span, Trace, anchor_s
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import (
     At,
@@ -168,6 +168,8 @@ def _expected(trace: Trace, expect: Expect) -> tuple[str, Span | None] | None:
     if cue is None:
         return text, None
     anchor = cue[0] if isinstance(expect, StopBy) else cue[1]
+    if isinstance(expect, At):
+        anchor = anchor_s(expect, trace.cues, trace.user_words) or anchor
     if isinstance(expect, KeepTalking):
         return text, cue
     return text, (max(0.0, anchor + offsets[0]), anchor + offsets[1])

@@ -23,6 +23,7 @@ NAMES = (
     "audiomc",
     "timespeak",
     "cuespeak",
+    "translate",
     "stress",
 )
 BEHAVIOURS = "behaviours"  # the twins of all suites above together

@@ -14,6 +14,8 @@ from interplay.bench.answering import check_delegate, check_say
 from interplay.bench.overlap import check_stop
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
+from interplay.bench.suites import translate as translate_suite
+from interplay.bench.suites import translate_twin
 from interplay.bench.suites.base import Suite
 from interplay.bench.timing import timer_hit
 from interplay.bench.trace import Trace
@@ -25,6 +27,7 @@ from interplay.data.scenes.conduct import draw_conduct
 from interplay.data.scenes.reps import draw_reps
 from interplay.data.scenes.visit import draw_visit
 from interplay.data.texts import questions, vocabulary
+from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.watchwords import WARNINGS
 from interplay.data.voices import random_voice
 
@@ -32,6 +35,7 @@ SEED_BASE = 7_700_000  # no training seed is near
 BREATH_S, NUM_BREATHS = 4, 4
 TIMER_S = 10
 AFTER_S = 3.0  # at the end of an item, for the last answer
+TRANSLATED = "translate"  # the scene in which phrases run into each other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,12 @@ def trivia_timer(rng: np.random.Generator, number: int) -> Item:
     return _item(rng, number, cues, expect, 0.8 + duration_s(spoken) + TIMER_S + AFTER_S)
 
 
+def translate(rng: np.random.Generator, number: int) -> Item:
+    """Three sentences of one language, said in English meanwhile."""
+    language = LANGUAGES[int(rng.integers(len(LANGUAGES)))]
+    return translate_twin.make(rng, number, language, 3)
+
+
 def chart(rng: np.random.Generator, number: int) -> Item:
     """A chart is asked for: the numbers go to the background model, the talk goes on."""
     numbers = [vocabulary.NUMBERS[int(k)] for k in rng.choice(np.arange(2, 10), 3, replace=False)]
@@ -119,9 +129,9 @@ def chart(rng: np.random.Generator, number: int) -> Item:
 
 SCENES: Mapping[str, Scene] = {
     "friend": Scene(what='says "friend" when somebody comes in, not for the cat', draw=friend),
-    "translate": Scene(
-        what="gives Spanish or German phrases in English while the user talks on",
-        draw=cuespeak.foreign_phrases,
+    TRANSLATED: Scene(
+        what="gives Spanish or German sentences in English, phrase by phrase, over the user",
+        draw=translate,
     ),
     "animals": Scene(what="counts aloud how often a word is said", draw=cuespeak.counter),
     "correct-me": Scene(
@@ -159,8 +169,8 @@ def row_name(scene: str) -> str:
 def checks(trace: Trace) -> Iterator[tuple[Expect | None, Outcome]]:
     """What was expected, in the order of the item, and what came of it; behind that, without an
     expectation, what was said at another time than its own."""
-    timed = timer_hit(trace)
-    dues = iter(timed)
+    in_phrases = trace.item.subset == TRANSLATED
+    dues = iter(translate_suite.rights(trace) if in_phrases else timer_hit(trace))
     for expect in trace.item.expect:
         match expect:
             case At():

@@ -25,7 +25,8 @@ ACCENTS = (
     *("en-us", "en-us-nyc", "en", "en-gb-x-rp", "en-gb-scotland"),
     *("en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"),
 )
-LANGUAGES = ("de", "es", "it")  # for single foreign words; their letters must be ASCII here
+# for foreign words and sentences; their letters must be ASCII here
+LANGUAGES = ("de", "es", "es-419", "it")
 SETTINGS = {
     "p": Setting(meaning="pitch", default=50, low=0, high=99),
     "r": Setting(meaning="words per minute", default=160, low=80, high=320),

@@ -15,6 +15,7 @@ from interplay.data.families import (
     cues,
     delegation,
     eyes,
+    interpreting,
     listening,
     nodding,
     reading,
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Family] = {
         *(timers.timer, timers.every, timers.stopwatch, alarms.once, alarms.running, alarms.two),
         *(alarms.changed, alarms.event, alarms.after_talk, beats.beat, beats.times, beats.in_turn),
         *(beats.count_down, clocks.talked, clocks.longer, cues.cue, delegation.delegate),
+        interpreting.translate,
         *(delegation.called, delegation.late, delegation.in_pieces, delegation.dropped),
         *(delegation.failed, refusal.deed, refusal.secret),
         *(eyes.count_reps, eyes.entering, eyes.leaving, eyes.warn, eyes.changes),
@@ -59,6 +61,7 @@ _GROUPS = {  # shares of the exchanges; a cue or an alarm takes four times as lo
         **{"count_down": 2, "talked": 1.5, "longer": 1},
     },
     "cues": {"cue": 17},
+    "translation": {"translate": 6},
     "delegation": {
         **{"delegate": 3, "called": 3.5, "late": 2, "in_pieces": 1.5, "dropped": 1},
         **{"failed": 1},

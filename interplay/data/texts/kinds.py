@@ -4,17 +4,20 @@ The kinds that the families of `data.families` draw beside the older ones of `da
 payloads are words and phrases of the training split. Knows nothing of voices.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from interplay.data.texts import claims, cuewords, questions, stories, vocabulary
 from interplay.data.texts import wordings as w
+from interplay.data.texts.languages import sentences
+from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import split_of, training_text, training_texts
 
 T = TypeVar("T")
+ENGLISH = "english"  # tag of own utterances that only translations need
 Pools = Mapping[str, Sequence[str]]  # texts that the own voice can say: phrase, short, statement
 Draw = Callable[[np.random.Generator, Pools], str]
 
@@ -198,14 +201,25 @@ def stop_word(rng: np.random.Generator, pools: Pools) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """count: utterances at scale 1."""
+    """count: utterances at scale 1. apart: drawn by dice of its own, so that it changes nothing
+    about the other kinds."""
 
     count: int
     draw: Draw
+    apart: bool = False
 
 
 def _of(texts: Sequence[str], count: int) -> Kind:
     return Kind(count=count, draw=lambda rng, _: _one(rng, texts))
+
+
+def _sentences_of(language: str) -> Kind:
+    """To be translated while they are said."""
+    return Kind(
+        count=600,
+        draw=lambda rng, _: sentences.draw(rng, language, "train").text,
+        apart=True,
+    )
 
 
 KINDS: dict[str, Kind] = {
@@ -269,6 +283,11 @@ KINDS: dict[str, Kind] = {
     "about": Kind(
         count=180, draw=lambda rng, _: ABOUT.draw(rng, w=_one(rng, vocabulary.NOUNS[:60]))
     ),
+    **{language: _sentences_of(language) for language in LANGUAGES},
+    "translate": Kind(
+        count=160, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES)), apart=True
+    ),
+    "translate_off": replace(_of(w.TRANSLATE_OFF, 120), apart=True),
 }
 
 NOD, REFUSAL, SECRET = "mm hmm", "i cannot help with that", "i cannot say that"
@@ -285,6 +304,11 @@ def traits(rng: np.random.Generator, count: int) -> list[str]:
         return f"the {_one(rng, vocabulary.NOUNS[:60])} is {_one(rng, vocabulary.ADJECTIVES)}"
 
     return training_texts(draw, count)
+
+
+def english_of(texts: Collection[str]) -> list[str]:
+    """What the model says to user utterances that it translates, piece by piece."""
+    return [said.text for text in texts for said in sentences.sentence_of(text).english]
 
 
 def own_texts() -> list[str]:

@@ -256,6 +256,25 @@ FOREIGN = (
     "help me when i use a word of another language",
     "give me the english word whenever i use german or spanish",
 )
+TRANSLATE = Wordings(
+    (
+        "translate what i say into english",
+        "please translate everything into english while i talk",
+        "say in english what i say in {l}",
+        "i will speak {l} so put it into english",
+        "tell them in english what i say",
+        "give me in english whatever i say in {l}",
+        "translate my {l} into english as i go",
+        "i do not know the english words so translate for me",
+    )
+)
+TRANSLATE_OFF = (
+    "stop translating",
+    "please stop translating now",
+    "you can stop translating",
+    "no more translating please",
+    "that is all so stop translating",
+)
 CORRECT = (
     "tell me right away when i am wrong",
     "correct my mistakes while i talk",
