@@ -54,10 +54,11 @@ def wanted(talk: LoggedTalk) -> list[Piece]:
         sentence = KNOWN.get(text)
         if sentence is None and text in BEGINNINGS:
             continue  # it pauses within a sentence
-        for said in sentence.english if sentence and is_agreed else ():
-            end_s = words[sentence.num_words(said.after) - 1][1]
-            slot = talk.timeline.answer_slot(round(end_s * SAMPLE_RATE_HZ))
-            pieces.append(Piece(said.text, slot))
+        if sentence and is_agreed:
+            for said in sentence.english:
+                end_s = words[sentence.num_words(said.after) - 1][1]
+                slot = talk.timeline.answer_slot(round(end_s * SAMPLE_RATE_HZ))
+                pieces.append(Piece(said.text, slot))
         words = []
     return pieces
 
