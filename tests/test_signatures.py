@@ -73,12 +73,13 @@ def checked(fn: Any, check: Callable = jaxtyped) -> Any:
 
 
 def number_of(check: Callable) -> int:
-    kind = type("Checked", (), {"number": checked(vars(Methods)["number"], check)})
+    kind: Any = type("Checked", (), {"number": checked(vars(Methods)["number"], check)})
     return kind().number
 
 
 def made_of(check: Callable, x: object) -> int:
-    return type("Checked", (), {"made": checked(vars(Methods)["made"], check)}).made(x)
+    kind: Any = type("Checked", (), {"made": checked(vars(Methods)["made"], check)})
+    return kind.made(x)
 
 
 def held(check: Callable, **kwargs) -> Held:

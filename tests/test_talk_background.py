@@ -150,12 +150,12 @@ def arguments(which: str, *words: str) -> argparse.Namespace:
 def test_without_a_name_the_demo_has_its_script_and_fast_talks_have_no_language_model():
     assert arguments("talk", "x.wav").background == arguments("demo").background == []
     before = threading.active_count()
-    with command._backend(["echo-tools"], True) as backend:
+    with command.open_backend(["echo-tools"], True) as backend:
         assert isinstance(backend, EchoTools)
     assert threading.active_count() == before, "no thread is left"
-    with command._backend([], True) as backend:
+    with command.open_backend([], True) as backend:
         assert backend is None
-    with pytest.raises(ConfigError, match="--fast"), command._backend(["http://h/v1#m"], True):
+    with pytest.raises(ConfigError, match="--fast"), command.open_backend(["http://h/v1#m"], True):
         pass
 
 
