@@ -7,7 +7,6 @@ import torch
 
 from interplay.data.compose import ComposeConfig
 from interplay.data.corpus import CorpusPlan
-from interplay.data.families import CORE
 from interplay.errors import ConfigError
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
@@ -63,21 +62,6 @@ def xs_long() -> Recipe:
         vocoder_share=0.08,
         corpus=CorpusPlan(scale=1.5),
         losses=LossConfig(flow_from=0.8),
-    )
-
-
-def xs_further() -> Recipe:
-    """Goes on from `xs-long`: more voices, speech for others, answers practised, a wider voice."""
-    return Recipe(
-        name="xs-further",
-        size="xs",
-        minutes=85,
-        vocoder_share=0.09,
-        start="xs-long",
-        corpus=CorpusPlan(scale=1.5),
-        compose=ComposeConfig(listening_until=0.0, long_from=0.5, mix=tuple(CORE.items())),
-        losses=LossConfig(flow_from=0.95, heard_pad_from=0.2),
-        optim=OptimConfig(muon_lr=0.005, adam_lr=1e-3, decay_share=0.8),
     )
 
 
@@ -202,7 +186,6 @@ def m_smoke() -> Recipe:
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs": xs,
     "xs-long": xs_long,
-    "xs-further": xs_further,
     "xs-wide": xs_wide,
     "s": s,
     "s-moe": s_moe,
