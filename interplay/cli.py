@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from interplay import __version__
 from interplay.errors import InterplayError
 
-# numpy's OpenBLAS would have threads of its own, which wait in a busy loop after every product: half
-# of a core beside each tick. Ours are small. Read when numpy is imported, which no command has yet.
+# numpy's OpenBLAS would have threads of its own, which wait in a busy loop after every product,
+# half a core beside each tick; ours are small. Read when numpy is imported, which happens later.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
