@@ -14,7 +14,7 @@ from interplay.bench.local import LocalSystem
 from interplay.bench.runner import play
 from interplay.bench.staged_user import StagedUser
 from interplay.bench.suites import NAMES, gallery, load_suite
-from interplay.bench.suites.gallery import SCENES, checks, draw, row_name
+from interplay.bench.suites.gallery import SCENES, checks, draw, row_name, verdict
 from interplay.cli import build_parser
 from interplay.clock import TURN_S
 from interplay.data.item import At, Show
@@ -67,7 +67,8 @@ def test_what_is_due_lies_where_the_film_shows_it():
 
 
 def test_every_kind_of_expectation_is_checked():
-    for what in (TIMER, INTERRUPT, DELEGATE):
+    for plain in (TIMER, INTERRUPT, DELEGATE):
+        what = replace(plain, subset="breathe")
         right = list(checks(oracle_trace("perfect", what)))
         assert [expect for expect, _ in right] == list(what.expect)
         assert all(outcome.value == 1 for _, outcome in right)
@@ -77,7 +78,7 @@ def test_every_kind_of_expectation_is_checked():
 
 def test_the_right_words_at_another_time_count_against():
     tea = hand_made(
-        TIMER,
+        replace(TIMER, subset="breathe"),
         say=[("tea", t) for t in (2.9, 4.9, 6.2)],
         voice=[(t, t + 0.2) for t in (3.0, 5.0, 6.3)],
         cues=((0.5, 1.0),),
@@ -105,7 +106,7 @@ def test_a_staged_user_talks_as_the_bench_plays(monkeypatch, camera: bool):
     assert turn == 45 == len(user.film) and any(frame is not None for frame in user.film)
     assert (live.model == played.model).all() and (live.user == played.user).all()
     assert live.say == played.say and live.cues == played.cues
-    told = list(user.verdict())
+    told = list(verdict(live))
     assert len(told) == len(list(checks(live))) and 'says "friend" at' in told[0]
 
 
@@ -122,7 +123,7 @@ def test_a_scene_leaves_a_page_a_clip_and_a_verdict(tmp_path: Path, monkeypatch,
     short = replace(draw("safety", 0), length_s=7.0)
     monkeypatch.setattr(gallery, "draw", lambda name, index: short)
     monkeypatch.setattr(staged_user, "synthesize", beep)
-    assert demo(tmp_path, "safety") in (0, 1)  # a busy machine may miss deadlines
+    demo(tmp_path, "safety")  # a busy machine may miss deadlines
     told = capsys.readouterr().out
     assert "has no eyes" in told and 'no         says "watch your hand" at' in told
     page = (tmp_path / "out" / "timeline.html").read_text()

@@ -14,7 +14,7 @@ from interplay.data.texts.languages.lexicon import LANGUAGES, Word, lexicon
 from interplay.data.texts.languages.parts import Draws, Nominal, build, is_kept_apart
 from interplay.data.texts.languages.sentences import of_split, sentence_of, sentences
 from interplay.data.texts.questions import split_of
-from interplay.data.voices import LANGUAGES_SPOKEN, speaker_of
+from interplay.data.voices import LANGUAGES_SPOKEN, foreign_voice
 
 WORDS = {
     language: {
@@ -338,7 +338,11 @@ def test_voices_of_the_two_splits_have_no_variant_in_common():
     rng = np.random.default_rng(0)
     variants = {}
     for split in ("train", "test"):
-        voices = [speaker_of(rng, language, split) for language in LANGUAGES for _ in range(200)]
+        voices = [
+            foreign_voice(rng, LANGUAGES_SPOKEN[language], split)
+            for language in LANGUAGES
+            for _ in range(200)
+        ]
         variants[split] = {voice.split(":")[1].split("+")[1] for voice in voices}
         accents = {voice.split(":")[1].split("+")[0] for voice in voices}
         assert accents == {a for found in LANGUAGES_SPOKEN.values() for a in found}

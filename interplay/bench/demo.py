@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     scene that is not there."""
     if args.scene is None:
         return talk.run_demo(args)
+    # only here: the recorded talk needs no extra
     from interplay.bench.suites.gallery import SCENES
 
     if args.scene == "list":
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _play(args: argparse.Namespace) -> int:
     from interplay.bench.staged_user import StagedUser
-    from interplay.bench.suites.gallery import SCENES, draw
+    from interplay.bench.suites.gallery import SCENES, draw, verdict
 
     loaded = load_checkpoint(args.model)
     user = StagedUser(draw(args.scene, args.seed), loaded)
@@ -66,7 +67,7 @@ def _play(args: argparse.Namespace) -> int:
             print(f"camera     was on, but {args.model} has no eyes")
         clip = args.out / CLIP
         print(f"clip       {clip if clip.exists() else 'none: pip install interplay[data]'}")
-    for line in user.verdict():
+    for line in verdict(user.trace):
         print(line)
     return talk.exit_code(conversation)
 

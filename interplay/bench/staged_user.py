@@ -3,15 +3,12 @@
 Knows nothing of where an item comes from or of the loop that plays it.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from interplay.bench.local import emission
 from interplay.bench.stage import Stage
-from interplay.bench.suites.gallery import checks
-from interplay.bench.trace import Trace, anchor_s
-from interplay.data.item import At, Delegate, Expect, Item, Say, Speak, StopBy
+from interplay.bench.trace import Trace
+from interplay.data.item import Item
 from interplay.data.speech import synthesize
 from interplay.model.checkpoint import Loaded
 from interplay.turns.tokens import END, SPECIALS
@@ -49,32 +46,5 @@ class StagedUser:
         """The record of what was played so far."""
         return self._stage.trace()
 
-    def verdict(self) -> Iterator[str]:
-        """What was expected, line by line, and what came of it."""
-        trace = self.trace
-        for expect, outcome in checks(trace):
-            what = describe(expect, trace) if expect else "said at a time that is not its own"
-            mark, why = ("yes", "") if outcome.value else ("no", f" ({', '.join(outcome.notes)})")
-            yield f"{mark:<10} {what}{why.replace('_', ' ')}"
-
     def _encode(self, control: str, text: str) -> list[int]:
         return [SPECIALS.index(control), *self._tokenizer.encode(text), END]
-
-
-def describe(expect: Expect, trace: Trace) -> str:
-    """One expectation in words, with the second at which it is due."""
-    match expect:
-        case At():
-            anchor = anchor_s(expect, trace.cues, trace.user_words)
-            came = anchor is not None
-            when = f"at {anchor + expect.due_s:.1f} s" if came else "after what never came"
-            return f'says "{expect.text[0]}" {when}'
-        case Say():
-            cue = trace.item.cues[expect.after]
-            asked = cue.text if isinstance(cue, Speak) else "what was asked"
-            return f'says "{expect.text[0]}" to "{asked}"'
-        case StopBy():
-            return f"stops within {expect.within_s:g} s when interrupted"
-        case Delegate():
-            return f'hands over "{expect.words}"'
-    return type(expect).__name__

@@ -20,7 +20,7 @@ from interplay.data.texts import claims, kinds, questions, vocabulary
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import Question, training_text, training_texts
 from interplay.data.texts.watchwords import EYES_TAGS, replies, training_asks
-from interplay.data.voices import OWN_VOICE, foreign_voice, random_voice, speaker_of
+from interplay.data.voices import LANGUAGES_SPOKEN, OWN_VOICE, foreign_voice, random_voice
 from interplay.errors import RecordError
 from interplay.turns.tokens import Tokenizer
 
@@ -129,9 +129,9 @@ def _request(
 ) -> Request:
     voice, text = _user_voice(rng, plan), draw()
     if tag == "foreign":
-        voice = foreign_voice(rng, claims.languages_of(text))
+        voice = foreign_voice(rng, claims.languages_of(text), "train")
     if tag in LANGUAGES:
-        voice = speaker_of(rng, tag, "train")
+        voice = foreign_voice(rng, LANGUAGES_SPOKEN[tag], "train")
     return Request(text=text, voice=voice, tag=tag)
 
 
@@ -295,6 +295,11 @@ class Corpus:
         self._phrases = {
             size: [text for text in texts if len(text.split()) <= size] for size in range(1, 10)
         }
+
+    def lacking(self, *, eyes: bool) -> list[str]:
+        """Kinds of user utterances that sessions are made of and this corpus has none of."""
+        tags = (*USER_TAGS, *(EYES_TAGS if eyes else ()))
+        return [tag for tag in tags if not len(self._by_tag[tag])]
 
     def user(self, tag: str, rng: np.random.Generator) -> Clip:
         """A random user clip of a kind; without human recordings `human` means `word`."""

@@ -46,7 +46,6 @@ TEST_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TEST_ACCENTS for variant in _TEST_VARIANTS),
     *("flite:rms", "flite:awb"),
 )
-_FOREIGN_VARIANTS = ("f1", "f2", "f3", "m1", "m3", "m4", "m5", "m8", "Alex", "Annie")
 LANGUAGES_SPOKEN = {"german": ("de",), "spanish": ("es", "es-419")}  # as in espeak-ng
 UNSEEN_ENGINE_VOICES = ("flite:kal16", "flite:kal")  # flite's diphone voices
 SPLITS = ("train", "test", "unseen")
@@ -91,21 +90,14 @@ def random_voice(rng: np.random.Generator, split: str) -> str:
     return f"espeak:{accent}+{variant}:p{pitch:.0f}:r{rate:.0f}:g{rng.integers(25, 81)}"
 
 
-def speaker_of(rng: np.random.Generator, language: str, split: str) -> str:
-    """A voice spec of a speaker of one of LANGUAGES_SPOKEN; split `train` or `test`."""
-    accent = rng.choice(LANGUAGES_SPOKEN[language])
+def foreign_voice(rng: np.random.Generator, languages: Sequence[str], split: str) -> str:
+    """A voice spec of a speaker of one of the languages, by their names in espeak-ng; split `train`
+    or `test`."""
+    language = languages[int(rng.integers(len(languages)))]
     variant = rng.choice(_TRAIN_VARIANTS if split == "train" else _TEST_VARIANTS)
     pitch, rate = rng.uniform(*_PITCH), rng.uniform(*_FOREIGN_RATE)
-    return f"espeak:{accent}+{variant}:p{pitch:.0f}:r{rate:.0f}:g{rng.integers(25, 81)}"
+    return f"espeak:{language}+{variant}:p{pitch:.0f}:r{rate:.0f}:g{rng.integers(25, 81)}"
 
 
 def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
     return str(rng.choice(list(shares), p=list(shares.values())))
-
-
-def foreign_voice(rng: np.random.Generator, languages: Sequence[str]) -> str:
-    """A voice spec of a speaker of one of the languages, by their names in espeak-ng."""
-    variant = _FOREIGN_VARIANTS[int(rng.integers(len(_FOREIGN_VARIANTS)))]
-    pitch, rate = int(rng.integers(25, 75)), int(rng.integers(120, 175))
-    language = languages[int(rng.integers(len(languages)))]
-    return f"espeak:{language}+{variant}:p{pitch}:r{rate}:g55"

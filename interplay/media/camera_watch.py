@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 DARK_LEVEL = 6.0  # of 255, the mean of a picture: what a covered lens leaves of a room
-AFTER_TURNS = 15  # 3 s
+AFTER_S = 3.0
 TROUBLES: dict[str, str] = {
     "dark": "the camera has shown black for 3 s; uncover it, turn on a light or choose another",
     "frozen": "the camera has shown one and the same picture for 3 s; it hangs, or shows a still: "
@@ -17,15 +17,14 @@ TROUBLES: dict[str, str] = {
 
 
 class CameraWatch:
-    """Counts the pictures in which something is wrong. after: from so many on it is told, once
-    until all is well again."""
+    """Tells when something has been wrong for `AFTER_S`, once until all is well again."""
 
-    def __init__(self, after: int = AFTER_TURNS) -> None:
-        self._after = after
-        self._counts = dict.fromkeys(TROUBLES, 0)
+    def __init__(self) -> None:
+        self._since_s: dict[str, float] = {}  # troubles that last, and when they began
+        self._told: set[str] = set()
         self._last: np.ndarray | None = None
 
-    def look(self, picture: UInt8[np.ndarray, "..."]) -> str | None:
+    def look(self, picture: UInt8[np.ndarray, "..."], now_s: float) -> str | None:
         """The next picture, of always the same shape; `dark` or `frozen` where that is the news.
 
         A dark one is not called frozen as well.
@@ -34,8 +33,13 @@ class CameraWatch:
         stands = self._last is not None and not is_dark and np.array_equal(picture, self._last)
         self._last = picture
         found = None
-        for name, is_so in (("dark", is_dark), ("frozen", bool(stands))):
-            self._counts[name] = self._counts[name] + 1 if is_so else 0
-            if self._counts[name] == self._after:
+        for name, is_so in (("dark", is_dark), ("frozen", stands)):
+            if not is_so:
+                self._since_s.pop(name, None)
+                self._told.discard(name)
+            elif (
+                now_s - self._since_s.setdefault(name, now_s) >= AFTER_S and name not in self._told
+            ):
+                self._told.add(name)
                 found = name
         return found

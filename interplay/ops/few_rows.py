@@ -97,7 +97,7 @@ class FewRows:
         weight = torch.randn(n, k, generator=generator)
         with torch.no_grad():
             reference = F.linear(x, weight)
-            tried = (*BLOCKS, k // 2 + -(k // 2) % LANES, k)
+            tried = (*BLOCKS, LANES * -(-(k // 2) // LANES), k)
             for block in (block for block in tried if block <= k):
                 if all(
                     torch.equal(self._product(x[:r], weight, block), reference[:r])

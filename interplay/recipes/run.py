@@ -87,6 +87,11 @@ def run_recipe(
             build_corpus(folder, replace(recipe.corpus, seed=recipe.seed), tokenizer=tokenizer)
     ranks.wait()
     data = Corpus(folder)
+    if lacking := data.lacking(eyes=recipe.eyes):
+        raise ConfigError(
+            f"the corpus in {folder} has no utterance of the kind {lacking[0]!r}; remove its "
+            "corpus.json and train again: only what is missing is made"
+        )
     if start and start.tokenizer.to_json() != data.tokenizer.to_json():
         raise ConfigError(
             f"{recipe.start} writes with another tokenizer than the corpus in {folder}; "

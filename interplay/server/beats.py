@@ -147,7 +147,7 @@ class BeatLoop:
         for session, half in halves.items():
             try:
                 outputs |= self.engine.tick({session: half})
-            except Exception as error:
+            except Exception as error:  # this is the guilty one
                 log.exception("a session failed and is closed")
                 self._failed.append((sessions[session], error))
                 self._leave(sessions[session])

@@ -206,7 +206,7 @@ class Call:
             is_short = len(message) <= MAX_MESSAGE_BYTES
             if not (is_short and self._gate and self._gate.take(message)):
                 self._end_for_policy()
-        except Exception:
+        except Exception:  # it ends this call and no other
             log.exception("a call failed")
             self._is_over.set()
 

@@ -151,7 +151,7 @@ class ServedSession:
         """A picture of the user's camera, uint8 [12, 2, 40, 40, 3]; a camera that shows nothing is
         told to whoever is connected, and to the log."""
         self.seat.see(tiles)
-        if trouble := self._camera_watch.look(tiles[:, 1]):
+        if trouble := self._camera_watch.look(tiles[:, 1], self._clock.now()):
             log.warning("the camera is %s", trouble, extra={"session": self.id})
             self.tell_all(Notice(code=f"camera_{trouble}", message=TROUBLES[trouble]))
 

@@ -102,7 +102,7 @@ async def serve_socket(
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         codes = [task.result() for task in tasks if task in done]
         code = next((code for code in codes if code is not None), None)
-    except Exception:
+    except Exception:  # it ends this connection and no other
         log.exception("a connection failed")
         code = FAILED
     finally:

@@ -18,7 +18,7 @@ from interplay.bench.suites import translate as translate_suite
 from interplay.bench.suites import translate_twin
 from interplay.bench.suites.base import Suite
 from interplay.bench.timing import timer_hit
-from interplay.bench.trace import Trace
+from interplay.bench.trace import Trace, anchor_s
 from interplay.bench.watching import watch
 from interplay.data import cuespeak, heldout
 from interplay.data.heldout import duration_s
@@ -35,15 +35,16 @@ SEED_BASE = 7_700_000  # no training seed is near
 BREATH_S, NUM_BREATHS = 4, 4
 TIMER_S = 10
 AFTER_S = 3.0  # at the end of an item, for the last answer
-TRANSLATED = "translate"  # the scene in which phrases run into each other
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """what: to be seen or heard in it. draw: an item of a die and a number."""
+    """what: to be seen or heard in it. draw: an item of a die and a number. timed: outcomes of what
+    has its time, in the order of the item, and behind them what was said at another time."""
 
     what: str
     draw: Callable[[np.random.Generator, int], Item]
+    timed: Callable[[Trace], Sequence[Outcome]] = timer_hit
 
 
 def friend(rng: np.random.Generator, number: int) -> Item:
@@ -129,9 +130,10 @@ def chart(rng: np.random.Generator, number: int) -> Item:
 
 SCENES: Mapping[str, Scene] = {
     "friend": Scene(what='says "friend" when somebody comes in, not for the cat', draw=friend),
-    TRANSLATED: Scene(
+    "translate": Scene(
         what="gives Spanish or German sentences in English, phrase by phrase, over the user",
         draw=translate,
+        timed=translate_suite.rights,
     ),
     "animals": Scene(what="counts aloud how often a word is said", draw=cuespeak.counter),
     "correct-me": Scene(
@@ -169,8 +171,7 @@ def row_name(scene: str) -> str:
 def checks(trace: Trace) -> Iterator[tuple[Expect | None, Outcome]]:
     """What was expected, in the order of the item, and what came of it; behind that, without an
     expectation, what was said at another time than its own."""
-    in_phrases = trace.item.subset == TRANSLATED
-    dues = iter(translate_suite.rights(trace) if in_phrases else timer_hit(trace))
+    dues = iter(SCENES[trace.item.subset].timed(trace))
     for expect in trace.item.expect:
         match expect:
             case At():
@@ -182,6 +183,33 @@ def checks(trace: Trace) -> Iterator[tuple[Expect | None, Outcome]]:
             case Delegate():
                 yield expect, check_delegate(trace, expect)
     yield from ((None, outcome) for outcome in dues)
+
+
+def verdict(trace: Trace) -> Iterator[str]:
+    """What was expected, line by line, and what came of it."""
+    for expect, outcome in checks(trace):
+        what = describe(expect, trace) if expect else "said at a time that is not its own"
+        mark, why = ("yes", "") if outcome.value else ("no", f" ({', '.join(outcome.notes)})")
+        yield f"{mark:<10} {what}{why.replace('_', ' ')}"
+
+
+def describe(expect: Expect, trace: Trace) -> str:
+    """One expectation in words, with the second at which it is due."""
+    match expect:
+        case At():
+            anchor = anchor_s(expect, trace.cues, trace.user_words)
+            came = anchor is not None
+            when = f"at {anchor + expect.due_s:.1f} s" if came else "after what never came"
+            return f'says "{expect.text[0]}" {when}'
+        case Say():
+            cue = trace.item.cues[expect.after]
+            asked = cue.text if isinstance(cue, Speak) else "what was asked"
+            return f'says "{expect.text[0]}" to "{asked}"'
+        case StopBy():
+            return f"stops within {expect.within_s:g} s when interrupted"
+        case Delegate():
+            return f'hands over "{expect.words}"'
+    return type(expect).__name__
 
 
 def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:

@@ -16,7 +16,7 @@ from interplay.data.texts.languages.english import content
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.languages.parts import Sentence, is_kept_apart
 from interplay.data.texts.languages.sentences import draw
-from interplay.data.voices import speaker_of
+from interplay.data.voices import LANGUAGES_SPOKEN, foreign_voice
 
 SEED_BASE = 7_600_000  # no training seed is near
 NUM_SENTENCES = 4
@@ -61,7 +61,7 @@ def make(
 ) -> Item:
     """An item of so many sentences of one of LANGUAGES."""
     said, phrases = _sentences(rng, language, num_sentences)
-    voice = speaker_of(rng, language, "test")
+    voice = foreign_voice(rng, LANGUAGES_SPOKEN[language], "test")
     _, _, manner = voice.partition("+")
     asked = ASKS[int(rng.integers(len(ASKS)))].format(language)
     gain_db = float(rng.uniform(-8, 4))
