@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float16, Int16, Int64
+from jaxtyping import Bool, Float16, Int16, Int64
 
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT
 from interplay.data.speech import PhoneSpan, Span, Utterance, synthesize
@@ -143,6 +143,10 @@ class Bank:
             if value is not None:
                 found &= self._columns[key] == value
         return np.flatnonzero(found)
+
+    def spoken_with(self, voices: tuple[str, ...]) -> Bool[np.ndarray, " N"]:
+        """Which utterances are spoken with a voice whose spec begins with one of `voices`."""
+        return np.array([str(v).startswith(voices) for v in self._columns["voice"]], bool)
 
     @cached_property
     def by_text(self) -> dict[str, Int64[np.ndarray, " N"]]:

@@ -36,6 +36,8 @@ class ComposeConfig:
 
     listening_until: share of training in which only ears and copying are taught.
     long_from: share of training after which sessions are twice as long.
+    mix: families that sessions are composed of after that, by share of the exchanges.
+    without_voices: beginnings of voice specs that no user of the sessions speaks with.
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -45,6 +47,8 @@ class ComposeConfig:
     num_turns: int = 64
     listening_until: float = 0.3
     long_from: float = 0.5
+    mix: tuple[tuple[str, float], ...] = tuple(BEHAVIOURS.items())
+    without_voices: tuple[str, ...] = ()
     seen: float = 0.0
     seen_turns: int = 100
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
@@ -87,7 +91,7 @@ class Composer:
             draw = partial(self.session, num_turns=num_turns, mix=eyes, late=False)
             return Kind(size=self.size_with_camera(num_turns), draw=draw)
         size, num_turns = self.shape(progress)
-        mix = LISTENING if progress < config.listening_until else BEHAVIOURS
+        mix = LISTENING if progress < config.listening_until else dict(config.mix)
         late = progress >= config.long_from
         draw = partial(self.session, num_turns=num_turns, mix=mix, late=late)
         return Kind(size=size, draw=draw)

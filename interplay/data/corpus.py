@@ -272,7 +272,10 @@ def _spellings() -> list[str]:
 class Corpus:
     """A built corpus: clips by kind, the model's own utterances by text."""
 
-    def __init__(self, folder: Path, *, human: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, human: Path | None = None, without_voices: tuple[str, ...] = ()
+    ) -> None:
+        """without_voices: beginnings of voice specs; no user speaks with one of these."""
         folder = Path(folder)
         if not (folder / "corpus.json").exists():
             raise RecordError(f"no corpus in {folder}; `interplay train xs` makes one")
@@ -280,7 +283,9 @@ class Corpus:
         self.tokenizer = Tokenizer.load(folder / "tokenizer.json")
         self.human = HumanClips.open(human, "train")
         tags = (*USER_TAGS, *EYES_TAGS)
-        self._by_tag = {tag: self.bank.find(role="user", tag=tag) for tag in tags}
+        speaking = ~self.bank.spoken_with(without_voices)
+        found = {tag: self.bank.find(role="user", tag=tag) for tag in tags}
+        self._by_tag = {tag: rows[speaking[rows]] for tag, rows in found.items()}
         own = set(self.bank.find(role="own").tolist())
         self._own = {
             text: int(i) for text, rows in self.bank.by_text.items() for i in rows if i in own

@@ -24,7 +24,7 @@ from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import NUM_TILES, PAD, TILE_PX, Streams
 
-HEARD_DELAY = int(0.24 * SAMPLE_RATE_HZ)
+HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
 UNKNOWN = -1  # recordings of people come without phone times
 SAY_LEAD_SLOTS = 6

@@ -30,7 +30,7 @@ _TRAIN_ACCENTS = {
 _TEST_ACCENTS = {"en-us": 0.5, "en-us-nyc": 0.25, "en-gb-x-rp": 0.25}
 
 # Speakers of Czech, Finnish and Italian who read English.
-_ACCENTED: tuple[str, ...] = ("machac", "ph", "dita", "lj", "mv", "pc")
+ACCENTED: tuple[str, ...] = ("machac", "ph", "dita", "lj", "mv", "pc")
 _ACCENTED_SHARE = 0.14
 
 # Bases; `random_voice` adds pitch, rate and range. Train and test share no espeak variant, two of
@@ -39,7 +39,7 @@ _ACCENTED_SHARE = 0.14
 TRAIN_VOICES = (
     *(f"espeak:{accent}+{variant}" for accent in _TRAIN_ACCENTS for variant in _TRAIN_VARIANTS),
     *("flite:rms", "flite:awb", "flite:slt", "festival:ked"),
-    *(f"festival:{speaker}" for speaker in _ACCENTED),
+    *(f"festival:{speaker}" for speaker in ACCENTED),
     *("pico:en-US", "pico:en-GB"),
 )
 TEST_VOICES = (
@@ -53,14 +53,14 @@ SPLITS = ("train", "test", "unseen")
 _SHARES = {
     "train": {
         **{"espeak": 0.38, "rms": 0.13, "awb": 0.11, "slt": 0.08, "ked": 0.08},
-        **dict.fromkeys(_ACCENTED, _ACCENTED_SHARE / len(_ACCENTED)),
+        **dict.fromkeys(ACCENTED, _ACCENTED_SHARE / len(ACCENTED)),
         **{"en-US": 0.045, "en-GB": 0.035},
     },
     "test": {"espeak": 0.8, "rms": 0.1, "awb": 0.1},
     "unseen": {"kal16": 0.7, "kal": 0.3},
 }
 # Of the speakers with a name; the others are flite's.
-_ENGINE = dict.fromkeys(("ked", *_ACCENTED), "festival") | {"en-US": "pico", "en-GB": "pico"}
+_ENGINE = dict.fromkeys(("ked", *ACCENTED), "festival") | {"en-US": "pico", "en-GB": "pico"}
 _PITCH = (12, 88)
 _RATE = (110, 220)
 _FOREIGN_RATE = (115, 175)

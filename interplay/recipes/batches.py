@@ -49,7 +49,7 @@ class CorpusBatches:
 
     @cached_property
     def _composer(self) -> Composer:
-        corpus = Corpus(self.folder)
+        corpus = Corpus(self.folder, without_voices=self.config.without_voices)
         if self.own is None:
             return Composer(corpus, self.config)
         return OwnComposer(corpus, self.config, OwnData(self.own.folder), self.own.share)

@@ -7,6 +7,8 @@ import torch
 
 from interplay.data.compose import ComposeConfig
 from interplay.data.corpus import CorpusPlan
+from interplay.data.families import CORE
+from interplay.data.voices import ACCENTED
 from interplay.errors import ConfigError
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
@@ -62,6 +64,27 @@ def xs_long() -> Recipe:
         vocoder_share=0.08,
         corpus=CorpusPlan(scale=1.5),
         losses=LossConfig(flow_from=0.8),
+    )
+
+
+def xs_further() -> Recipe:
+    """Goes on from `xs-long`, gently: its voices without those of other languages, what the suite
+    `core` asks for, questions practised without their sound."""
+    return Recipe(
+        name="xs-further",
+        size="xs",
+        minutes=80,
+        vocoder_share=0.09,
+        start="xs-long",
+        corpus=CorpusPlan(scale=1.5),
+        compose=ComposeConfig(
+            listening_until=0.0,
+            long_from=0.0,
+            mix=tuple(CORE.items()),
+            without_voices=("pico", *(f"festival:{name}" for name in ACCENTED)),
+        ),
+        losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, phones_alone=0.03),
+        optim=OptimConfig(muon_lr=0.003, adam_lr=6e-4, decay_share=1.0),
     )
 
 
@@ -186,6 +209,7 @@ def m_smoke() -> Recipe:
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs": xs,
     "xs-long": xs_long,
+    "xs-further": xs_further,
     "xs-wide": xs_wide,
     "s": s,
     "s-moe": s_moe,

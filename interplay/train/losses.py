@@ -40,7 +40,9 @@ class LossConfig:
     and easy. pad_share: of the empty tokens that are looked at in one step. num_flow_draws: (time,
     noise) pairs per slot of voice.
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
-    between the end of a phone and its target.
+    between the end of a phone and its target. phones_alone: share of training, at its start, in
+    which only the phone heads learn of phones: no checkpoint holds them, and what goes on from a
+    trained model would be torn by heads that know nothing yet.
     """
 
     pad_weight: float = 0.2
@@ -58,6 +60,7 @@ class LossConfig:
     flow_from: float = 0.0
     recent_dropout: float = 0.2
     phone_delay: int = 2
+    phones_alone: float = 0.0
 
     def pad_weights(self, progress: float) -> tuple[float, ...]:
         """Of the empty token by stream, where `progress` in [0, 1] of the training is done."""
@@ -315,6 +318,8 @@ def compute_losses(
         ("own", out_hidden, batch.phones_own, 0, config.phones_own),
     ):
         if weight:
+            if progress < config.phones_alone:
+                hidden = hidden.detach()
             loss, metrics = phone_loss(hidden, getattr(phone_heads, name), phones, delay)
             losses.metrics |= {f"phones_{name}_{k}": v for k, v in metrics.items()}
             terms[f"phones_{name}"] = (weight, loss)

@@ -69,6 +69,11 @@ _GROUPS = {  # shares of the exchanges; a cue or an alarm takes four times as lo
     "refusal": {"deed": 1.5, "secret": 1.5},
 }
 BEHAVIOURS = {name: share for group in _GROUPS.values() for name, share in group.items()}
+_TALK = ("listening", "reading", "conversation")
+CORE = {  # what the suite `core` asks for, and nothing else
+    **{name: share for group in _TALK for name, share in _GROUPS[group].items()},
+    **{"story": 0.0, "timer": 8, "every": 6, "stopwatch": 4, "delegate": 7},
+}
 EYES = {
     **{"count_reps": 0.3, "entering": 0.12, "leaving": 0.05, "warn": 0.12, "changes": 0.16},
     **{"start_stop": 0.1, "count_objects": 0.07, "looking_on": 0.08},
