@@ -229,6 +229,19 @@ def _make_all(
 def _make_shard(path: Path, requests: list[Request]) -> int:
     """Synthesise one shard, write it whole, name it. Returns how many utterances it holds."""
     utterances = [synthesize(request.text, request.voice) for request in requests]
+    _write_shard(path, requests, utterances)
+    return len(requests)
+
+
+def add_shard(path: str | Path, requests: list[Request], utterances: list[Utterance]) -> None:
+    """One more shard of the bank at `path`: utterances that were made elsewhere."""
+    path = Path(path)
+    present = sorted(path.glob("shard-*"))
+    number = int(present[-1].name.removeprefix("shard-")) + 1 if present else 0
+    _write_shard(path / f"shard-{number:05d}", requests, utterances)
+
+
+def _write_shard(path: Path, requests: list[Request], utterances: list[Utterance]) -> None:
     mels = [
         own_mel(utterance.samples) if request.role == "own" else _NO_MEL
         for request, utterance in zip(requests, utterances, strict=True)
@@ -240,7 +253,6 @@ def _make_shard(path: Path, requests: list[Request]) -> int:
     index = _index(requests, utterances, mels)
     np.savez(temporary / "index.npz", allow_pickle=False, **index)
     temporary.rename(path)
-    return len(requests)
 
 
 def _index(
