@@ -23,6 +23,7 @@ class Recipe:
     eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
     shape of `start`, which `interplay init` made; warm, text: how it is trained then.
+    num_self: utterances of users that are said by the voice of `start`, so that the ears know it.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
@@ -43,6 +44,7 @@ class Recipe:
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    num_self: int = 0
     num_tuned: int = 60
     device: str = "cpu"
     export: torch.dtype = torch.float16
@@ -75,6 +77,7 @@ def xs_further() -> Recipe:
         size="xs",
         minutes=80,
         vocoder_share=0.09,
+        num_self=4000,
         start="xs-long",
         corpus=CorpusPlan(scale=1.5),
         compose=ComposeConfig(

@@ -26,6 +26,7 @@ from interplay.recipes.batches import CorpusBatches, Own, check_own, note_own
 from interplay.recipes.named import Recipe
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer, train
+from interplay.train.own_ears import add_own_voice
 from interplay.train.said import say_all
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
@@ -85,6 +86,8 @@ def run_recipe(
             print(f"{folder}: synthesising the corpus", flush=True)
             tokenizer = start.tokenizer if start and recipe.size is None else None
             build_corpus(folder, replace(recipe.corpus, seed=recipe.seed), tokenizer=tokenizer)
+        if start and recipe.num_self:
+            add_own_voice(folder / "bank", start, recipe.num_self, seed=recipe.seed)
     ranks.wait()
     data = Corpus(folder)
     if lacking := data.lacking(eyes=recipe.eyes):
