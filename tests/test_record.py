@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from safetensors import SafetensorError
 
 from interplay.clock import TURN_S, FakeClock
 from interplay.engine import record as record_module
@@ -105,6 +106,16 @@ def test_a_correction_replaces_the_half_even_at_the_edge_of_a_file(tmp_path):
     voice_on = read_record(tmp_path / "r").parts[0].streams.voice_on
     assert voice_on[2].tolist() == [True, False, False, False]
     assert not voice_on[first - 1].any() and voice_on[first].all()
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    _, recorder = record(tmp_path / "r", 2)
+    monkeypatch.setattr(record_module, "save_file", refuse)
+    with pytest.raises(DeviceError, match=r"cannot write the record .*No space left.*choose a"):
+        recorder.close()
 
 
 def test_an_old_session_or_a_used_folder_is_refused(tmp_path):

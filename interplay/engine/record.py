@@ -38,6 +38,7 @@ FORMAT = "interplay record 1"
 TURNS_PER_FILE = 25  # 5 s
 FRAME_BYTES = 4  # two channels of 16 bits
 HEADER_BYTES = 44
+DISK_ERRORS = (OSError, SafetensorError)  # both mean that the disk refuses
 NUMBERS = tuple(f.name for f in fields(Numbers))
 STREAMS = tuple(f.name for f in fields(Streams) if f.name not in ("first_turn", "see", "see_on"))
 
@@ -107,7 +108,7 @@ class Recorder:
             _replace(self.folder / "record.json", json.dumps(_describe(session), indent=1).encode())
             self._wav = _Wav(self.folder / "audio.wav")
             self._lines = open(self.folder / "turns.jsonl", "w", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
+        except DISK_ERRORS as error:
             raise self._device_error(error) from None
 
     def __enter__(self) -> "Recorder":
@@ -132,7 +133,7 @@ class Recorder:
             self._lines.flush()
             if len(self._rows) >= TURNS_PER_FILE:  # `row` itself may still be corrected
                 self._write_rows()
-        except OSError as error:
+        except DISK_ERRORS as error:
             raise self._device_error(error) from None
         self._rows.append(row)
         self._num_turns += 1
@@ -178,15 +179,16 @@ class Recorder:
         try:
             self._write_rows()
             self._wav.add(np.zeros_like(self._voice), self._voice)
-        except OSError as error:
+        except DISK_ERRORS as error:
             raise self._device_error(error) from None
         finally:
             self._lines.close()
             self._wav.close()
 
-    def _device_error(self, error: OSError) -> DeviceError:
+    def _device_error(self, error: OSError | SafetensorError) -> DeviceError:
+        reason = getattr(error, "strerror", None) or error
         return DeviceError(
-            f"cannot write the record {self.folder}: {error.strerror}; choose a folder that you "
+            f"cannot write the record {self.folder}: {reason}; choose a folder that you "
             "may write to, on a disk with space left"
         )
 
