@@ -10,7 +10,6 @@ from torch import Tensor
 from interplay.bench.speed.workload import Workload
 from interplay.model import moe
 from interplay.ops.activation import swiglu
-from interplay.ops.few_layers import FEW_LAYERS
 from interplay.ops.few_norms import FEW_NORMS
 from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.linear import CONTRACT, linear
