@@ -13,7 +13,7 @@ from interplay.model import few_pass
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.untrained import untrained
 from interplay.ops import few_layers
-from interplay.ops.few_layers import FEW_LAYERS, FewLayers
+from interplay.ops.few_layers import FEW_LAYERS, MANY_ROWS, FewLayers
 from interplay.ops.few_rows import MAX_ROWS
 from interplay.ops.native import NativeError
 
@@ -109,6 +109,15 @@ def test_sessions_of_different_ages_share_a_call(calls):
     assert calls == [4, 8, 4]
 
 
+def test_how_many_rows_are_few_depends_on_the_layers(calls):
+    model, x, positions, whole = build("plain")
+    wide = dataclasses.replace(PLAIN, dim=512, ff_dim=1408).stack_shape
+    assert wide is not None and wide.max_rows == MAX_ROWS
+    with torch.inference_mode():
+        out = model(x[:, :32], positions[:, :32], model.new_cache(2))
+    assert calls == [MANY_ROWS] and torch.equal(out, whole[:, :32])
+
+
 def test_states_move_between_both_ways(calls, monkeypatch):
     model, x, positions, whole = build("plain")
     cache = model.new_cache(2)
@@ -154,7 +163,7 @@ def test_what_is_not_proven_is_stock(calls, monkeypatch):
     rows = x[:1, :2], positions[:1, :2]
     model(*rows, model.new_cache(1))
     with torch.inference_mode():
-        model(x[:1, : MAX_ROWS + 1], positions[:1, : MAX_ROWS + 1], model.new_cache(1))
+        model(x[:1, : MANY_ROWS + 1], positions[:1, : MANY_ROWS + 1], model.new_cache(1))
         narrow = copy.deepcopy(model).bfloat16()
         narrow(rows[0].bfloat16(), rows[1], narrow.new_cache(1))
         monkeypatch.setattr(FEW_LAYERS, "blocks", {})

@@ -1,4 +1,4 @@
-"""A stack of layers over one to eight rows in one native call, with the bits of the many stock
+"""A stack of layers over a few rows in one native call, with the bits of the many stock
 operations it replaces.
 
 A small torch operation costs more than the few rows it works on: fifteen of them a layer are most
@@ -27,6 +27,7 @@ from interplay.ops.native import NativeError, load
 
 HERE = Path(__file__).parent
 SOURCES = ("few_layers.cpp", "few_attention.cpp", "few_rows.cpp", "few_norms.cpp", "few_layers.h")
+MANY_ROWS, SMALL_BYTES = 64, 2 << 20
 HEAD_MULTIPLE, MAX_HEAD = 64, 256  # widths of a head that the code can take
 EXPONENTIAL_MODE = 0x2 | 0x140000 | 0x100  # torch's: high accuracy, denormals kept, errors ignored
 TRIED_NUMBERS = (0.0, -0.0, 1e-30, -1e-30, 80.0, -80.0, 88.8, -88.8, 1e4, -1e4)
@@ -76,6 +77,13 @@ class StackShape:
             "gate_up": (2 * self.ff_dim, self.dim),
             "down": (self.dim, self.ff_dim),
         }
+
+    @property
+    def max_rows(self) -> int:
+        """Rows from which stock operations may be faster (measured, docs/log.md). Four at a time
+        read all weights, which costs small layers little, since a cache keeps them."""
+        num_bytes = 4 * sum(n * k for n, k in self.products.values())
+        return MANY_ROWS if num_bytes <= SMALL_BYTES else MAX_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +148,7 @@ class FewLayers:
             self.enabled
             and FEW_ROWS.enabled
             and FEW_NORMS.enabled
-            and x.shape[0] * x.shape[1] <= MAX_ROWS
+            and x.shape[0] * x.shape[1] <= shape.max_rows
             and shape in self.blocks
             and x.dtype == arenas.k.dtype == torch.float32
             and x.device.type == "cpu"
