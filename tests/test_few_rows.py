@@ -65,7 +65,7 @@ def test_only_proven_shapes_without_gradients_are_taken(prepared):
 
 def test_a_recipe_that_no_block_explains_stays_stock(prepared, monkeypatch):
     monkeypatch.setattr(few_rows.F, "linear", lambda x, w: x @ w.T + 1)
-    assert prepared._find_block(64, 64) is None
+    assert prepared.find_block(64, 64) is None
 
 
 def test_linear_is_the_same_with_and_without(monkeypatch):

@@ -51,16 +51,25 @@ class Numbers:
 
 @torch.inference_mode()
 def measure(
-    model: InteractionModel, hidden: Float[Tensor, "R d"], said: Said, logits: Tensor | None = None
+    model: InteractionModel,
+    hidden: Float[Tensor, "R d"],
+    said: Said,
+    logits: Tensor | None = None,
+    spoken: Float[Tensor, "rows SM"] | None = None,
 ) -> Numbers:
-    """The numbers at slots whose hidden states are `hidden` and which emitted `said`."""
+    """The numbers at slots whose hidden states are `hidden` and which emitted `said`.
+
+    logits, spoken: text logits, and the mean head where the voice is on, if they are known.
+    """
     logits = model.text_logits(hidden) if logits is None else logits
     log_probs = logits.float().log_softmax(-1)
     mean = torch.zeros_like(said.voice.flatten(1))
     rows = _speaking_rows(said.voice_on)
     if len(rows):
-        say = model.say_vectors(said.tokens[rows, SAY], hidden.dtype)
-        mean[rows] = model.voice.mean(hidden[rows], say)
+        if spoken is None:
+            say = model.say_vectors(said.tokens[rows, SAY], hidden.dtype)
+            spoken = model.voice.mean(hidden[rows], say)
+        mean[rows] = spoken
         mean.masked_fill_(~said.voice_on[:, None], 0)
     return Numbers(
         log_probs=log_probs.gather(-1, said.tokens.long().unsqueeze(-1)).squeeze(-1),
@@ -111,29 +120,23 @@ class Emitter:
         gate = model.gate_logit(hidden)
         voice_on = gate > 0
         voice = torch.zeros_like(before.voice)
-        rows = _speaking_rows(voice_on)
+        rows, spoken = _speaking_rows(voice_on), None
         if len(rows):
-            voice[rows] = self._voice(hidden, tokens, before, seeds, counters, rows)
+            say = model.say_vectors(tokens[rows, SAY], hidden.dtype)
+            spoken = model.voice.mean(hidden[rows], say)
+            voice[rows] = model.voice.sample(
+                *(spoken, hidden[rows], say),
+                lambda: (self._recent(before, rows), _noise(before, seeds[rows], counters[rows])),
+            )
             voice.masked_fill_(~voice_on[:, None, None], 0)
         said = replace(before, tokens=tokens.int(), voice=voice, voice_on=voice_on)
-        return said, measure(model, hidden, said, logits)
+        return said, measure(model, hidden, said, logits, spoken)
 
-    def _voice(
-        self,
-        hidden: Tensor,
-        tokens: Tensor,
-        before: Said,
-        seeds: Tensor,
-        counters: Tensor,
-        rows: Tensor,
-    ) -> Float[Tensor, "rows S 80"]:
-        voice = self.model.voice
-        hidden = hidden[rows]
-        say = self.model.say_vectors(tokens[rows, SAY], hidden.dtype)
-        recent = voice.normalize(before.voice[rows]) * before.voice_on[rows][:, None, None]
-        recent = recent.flatten(1)
-        if voice.config.sampler == "flow":
-            noise = normal(seeds[rows], counters[rows] * NUM_DRAWS + 1, recent.shape[1])
-        else:
-            noise = torch.zeros_like(recent)
-        return voice.sample(hidden, say, recent, noise)
+    def _recent(self, before: Said, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows SM"]:
+        """The slot before, normalised, zeros where the voice was off."""
+        on = before.voice_on[rows][:, None, None]
+        return (self.model.voice.normalize(before.voice[rows]) * on).flatten(1)
+
+
+def _noise(like: Said, seeds: Tensor, counters: Tensor) -> Float[Tensor, "rows SM"]:
+    return normal(seeds, counters * NUM_DRAWS + 1, like.voice[0].numel())

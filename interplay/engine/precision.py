@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from interplay.errors import ConfigError, DeviceError
+from interplay.model.backbone import Backbone
 from interplay.model.interaction import InteractionModel
+from interplay.ops.few_layers import FEW_LAYERS
 from interplay.ops.few_norms import FEW_NORMS
 from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.linear import CONTRACT
@@ -136,7 +138,7 @@ def choose_products(
     try:
         said = FEW_ROWS.prepare(shapes)
         FEW_NORMS.prepare(norms, stock_norm, stock_norm_and_rotate)
-        return f"{said}, {len(set(norms) & FEW_NORMS.widths)} of {len(set(norms))} norms"
+        said += f", {len(set(norms) & FEW_NORMS.widths)} of {len(set(norms))} norms"
     except NativeError as error:
         if strict:
             raise ConfigError(
@@ -144,6 +146,20 @@ def choose_products(
                 "stock ones, about four times slower"
             ) from None
         return f"stock, padded, about four times slower ({error})"
+    return f"{said}; {_choose_layers(model)}"
+
+
+def _choose_layers(model: nn.Module) -> str:
+    """Whether a backbone's layers are one call for a few rows, and why not."""
+    shapes = [each.config.stack_shape for each in model.modules() if isinstance(each, Backbone)]
+    try:
+        for shape in shapes:
+            if shape is None:
+                raise NativeError("a mixture of experts")
+            FEW_LAYERS.prepare(shape)
+    except NativeError as error:
+        return f"operation by operation in layers ({error})"
+    return "all layers in one call" if shapes else "no layers"
 
 
 @functools.cache

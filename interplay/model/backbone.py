@@ -6,6 +6,8 @@ depend on the other rows, so both give the same bits (docs/numerics.md).
 """
 
 from dataclasses import dataclass
+from functools import cache as kept
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -14,9 +16,11 @@ from torch import Tensor, nn
 from interplay.errors import ConfigError
 from interplay.model.cache import Append, Cache
 from interplay.model.feed_forward import FeedForward
+from interplay.model.few_pass import few_pass
 from interplay.model.moe import MoeFeedForward
 from interplay.model.ring_cache import AnyCache, RingAppend, RingCache
 from interplay.ops.attention import BLOCK, attend, round_up, visible
+from interplay.ops.few_layers import StackShape
 from interplay.ops.kernels import kernels_on
 from interplay.ops.linear import linear
 from interplay.ops.norm import add_and_norm, norm_and_rotate, rms_norm
@@ -74,14 +78,35 @@ class BackboneConfig:
                 f"num_experts, {self.num_experts}"
             )
 
+    @cached_property
+    def stack_shape(self) -> StackShape | None:
+        """What the layers are to `ops.few_layers`; None for a mixture of experts."""
+        if self.num_experts:
+            return None
+        return StackShape(
+            dim=self.dim,
+            num_heads=self.num_heads,
+            num_kv_heads=self.num_kv_heads,
+            head_dim=self.head_dim,
+            ff_dim=self.ff_dim,
+            eps=self.norm_eps,
+        )
+
 
 def rope_tables(
     positions: Int[Tensor, "b r"], head_dim: int, theta: float
 ) -> tuple[Float[Tensor, "b r half"], Float[Tensor, "b r half"]]:
     """Cosines and sines, fp32, of angles computed in float64: positions grow for hours."""
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float64, device=positions.device)
-    angles = positions[..., None].double() * theta ** (-exponents / head_dim)
+    angles = positions[..., None].double() * _frequencies(head_dim, theta, positions.device)
     return angles.cos().float(), angles.sin().float()
+
+
+@kept
+def _frequencies(head_dim: int, theta: float, device: torch.device) -> Float[Tensor, " half"]:
+    """Radians per position, float64."""
+    with torch.inference_mode(mode=False):  # a tensor that training may use, too
+        exponents = torch.arange(0, head_dim, 2, dtype=torch.float64, device=device)
+        return theta ** (-exponents / head_dim)
 
 
 class Attention(nn.Module):
@@ -220,6 +245,10 @@ class Backbone(nn.Module):
     def _run(self, x: Tensor, positions: Tensor, past: Past | None, mask: Tensor | None):
         cfg = self.config
         rope = rope_tables(positions, cfg.head_dim, cfg.rope_theta)
+        if isinstance(past, Append) and cfg.stack_shape:
+            out = few_pass(self.layers, self.norm, cfg.stack_shape, x, rope, past)
+            if out is not None:
+                return out
         for index, layer in enumerate(self.layers):
             x = layer(x, rope, index, past, mask)
         return rms_norm(x, self.norm, cfg.norm_eps)

@@ -7,6 +7,7 @@ allocated after construction, so a session's memory does not grow with its age.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypedDict
 
 import torch
@@ -35,9 +36,14 @@ class Append:
     cache: "Cache"
     slots: list[int]
     columns: list[int]  # first arena column to write, per slot
+    lengths: list[int]  # positions before these rows, per slot
     num_rows: int
     seen: slice  # arena columns that the pass reads
-    mask: Bool[Tensor, "b 1 r s"]
+
+    @cached_property
+    def mask(self) -> Bool[Tensor, "b 1 r s"]:
+        """Which of the columns every row sees."""
+        return self.cache.mask(self.slots, self.num_rows, self.seen)
 
     def attend(
         self,
@@ -119,18 +125,19 @@ class Cache:
         """Make room for `num_rows` rows in each of the `named` slots, by default in all."""
         assert 0 < num_rows <= self.max_rows
         slots = list(range(self.num_slots)) if named is None else named.tolist()
-        for slot in slots:
-            if self._column(slot, int(self.length[slot]) + num_rows) > self.k.shape[3]:
+        all_lengths = self.length.tolist()
+        lengths = [all_lengths[slot] for slot in slots]
+        for slot, length in zip(slots, lengths, strict=True):
+            if self._column(slot, length + num_rows) > self.k.shape[3]:
                 self._compact(slot)
-        columns = [self._column(slot, int(self.length[slot])) for slot in slots]
-        seen = self._seen(slots, max(columns) + num_rows)
+        columns = [self._column(slot, at) for slot, at in zip(slots, lengths, strict=True)]
         return Append(
             cache=self,
             slots=slots,
             columns=columns,
+            lengths=lengths,
             num_rows=num_rows,
-            seen=seen,
-            mask=self._mask(slots, num_rows, seen),
+            seen=self._seen(slots, max(columns) + num_rows),
         )
 
     def reset_slot(self, slot: int) -> None:
@@ -194,7 +201,8 @@ class Cache:
             start = min(max(0, self._first_needed(s) - int(self.base[s])) for s in slots)
         return slice(start, round_up(end))
 
-    def _mask(self, slots: list[int], num_rows: int, seen: slice) -> Tensor:
+    def mask(self, slots: list[int], num_rows: int, seen: slice) -> Bool[Tensor, "b 1 r s"]:
+        """Which of the columns `seen` the next rows of each slot see."""
         columns = torch.arange(seen.start, seen.stop)
         shift = (self.base[slots] - self.prefix_columns)[:, None]
         keys = columns + torch.where(columns >= self.prefix_columns, shift, 0)

@@ -133,15 +133,19 @@ class Embed(nn.Module):
         means all four; `tokens` are heard, say and act, the newest word of each before, and what
         came next the last time (turns.follow)."""
         emitted, latest, follow = tokens.split([len(TEXT_OUT), len(TEXT_OUT), len(PAIRS)], dim=-1)
+        there = emitted != PAD
+        newest = torch.where(there, emitted, latest)
+        # all words at once, since a live micro-turn waits for the calls, not for the words
+        vectors = self.text(torch.cat([emitted, latest, newest, follow], dim=-1))
+        now, before, newest, follow = vectors.split([*[len(TEXT_OUT)] * 3, len(PAIRS)], dim=-2)
+        now = now + before * self.before_role[0] + self.tags[: len(TEXT_OUT)]
+        now = (now * there.unsqueeze(-1)).unbind(-2)
+        newest = (newest * self.newest_roles).unbind(-2)
         words = self.out_slots if slot is None else self.out_slots[slot : slot + 1]
         for stream in range(len(TEXT_OUT)):
-            now, before = emitted[..., stream], latest[..., stream]
-            words = words + self._word(now, before, stream)
-            words = (
-                words + self.text(torch.where(now != PAD, now, before)) * self.newest_roles[stream]
-            )
-        for pair in range(len(PAIRS)):
-            words = words + self.text(follow[..., pair]) * self.follow_roles[pair]
+            words = words + now[stream] + newest[stream]
+        for word in (follow * self.follow_roles).unbind(-2):
+            words = words + word
         return self._own_sound(voice, voice_on, dtype) + words.to(dtype)
 
     def _own_sound(self, voice: Tensor, voice_on: Tensor, dtype: torch.dtype) -> Tensor:

@@ -6,6 +6,7 @@ N(mean, 0.5^2) onto the mel by flow matching (Lipman et al. 2022, arXiv 2210.027
 mean as its prior, as in FELLE (arXiv 2502.11128).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -104,11 +105,20 @@ class VoiceHead(nn.Module):
         return linear(silu(y), self.flow_out).float()
 
     def sample(
-        self, hidden: Tensor, say: Tensor, recent: Tensor, noise: Float[Tensor, "rows SM"]
+        self,
+        mean: Float[Tensor, "rows SM"],
+        hidden: Float[Tensor, "rows d"],
+        say: Float[Tensor, "rows d"],
+        before: Callable[[], tuple[Float[Tensor, "rows SM"], Float[Tensor, "rows SM"]]],
     ) -> Float[Tensor, "rows S 80"]:
-        """log10 mel of the slot by the configured sampler. `noise` is standard normal."""
-        frames = self.mean(hidden, say)
+        """log10 mel of the slot by the configured sampler, from what `mean` returned.
+
+        before: gives the clean slot before (zeros: none) and standard normal noise, asked for by
+        the flow head only.
+        """
+        frames = mean
         if self.config.sampler == "flow":
+            recent, noise = before()
             frames = frames + PRIOR_STD * noise
             for k in range(NUM_FLOW_STEPS):
                 time = torch.full_like(frames[:, :1], k / NUM_FLOW_STEPS)

@@ -52,7 +52,7 @@ class FewRows:
             self._function.restype = None
         shapes = set(shapes)
         for n, k in shapes - set(self.blocks):
-            block = self._find_block(n, k)
+            block = self.find_block(n, k)
             if block:
                 self.blocks[n, k] = block
         num_proven = len(shapes & set(self.blocks))
@@ -88,7 +88,7 @@ class FewRows:
         )
         return out
 
-    def _find_block(self, n: int, k: int) -> int | None:
+    def find_block(self, n: int, k: int) -> int | None:
         """The block with which every number of rows gives the bits of a large product."""
         if k % LANES:
             return None

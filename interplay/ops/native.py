@@ -1,4 +1,4 @@
-"""Compiles a C++ file of ours once per machine and loads it. Knows nothing of what it computes.
+"""Compiles C++ files of ours once per machine and loads them. Knows nothing of what it computes.
 
 The library is kept in the user's cache folder under the hash of source, compiler and flags, with
 its own hash beside it: a file that was cut short or changed is compiled again, never loaded.
@@ -30,18 +30,23 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interplay"
 
 
-def load(source: Path) -> ctypes.CDLL:
-    """The library made of `source`. Raises NativeError: another processor, no compiler, an error of
-    the compiler, or no place to keep the result."""
+def load(source: Path, *others: Path) -> ctypes.CDLL:
+    """The library made of `source` and `others`, headers among them, under the name of `source`.
+
+    Raises NativeError: another processor, no compiler, an error of the compiler, or no place to
+    keep the result.
+    """
     capability = torch.backends.cpu.get_cpu_capability()
     if capability not in ("AVX2", "AVX512"):
         raise NativeError(f"the processor has {capability}, not AVX2")
     compiler = _compiler()
-    key = hashlib.sha256(source.read_bytes() + "\0".join([_version(compiler), *FLAGS]).encode())
+    sources = (source, *others)
+    content = b"".join(each.read_bytes() for each in sources)
+    key = hashlib.sha256(content + "\0".join([_version(compiler), *FLAGS]).encode())
     library = cache_folder() / f"{source.stem}-{key.hexdigest()[:16]}.so"
     try:
         if not _is_whole(library):
-            _compile(compiler, source, library)
+            _compile(compiler, [each for each in sources if each.suffix == ".cpp"], library)
         return ctypes.CDLL(str(library))
     except OSError as error:
         raise NativeError(f"cannot keep compiled code in {library.parent}: {error}") from None
@@ -73,15 +78,15 @@ def _is_whole(library: Path) -> bool:
     return _hash_file(library).read_text().strip() == digest
 
 
-def _compile(compiler: str, source: Path, library: Path) -> None:
+def _compile(compiler: str, sources: list[Path], library: Path) -> None:
     """Write library and hash, each whole or not at all, the hash last."""
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         draft = Path(folder) / library.name
-        done = _run([compiler, *FLAGS, "-o", str(draft), str(source)])
+        done = _run([compiler, *FLAGS, "-o", str(draft), *map(str, sources)])
         if done.returncode:
             first = (done.stderr.strip() or "no message").splitlines()[0]
-            raise NativeError(f"{compiler} cannot compile {source.name}: {first}")
+            raise NativeError(f"{compiler} cannot compile {sources[0].name}: {first}")
         digest = Path(folder) / "sha256"
         digest.write_text(hashlib.sha256(draft.read_bytes()).hexdigest())
         os.replace(draft, library)

@@ -1,0 +1,214 @@
+"""A stack of layers in one call: the bits of the stock operations, whatever the cache holds."""
+
+import copy
+import dataclasses
+import functools
+
+import pytest
+import torch
+
+from interplay.engine.engine import Engine
+from interplay.engine.precision import choose_products
+from interplay.model import few_pass
+from interplay.model.backbone import Backbone, BackboneConfig
+from interplay.model.untrained import untrained
+from interplay.ops import few_layers
+from interplay.ops.few_layers import FEW_LAYERS, MANY_ROWS, FewLayers
+from interplay.ops.few_rows import MAX_ROWS
+from interplay.ops.native import NativeError
+
+PLAIN = BackboneConfig(dim=192, num_layers=2, num_heads=3, num_kv_heads=1, ff_dim=512, window=512)
+KINDS = {
+    "plain": PLAIN,
+    "groups": dataclasses.replace(PLAIN, dim=128, num_heads=5, num_kv_heads=5, num_layers=1),
+    "prefix": dataclasses.replace(PLAIN, prefix=100, num_heads=4, num_kv_heads=2),
+    "long prefix": dataclasses.replace(PLAIN, dim=64, prefix=700, ff_dim=64),
+    "wide heads": dataclasses.replace(PLAIN, head_dim=128, num_heads=2, window=1024),
+}
+MIXTURE = dataclasses.replace(PLAIN, num_experts=3, expert_ff_dim=64)
+NUM_ROWS = 2150  # the window area of 512 + 1024 columns is full before, behind a prefix, too
+
+
+@functools.cache
+def build(kind):
+    """A backbone whose layers are one call, two sessions, and their whole hidden states."""
+    torch.manual_seed(len(kind))
+    model = Backbone(KINDS[kind], zero_init_outputs=False).eval()
+    said = choose_products(model, None, torch.float32, strict=False)
+    if "all layers in one call" not in said:
+        pytest.skip(said)
+    x = torch.randn(2, NUM_ROWS, KINDS[kind].dim)
+    positions = torch.arange(NUM_ROWS).expand(2, -1)
+    with torch.inference_mode():
+        return model, x, positions, model(x, positions)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Row counts of the passes that were one call; their results lie where NaN was before."""
+    seen, run, empty = [], FEW_LAYERS.run, torch.empty
+
+    def filled(*args, **kwargs):
+        out = empty(*args, **kwargs)
+        return out.fill_(torch.nan) if out.is_floating_point() else out
+
+    monkeypatch.setattr(torch, "empty", filled)
+
+    def count(*args):
+        out = run(*args)
+        seen.append(out.shape[0] * out.shape[1])
+        return out
+
+    monkeypatch.setattr(FEW_LAYERS, "run", count)
+    return seen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_session_has_the_bits_of_the_whole_at_any_age(kind, calls):
+    model, x, positions, whole = build(kind)
+    generator = torch.Generator().manual_seed(0)
+    cache, at = model.new_cache(3), 0
+    slots = torch.tensor([2, 0])  # not in order, one left out
+    with torch.inference_mode():
+        while at < NUM_ROWS:
+            few = int(torch.randint(1, 5, (), generator=generator))
+            to_border = max(0, 492 - at % 512)  # few rows around the borders of blocks, else many
+            num_rows = min(NUM_ROWS - at, few if at % 512 < 20 or not to_border else to_border)
+            part = slice(at, at + num_rows)
+            out = model(x[:, part], positions[:, part], cache, slots)
+            assert torch.equal(out, whole[:, part]), f"rows {at} to {at + num_rows}"
+            at += num_rows
+    assert set(calls) == {2, 4, 6, 8}
+    assert not cache.k[:, 1].any() and not cache.v[:, 1].any(), "the slot between is untouched"
+
+
+def test_sessions_of_different_ages_share_a_call(calls):
+    model, x, positions, whole = build("prefix")
+    cache = model.new_cache(4)
+    lengths = {3: 1400, 0: 0, 1: 37, 2: 515}
+    sources = {3: 0, 0: 1, 1: 0, 2: 1}
+    with torch.inference_mode():
+        for slot, length in lengths.items():
+            if length:
+                part = x[[sources[slot]], :length], positions[:1, :length]
+                model(*part, cache, torch.tensor([slot]))
+        for num_rows in (1, 2, 1):
+            at = torch.tensor(list(lengths.values()))[:, None] + torch.arange(num_rows)
+            source = torch.tensor(list(sources.values()))[:, None]
+            out = model(x[source, at], at, cache, torch.tensor(list(lengths)))
+            assert torch.equal(out, whole[source, at])
+            lengths = {slot: length + num_rows for slot, length in lengths.items()}
+    assert calls == [37, 4, 8, 4], "the second session was read in one call, too"
+
+
+def test_how_many_rows_are_few_depends_on_the_layers(calls):
+    model, x, positions, whole = build("plain")
+    wide = dataclasses.replace(PLAIN, dim=512, ff_dim=1408).stack_shape
+    assert wide is not None and wide.max_rows == MAX_ROWS
+    with torch.inference_mode():
+        out = model(x[:, :32], positions[:, :32], model.new_cache(2))
+    assert calls == [MANY_ROWS] and torch.equal(out, whole[:, :32])
+
+
+def test_states_move_between_both_ways(calls, monkeypatch):
+    model, x, positions, whole = build("plain")
+    cache = model.new_cache(2)
+    with torch.inference_mode():
+        for at in range(1530, 1560, 3):
+            if at == 1530:
+                model(x[:1, :at], positions[:1, :at], cache, torch.tensor([0]))
+            monkeypatch.setattr(FEW_LAYERS, "enabled", bool(at % 2))
+            rows = x[:1, at : at + 3], positions[:1, at : at + 3]
+            model(*rows, cache, torch.tensor([0]))
+            cache.truncate(0, at)  # as if it had not been
+            cache.write_slot(1, cache.read_slot(0))
+            monkeypatch.setattr(FEW_LAYERS, "enabled", not at % 2)
+            out = [model(*rows, cache, torch.tensor([slot])) for slot in (0, 1)]
+            assert torch.equal(out[0], whole[:1, at : at + 3]) and torch.equal(*out)
+    assert len(calls) == 15
+
+
+def test_weights_are_looked_up_at_every_pass(calls):
+    model = copy.deepcopy(build("plain")[0])
+    x, positions = torch.randn(1, 2, 192), torch.arange(2)[None]
+
+    def both_ways():
+        with torch.inference_mode():
+            fast = model(x, positions, model.new_cache(1))
+            assert torch.equal(fast, model(x, positions))
+        return fast
+
+    first = both_ways()
+    model.get_submodule("layers.1.ff").down.data = torch.randn(192, 512)
+    second = both_ways()
+    model.get_submodule("layers.0.attention").qkv = torch.nn.Parameter(torch.randn(320, 192))
+    third = both_ways()
+    assert len(calls) == 3
+    assert not torch.equal(first, second) and not torch.equal(second, third)
+    model.get_submodule("layers.0.ff").gate_up.data = torch.randn(192, 1024).T
+    both_ways()
+    assert len(calls) == 3, "a transposed weight is none that the call can read"
+
+
+def test_what_is_not_proven_is_stock(calls, monkeypatch):
+    model, x, positions, _ = build("plain")
+    rows = x[:1, :2], positions[:1, :2]
+    model(*rows, model.new_cache(1))
+    with torch.inference_mode():
+        model(x[:1, : MANY_ROWS + 1], positions[:1, : MANY_ROWS + 1], model.new_cache(1))
+        narrow = copy.deepcopy(model).bfloat16()
+        narrow(rows[0].bfloat16(), rows[1], narrow.new_cache(1))
+        monkeypatch.setattr(FEW_LAYERS, "blocks", {})
+        model(*rows, model.new_cache(1))
+    assert calls == []
+
+
+def test_shapes_that_cannot_be_followed_are_named(monkeypatch):
+    shape = PLAIN.stack_shape
+    assert shape is not None and MIXTURE.stack_shape is None
+    build("plain")
+    for change, why in (
+        ({"ff_dim": 4096}, "products are stock"),
+        ({"eps": 1e-5}, None),
+    ):
+        kernel = FewLayers()
+        other = dataclasses.replace(shape, **change)
+        if why is None:
+            kernel.prepare(other)
+            assert other in kernel.blocks
+        else:
+            with pytest.raises(NativeError, match=why):
+                kernel.prepare(other)
+    for name, why in (("swiglu", "exponential"), ("attend", "attention has a recipe")):
+        original = getattr(few_layers, name)
+        monkeypatch.setattr(
+            few_layers, name, lambda *args, original=original: original(*args) * (1 + 2**-23)
+        )
+        with pytest.raises(NativeError, match=why):
+            FewLayers().prepare(shape)
+        monkeypatch.setattr(few_layers, name, original)
+
+
+def test_the_engine_says_which_way_its_layers_take():
+    facts = Engine(untrained(), dtype=torch.float32).facts["few rows"]
+    assert facts.startswith("stock") or facts.endswith("; all layers in one call")
+    model = Backbone(MIXTURE)
+    said = choose_products(model, None, torch.float32, strict=False)
+    assert said.startswith("stock") or "operation by operation" in said
+
+
+def test_pointers_do_not_keep_a_model_alive():
+    model = copy.deepcopy(build("plain")[0])
+    with torch.inference_mode():
+        model(torch.randn(1, 1, 192), torch.zeros(1, 1).long(), model.new_cache(1))
+    num = len(few_pass._WEIGHTS)
+    del model
+    assert len(few_pass._WEIGHTS) == num - 1
