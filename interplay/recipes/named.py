@@ -22,7 +22,8 @@ class Recipe:
 
     eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
-    shape of `start`, which `interplay init` made; warm, text: how it is trained then.
+    shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
+    how much of the weights that the run began with is in those that it ends with (train.start).
     num_self: utterances of users that are said by the voice of `start`, so that the ears know it.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
@@ -39,6 +40,7 @@ class Recipe:
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
+    start_share: float = 0.0
     eyes: bool = False
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
@@ -79,6 +81,7 @@ def xs_further() -> Recipe:
         vocoder_share=0.09,
         num_self=4000,
         start="xs-long",
+        start_share=0.5,
         corpus=CorpusPlan(scale=1.5),
         compose=ComposeConfig(
             listening_until=0.0,
