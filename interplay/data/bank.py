@@ -135,11 +135,16 @@ class Bank:
         return slice(stop - self._columns[count][index], stop)
 
     def find(
-        self, *, role: str | None = None, tag: str | None = None, text: str | None = None
+        self,
+        *,
+        role: str | None = None,
+        tag: str | None = None,
+        text: str | None = None,
+        voice: str | None = None,
     ) -> Int64[np.ndarray, " N"]:
         """Indices of the utterances that match everything given."""
         found = np.ones(len(self), bool)
-        for key, value in (("role", role), ("tag", tag), ("text", text)):
+        for key, value in (("role", role), ("tag", tag), ("text", text), ("voice", voice)):
             if value is not None:
                 found &= self._columns[key] == value
         return np.flatnonzero(found)

@@ -18,6 +18,7 @@ from interplay.data.example import Example
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.talk import Talk
 from interplay.data.timeline import MEL_FLOOR, NOTE_TURNS, Timeline
+from interplay.data.voices import MODEL_VOICE
 from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
 from interplay.turns.layout import positions_per_turn
 
@@ -37,7 +38,8 @@ class ComposeConfig:
     listening_until: share of training in which only ears and copying are taught.
     long_from: share of training after which sessions are twice as long.
     mix: families that sessions are composed of after that, by share of the exchanges.
-    without_voices: beginnings of voice specs that no user of the sessions speaks with.
+    without_voices: beginnings of voice specs that no user of the sessions speaks with; what a model
+        says as a user is for recipes that ask for it, whatever else is in their corpus.
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -48,7 +50,7 @@ class ComposeConfig:
     listening_until: float = 0.3
     long_from: float = 0.5
     mix: tuple[tuple[str, float], ...] = tuple(BEHAVIOURS.items())
-    without_voices: tuple[str, ...] = ()
+    without_voices: tuple[str, ...] = (MODEL_VOICE,)
     seen: float = 0.0
     seen_turns: int = 100
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())

@@ -165,7 +165,7 @@ def _finish(raw: RawSpeech, *, text: str, voice: str, engine: str) -> Utterance:
         text=text,
         voice=voice,
         engine=engine,
-        samples=_leveled(samples[first:last]),
+        samples=leveled(samples[first:last]),
         words=[(label, float(starts[i]), float(ends[i])) for i, label in enumerate(labels)],
         phones=[(phone, float(s - zero_s), float(e - zero_s)) for _, phone, s, e in phones],
     )
@@ -185,7 +185,7 @@ def _sounding(
     return loud[0] * _BLOCK / SAMPLE_RATE_HZ, (loud[-1] + 1) * _BLOCK / SAMPLE_RATE_HZ
 
 
-def _leveled(samples: Int16[np.ndarray, " T"]) -> Int16[np.ndarray, " T"]:
+def leveled(samples: Int16[np.ndarray, " T"]) -> Int16[np.ndarray, " T"]:
     sound = samples.astype(np.float32)
     wanted = 32768 * 10 ** (LEVEL_DBFS / 20)
     gain = min(wanted / np.sqrt(np.mean(sound**2)), PEAK / np.abs(sound).max())

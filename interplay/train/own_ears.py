@@ -11,24 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int16
+from jaxtyping import Float
 
 from interplay.clock import NUM_SLOTS
 from interplay.data.bank import SHARD_SIZE, Bank, Clip, Request, add_shard, own_mel
 from interplay.data.example import Example
-from interplay.data.speech import Utterance, synthesize
+from interplay.data.speech import Utterance, leveled, synthesize
 from interplay.data.timeline import VOCODER_DELAY, Spoken, Timeline
-from interplay.data.voices import OWN_VOICE
+from interplay.data.voices import MODEL_VOICE, OWN_VOICE
 from interplay.media.dmel import NUM_MELS, DmelConfig, log_mel, quantize
 from interplay.model.checkpoint import Loaded
-from interplay.train.batch import HistoryNoise, assemble
-from interplay.train.losses import SAY
+from interplay.train.said import say_batch
 from interplay.turns import tokens
 
 BATCH = 8  # texts at a time
 NOISE = 1e-3  # of the room in which the model reads, full scale 1
-VOICE = "own:"  # of a voice spec; the model's name follows
-LEVEL_DB = -22.0  # as all utterances of a bank
 
 
 def add_own_voice(path: Path, loaded: Loaded, num_wanted: int, *, seed: int = 0) -> None:
@@ -37,15 +34,15 @@ def add_own_voice(path: Path, loaded: Loaded, num_wanted: int, *, seed: int = 0)
 
     Raises SynthError where the recordings that the voice follows cannot be made.
     """
-    voice = f"{VOICE}{loaded.facts.get('name', 'model')}"
+    voice = f"{MODEL_VOICE}{loaded.facts.get('name', 'model')}"
     bank = Bank.open(path)
     requests = [
         Request(text=clip.text, voice=voice, tag=clip.tag)
-        for clip in map(bank.clip, np.flatnonzero(bank.spoken_with((OWN_VOICE,))))
-        if clip.role == "user"
+        for clip in map(bank.clip, bank.find(role="user"))
+        if clip.voice.startswith(OWN_VOICE)
     ]
     order = np.random.default_rng([seed, 0xEA5]).permutation(len(requests))[:num_wanted]
-    num_made = int(bank.spoken_with((voice,)).sum())
+    num_made = len(bank.find(voice=voice))
     for first in range(num_made, len(order), SHARD_SIZE):
         part = [requests[k] for k in order[first : first + SHARD_SIZE]]
         add_shard(path, *_say_all(part, loaded, (seed, 0xEA5, first)))
@@ -63,9 +60,8 @@ def _say_all(
         part = recorded[first : first + BATCH]
         sounds = _say([spoken for _, spoken in part], loaded, (*seed, first))
         for (request, spoken), sound in zip(part, sounds, strict=True):
-            said.append(
-                replace(spoken, voice=request.voice, engine="own", samples=_at_level(sound))
-            )
+            samples = leveled(np.clip(32768 * sound, -32768, 32767).astype(np.int16))
+            said.append(replace(spoken, voice=request.voice, engine="own", samples=samples))
     return [request for request, _ in recorded], said
 
 
@@ -74,26 +70,15 @@ def _say(
     utterances: Sequence[Utterance], loaded: Loaded, seed: tuple[int, ...]
 ) -> list[Float[np.ndarray, " T"]]:
     """Each as the model says it, as long as the recording, float32 at 16 kHz."""
-    model, voice = loaded.model, loaded.model.voice
     num_turns = max(_num_turns(u, loaded) for u in utterances)
     made = [
         _reading(u, loaded, num_turns, np.random.default_rng([*seed, row]))
         for row, u in enumerate(utterances)
     ]
-    batch = assemble(
-        [example for example, _ in made],
-        mel_mean=voice.mel_mean.numpy(),
-        mel_std=voice.mel_std.numpy(),
-        noise=HistoryNoise(),
-        seed=seed,
-    )
-    hidden, _ = model(batch.inputs, torch.float32)
+    mels, _ = say_batch(loaded.model, [example for example, _ in made], seed, torch.float32)
     sounds = []
     for row, (_, spoken) in enumerate(made):
-        slots = slice(spoken.first, spoken.last)
-        say = model.say_vectors(batch.tokens[row, ..., SAY].flatten()[slots], torch.float32)
-        mean = voice.mean(hidden[row].flatten(0, 1)[slots], say)
-        mel = voice.denormalize(mean.unflatten(-1, (-1, NUM_MELS))).flatten(0, 1)
+        mel = mels[row, spoken.first : spoken.last].flatten(0, 1)
         sound = loaded.vocoder(mel[None])[0].numpy()
         sounds.append(sound[VOCODER_DELAY:][: len(utterances[row].samples)])
     return sounds
@@ -137,9 +122,3 @@ def _reading(
     room = (NOISE * rng.standard_normal(timeline.num_samples)).astype(np.float32)
     bins = quantize(log_mel(room, dmel)).reshape(-1, NUM_SLOTS, dmel.subframes, NUM_MELS)
     return timeline.example(bins), spoken
-
-
-def _at_level(sound: Float[np.ndarray, " T"]) -> Int16[np.ndarray, " T"]:
-    rms = float(np.sqrt(np.mean(sound**2))) + 1e-6
-    scaled = sound * (10 ** (LEVEL_DB / 20) / rms)
-    return np.clip(32768 * scaled, -32768, 32767).astype(np.int16)

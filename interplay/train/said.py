@@ -5,13 +5,16 @@ sound that they stand for (as in Tacotron 2's training of its vocoder on ground-
 predictions, Shen et al. 2018, arXiv 1712.05884). Knows nothing of how either of them is trained.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from interplay.clock import SAMPLES_PER_SLOT
 from interplay.data.compose import Composer
+from interplay.data.example import Example
 from interplay.data.families import LISTENING
 from interplay.data.timeline import PLAYBACK_SLOTS, VOCODER_DELAY
 from interplay.model.interaction import InteractionModel
@@ -46,11 +49,23 @@ def _batch(
     seed: tuple[int, ...],
     dtype: torch.dtype,
 ) -> Iterator[Said]:
-    voice, num_turns = model.voice, composer.config.num_turns
+    num_turns = composer.config.num_turns
     rngs = [np.random.default_rng([*seed, row]) for row in range(size)]
     made = [composer.session_and_own(rng, num_turns, LISTENING, late=False) for rng in rngs]
+    mels, on = say_batch(model, [example for example, _ in made], seed, dtype)
+    for row, (_, own) in enumerate(made):
+        yield from _stretches(mels[row].numpy(), on[row].numpy(), own)
+
+
+@torch.inference_mode()
+def say_batch(
+    model: InteractionModel, examples: Sequence[Example], seed: tuple[int, ...], dtype: torch.dtype
+) -> tuple[Float[Tensor, "B slots S 80"], Bool[Tensor, "B slots"]]:
+    """The mean head's log10 mels of sessions of equal length, the past given, and where the voice
+    is on."""
+    voice = model.voice
     batch = assemble(
-        [example for example, _ in made],
+        examples,
         mel_mean=voice.mel_mean.numpy(),
         mel_std=voice.mel_std.numpy(),
         noise=HistoryNoise(),
@@ -62,8 +77,7 @@ def _batch(
     mean = voice.mean(hidden[on], say).unflatten(-1, batch.voice.shape[-2:])
     mels = torch.zeros_like(batch.voice)
     mels[on] = voice.denormalize(mean)
-    for row, (_, own) in enumerate(made):
-        yield from _stretches(mels[row].flatten(0, 1).numpy(), on[row].flatten().numpy(), own)
+    return mels.flatten(1, 2), on.flatten(1)
 
 
 def _stretches(mels: np.ndarray, on: np.ndarray, own: np.ndarray) -> Iterator[Said]:
