@@ -12,7 +12,7 @@ from bench_helpers import beep
 from interplay.bench import tune as tuning
 from interplay.bench.oracle import Oracle
 from interplay.bench.stage import Emission, Stage
-from interplay.bench.tune import ACT, HEARD, set_bias, tune
+from interplay.bench.tune import ACT, HEARD, Trial, best_of, set_bias, tune
 from interplay.data.item import Item, Speak
 from interplay.data.texts.questions import split_of
 from interplay.engine.engine import Engine
@@ -75,6 +75,12 @@ def test_the_best_value_of_every_stream_is_kept(loaded, monkeypatch, tmp_path: P
         c.text for i in Pupil.played if i.kind == "hear" for c in i.cues if isinstance(c, Speak)
     ]
     assert spoken and all(split_of(text) == "train" for text in spoken)
+
+
+def test_of_equal_values_the_one_in_the_middle_is_kept():
+    errors = {0.0: 0.2, 0.4: 0.1, 0.8: 0.1, 1.2: 0.1, 1.6: 0.3}
+    trials = [Trial(stream="act", bias=bias, errors=e) for bias, e in errors.items()]
+    assert best_of(trials).bias == 0.8
 
 
 def test_a_bias_is_what_the_engine_uses_and_what_the_file_keeps(loaded, tmp_path: Path):

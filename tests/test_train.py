@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,19 @@ def test_noise_disturbs_only_the_past_voice_and_follows_the_step():
     change = (batch.inputs.voice - batch.recent)[on][~dropped]
     assert 0.1 < (change.abs() > 0.35).float().mean() < 0.3  # moved by a bin
     assert abs(change.mean()) < 0.02
+
+
+def test_of_a_muted_session_neither_gate_nor_voice_is_learnt():
+    model = a_model()
+    muted = replace(an_example(1), muted=True)
+    alone = losses_of(model, a_batch([muted]), LossConfig())
+    assert not {"gate", "l1", "flow"} & alone.parts.keys() and "say" in alone.parts
+    both, other = (
+        losses_of(model, a_batch([*more, an_example(2)]), LossConfig(num_flow_draws=1)).parts
+        for more in ([muted], [])
+    )
+    for name in ("gate", "l1"):
+        torch.testing.assert_close(both[name], other[name])
 
 
 def test_half_of_the_sessions_have_a_smeared_past():

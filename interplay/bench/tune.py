@@ -6,7 +6,7 @@ values. Nothing held out is looked at. Knows nothing of training or files.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -61,7 +61,7 @@ def tune(
     }
     for stream, values, kinds in (("heard", HEARD, ("hear", "human")), ("act", ACT, ("timer",))):
         items = _items(kinds, num_items, seed)
-        best: Trial | None = None
+        trials: list[Trial] = []
         for value in values:
             set_bias(loaded, stream, value)
             system = LocalSystem(loaded, name="tuned", seed=seed)
@@ -73,10 +73,16 @@ def tune(
             errors = summarize(outcomes, "macro", seed).value
             assert errors is not None, "every item gives an outcome"
             trial = Trial(stream=stream, bias=value, errors=errors)
+            trials.append(trial)
             yield trial
-            best = trial if best is None or trial.errors < best.errors else best
-        assert best is not None
-        set_bias(loaded, stream, best.bias)
+        set_bias(loaded, stream, best_of(trials).bias)
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """The one with the fewest errors; of several, the one in the middle, far from what is worse."""
+    fewest = min(trial.errors for trial in trials)
+    equal = [trial for trial in trials if trial.errors == fewest]
+    return equal[len(equal) // 2]
 
 
 def set_bias(loaded: Loaded, stream: str, value: float) -> None:

@@ -14,6 +14,7 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import augment
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
+from interplay.data.drill import drill
 from interplay.data.example import Example
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.talk import Talk
@@ -28,7 +29,9 @@ SPEECH_LEVEL = 0.07  # root mean square of speech, full scale 1, before a sessio
 LOUDNESS_DB = (-7.0, 4.0)  # of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
+QUIET_DB = (-70.0, -45.0)  # of the room in which nobody speaks, full scale 0
 _SEEN = 0xE7E  # key of the die for a camera
+_DRILLED = 0xD1  # and for batches of drills
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,8 @@ class ComposeConfig:
     mix: families that sessions are composed of after that, by share of the exchanges.
     without_voices: beginnings of voice specs that no user of the sessions speaks with; what a model
         says as a user is for recipes that ask for it, whatever else is in their corpus.
+    drilled: share of the batches whose sessions are drills (data.drill); drilled_until: share of
+        training, at its start, in which all are.
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -51,6 +56,8 @@ class ComposeConfig:
     long_from: float = 0.5
     mix: tuple[tuple[str, float], ...] = tuple(BEHAVIOURS.items())
     without_voices: tuple[str, ...] = (MODEL_VOICE,)
+    drilled: float = 0.0
+    drilled_until: float = 0.0
     seen: float = 0.0
     seen_turns: int = 100
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
@@ -93,6 +100,9 @@ class Composer:
             draw = partial(self.session, num_turns=num_turns, mix=eyes, late=False)
             return Kind(size=self.size_with_camera(num_turns), draw=draw)
         size, num_turns = self.shape(progress)
+        drilled = config.drilled if progress >= config.drilled_until else 1.0
+        if self.random(step, _DRILLED).random() < drilled:
+            return Kind(size=size, draw=partial(self.drill, num_turns=num_turns), key=(_DRILLED,))
         mix = LISTENING if progress < config.listening_until else dict(config.mix)
         late = progress >= config.long_from
         draw = partial(self.session, num_turns=num_turns, mix=mix, late=late)
@@ -116,6 +126,13 @@ class Composer:
         positions = config.batch_size * config.num_turns * positions_per_turn(camera=False)
         return max(1, round(positions / (num_turns * positions_per_turn(camera=True))))
 
+    def drill(self, rng: np.random.Generator, num_turns: int) -> Example:
+        """A session of closed questions without their sound."""
+        timeline = self._empty(num_turns, rng)
+        level = 10 ** (rng.uniform(*QUIET_DB) / 20)
+        room = (level * rng.standard_normal(timeline.num_samples)).astype(np.float32)
+        return drill(timeline, self.hear(room, rng), rng)
+
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
     ) -> Example:
@@ -137,8 +154,7 @@ class Composer:
 
     def timeline(self, rng: np.random.Generator, num_turns: int, mix: dict[str, float]) -> Timeline:
         """One session as it is written: everything but what the microphone makes of it."""
-        first_turn = int(rng.integers(300))
-        timeline = Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
+        timeline = self._empty(num_turns, rng)
         loudness = rng.uniform(*LOUDNESS_DB)
 
         def arrive(clip: Clip) -> np.ndarray:
@@ -158,6 +174,10 @@ class Composer:
                 talk.rest(0.8, 2.5)
         timeline.write_notes()
         return timeline
+
+    def _empty(self, num_turns: int, rng: np.random.Generator) -> Timeline:
+        first_turn = int(rng.integers(300))
+        return Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
 
     def microphone(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
         """float32 [T]: the user's track with room, line, noise and echo of the own voice."""

@@ -19,7 +19,8 @@ class Example:
     heard_known: bool [N], micro-turns whose `heard` is what should be written there; elsewhere it
     is context only (data.timeline).
     voice_known: the voice is the one that the model shall have; where it is somebody else's, only
-    when it sounds is learnt.
+    when it sounds is learnt. muted: what stands on `say` is not spoken; neither gate nor voice are
+    learnt.
     scored_from: losses count from this micro-turn on; what lies before is given context.
     """
 
@@ -28,4 +29,5 @@ class Example:
     phones_own: np.ndarray
     heard_known: np.ndarray
     voice_known: bool = True
+    muted: bool = False
     scored_from: int = 0

@@ -72,8 +72,9 @@ def xs_long() -> Recipe:
 
 
 def xs_further() -> Recipe:
-    """Goes on from `xs-long`, gently: its voices without those of other languages, what the suite
-    `core` asks for, questions practised without their sound."""
+    """Goes on from `xs-long`: first what the answers are, without a sound and at rates at which
+    arithmetic is found, then the ears that this costs, with its voices but those of other
+    languages and what the suite `core` asks for."""
     return Recipe(
         name="xs-further",
         size="xs",
@@ -81,16 +82,17 @@ def xs_further() -> Recipe:
         vocoder_share=0.09,
         num_self=4000,
         start="xs-long",
-        start_share=0.5,
         corpus=CorpusPlan(scale=1.5),
         compose=ComposeConfig(
             listening_until=0.0,
             long_from=0.0,
+            drilled=0.25,
+            drilled_until=0.12,
             mix=tuple(CORE.items()),
             without_voices=("pico", *(f"festival:{name}" for name in ACCENTED)),
         ),
         losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, phones_alone=0.03),
-        optim=OptimConfig(muon_lr=0.003, adam_lr=6e-4, decay_share=1.0),
+        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=1.0),
     )
 
 

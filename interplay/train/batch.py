@@ -42,7 +42,8 @@ class Batch:
     [B, N, 4, S, 80] to emit where voice_on [B, N, 4]. recent, recent_on: the undisturbed voice of
     the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
     scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
-    voice_known: bool [B], sessions whose voice is to be learnt.
+    voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
+    nothing is.
     """
 
     inputs: Inputs
@@ -56,6 +57,7 @@ class Batch:
     scored: Bool[Tensor, "B N"]
     heard_known: Bool[Tensor, "B N"]
     voice_known: Bool[Tensor, " B"]
+    muted: Bool[Tensor, " B"]
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`: itself where it is there already, else copied while the host goes
@@ -110,6 +112,7 @@ def assemble(
         scored=torch.from_numpy(scored),
         heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
         voice_known=torch.tensor([example.voice_known for example in examples]),
+        muted=torch.tensor([example.muted for example in examples]),
     )
 
 

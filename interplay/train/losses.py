@@ -129,8 +129,8 @@ class _WordLoss(torch.autograd.Function):
         empty = torch.empty_like(right)
         x_grad = torch.empty_like(x)
         table_grad = torch.zeros_like(table, dtype=torch.float32)
-        for part in torch.arange(len(x)).split(ROWS_PER_CHUNK):
-            rows = slice(int(part[0]), int(part[-1]) + 1)
+        for start in range(0, len(x), ROWS_PER_CHUNK):
+            rows = slice(start, start + ROWS_PER_CHUNK)
             logits = linear(x[rows], word_table)
             target, weight = targets[rows, None], weights[rows, None]
             best = logits.amax(-1)  # fifteen times faster than its index
@@ -304,12 +304,14 @@ def compute_losses(
     out_hidden, hear_hidden = model(batch.inputs, dtype)
     scored_hidden = out_hidden[batch.scored].flatten(0, 1)
     losses = text_losses(model, scored_hidden, batch, config, generator, progress)
-    gate, metrics = gate_loss(
-        model.gate_logit(scored_hidden), batch.voice_on[batch.scored].flatten()
-    )
-    losses.metrics |= metrics
-    terms = {"gate": (config.gate, gate)}
-    on = batch.voice_on & (batch.scored & batch.voice_known[:, None])[..., None]
+    terms: dict[str, tuple[float, Tensor]] = {}
+    spoken = batch.scored & ~batch.muted[:, None]
+    if spoken.any():
+        logit = model.gate_logit(out_hidden[spoken].flatten(0, 1))
+        gate, metrics = gate_loss(logit, batch.voice_on[spoken].flatten())
+        losses.metrics |= metrics
+        terms |= {"gate": (config.gate, gate)}
+    on = batch.voice_on & (spoken & batch.voice_known[:, None])[..., None]
     if on.any():
         l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator, progress)
         terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}

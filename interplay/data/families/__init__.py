@@ -29,7 +29,7 @@ Family = Callable[[Talk], bool]
 FAMILIES: dict[str, Family] = {
     family.__name__: family
     for family in (
-        *(listening.listen, listening.people, listening.question, listening.recall),
+        *(listening.listen, listening.people, listening.question),
         *(listening.say_after_me, listening.repeat),
         *(reading.read_aloud, reading.duet, reading.typed_question),
         *(conversation.recite, conversation.false_start, conversation.hesitation),
@@ -48,7 +48,7 @@ FAMILIES: dict[str, Family] = {
 LISTENING = {"duet": 0.58, "listen": 0.08, "people": 0.14, "question": 0.12, "say_after_me": 0.08}
 _GROUPS = {  # shares of the exchanges; a cue or an alarm takes four times as long as a question
     "listening": {
-        **{"listen": 7, "people": 10, "question": 13, "recall": 6, "say_after_me": 3, "repeat": 3},
+        **{"listen": 7, "people": 10, "question": 13, "say_after_me": 3, "repeat": 3},
     },
     "reading": {"read_aloud": 4, "typed_question": 2, "duet": 5},
     "conversation": {
@@ -74,7 +74,7 @@ _TALK = ("listening", "reading", "conversation")
 # come to expect requests (docs/log.md)
 CORE = {
     **{name: share for group in _TALK for name, share in _GROUPS[group].items()},
-    **{"listen": 21, "duet": 15, "recall": 0, "story": 0},
+    **{"listen": 21, "duet": 15, "story": 0},
     **{"timer": 8, "every": 6, "stopwatch": 4, "delegate": 7},
 }
 EYES = {

@@ -5,16 +5,9 @@ Knows nothing of batches, noise or how clips were made.
 
 from dataclasses import replace
 
-import numpy as np
-
 from interplay.data.bank import Clip
-from interplay.data.phones import SILENCE
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.texts.questions import Question
-from interplay.data.timeline import HEARD_DELAY, turn_with
-
-RECALLED = 4  # questions in a row
-RECALLED_WORD_S = 0.21
 
 
 def listen(talk: Talk) -> bool:
@@ -56,35 +49,6 @@ def question(talk: Talk, *, tags: tuple[str, ...] = ("fact", "fact", "fact", "gr
     end = ask(talk, clip, asked)
     talk.answer(asked.answer, end)
     return True
-
-
-def recall(talk: Talk) -> bool:
-    """Closed questions as if they had been heard, in quick succession and without their sound:
-    what the answer is, practised several times as often. Nothing is learnt of the ears."""
-    num_asked = 0
-    while num_asked < RECALLED:
-        clip = _unheard(talk.source.user("fact", talk.rng))
-        if not talk.fits(seconds(clip) + 2.0):
-            break
-        first = turn_with(talk.cursor)
-        end = talk.user(clip)[1]
-        talk.timeline.heard_known[first : turn_with(end + HEARD_DELAY) + 1] = False
-        talk.answer(talk.source.question(clip.text).answer, end)
-        talk.rest(0.1, 0.5)
-        num_asked += 1
-    return num_asked > 0
-
-
-def _unheard(clip: Clip) -> Clip:
-    """The clip spoken quickly and without sound."""
-    words = [word for word, _, _ in clip.words]
-    duration_s = RECALLED_WORD_S * len(words)
-    return replace(
-        clip,
-        samples=np.zeros(int(duration_s * SECOND), np.int16),
-        words=[(w, RECALLED_WORD_S * k, RECALLED_WORD_S * (k + 1)) for k, w in enumerate(words)],
-        phones=[(SILENCE, 0.0, duration_s)],
-    )
 
 
 def ask(talk: Talk, clip: Clip, asked: Question, pause_rate: float = 0.4) -> int:
