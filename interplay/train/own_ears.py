@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from rich.progress import Progress
 
 from interplay.clock import NUM_SLOTS
 from interplay.data.bank import SHARD_SIZE, Bank, Clip, Request, add_shard, own_mel
@@ -43,10 +44,12 @@ def add_own_voice(path: Path, loaded: Loaded, num_wanted: int, *, seed: int = 0)
     ]
     order = np.random.default_rng([seed, 0xEA5]).permutation(len(requests))[:num_wanted]
     num_made = len(bank.find(voice=voice))
-    for first in range(num_made, len(order), SHARD_SIZE):
-        part = [requests[k] for k in order[first : first + SHARD_SIZE]]
-        add_shard(path, *_say_all(part, loaded, (seed, 0xEA5, first)))
-        print(f"{path}: {first + len(part)} of {len(order)} in the model's own voice", flush=True)
+    with Progress() as progress:
+        bar = progress.add_task("own voice as a user's", total=len(order), completed=num_made)
+        for first in range(num_made, len(order), SHARD_SIZE):
+            part = [requests[k] for k in order[first : first + SHARD_SIZE]]
+            add_shard(path, *_say_all(part, loaded, (seed, 0xEA5, first)))
+            progress.advance(bar, len(part))
 
 
 def _say_all(
