@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from interplay.clock import NUM_SLOTS
-from interplay.data.drill import drill
-from interplay.data.texts import questions
+from interplay.data.drill import OPPOSITES, drill
+from interplay.data.texts import questions, vocabulary
 from interplay.data.timeline import Timeline
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
@@ -46,6 +46,7 @@ def test_every_question_is_a_training_question_and_is_answered_once_it_is_writte
     session, tokenizer
 ):
     answers = {q.text: q.answer for q in questions.facts("train")}
+    answers |= {o.format(a): b for o in OPPOSITES for a, b in vocabulary.OPPOSITE.items()}
     asked = parts(written(session, "heard"), tokens.TEXT, before=True)
     said = parts(written(session, "say"), tokens.END, before=False)
     assert len(asked) > NUM_TURNS / 12
@@ -62,3 +63,8 @@ def test_nothing_is_learnt_of_ears_gate_or_voice(session):
     assert session.muted and not session.heard_known.any()
     assert not session.streams.voice_on.any()
     assert (session.phones_user == -1).all() and (session.phones_own == -1).all()
+
+
+def test_no_question_of_the_test_split_is_practised():
+    held_out = {q.text for q in questions.facts("test")}
+    assert held_out.isdisjoint(o.format(w) for o in OPPOSITES for w in vocabulary.OPPOSITE)

@@ -385,7 +385,9 @@ def test_curves_need_no_particular_line(tmp_path: Path):
 def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
     for name in RECIPES:
         assert find_recipe(name).name == name
-    with pytest.raises(ConfigError, match="xs, xs-long, xs-further, xs-wide, s, s-moe, s-smoke"):
+    with pytest.raises(
+        ConfigError, match="xs, xs-long, xs-further, xs-drilled, xs-wide, s, s-moe, s-smoke"
+    ):
         find_recipe("xxl")
 
 

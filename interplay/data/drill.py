@@ -10,11 +10,19 @@ import numpy as np
 
 from interplay.clock import NUM_SLOTS
 from interplay.data.example import Example
-from interplay.data.texts.questions import Question, facts
+from interplay.data.texts.questions import facts
+from interplay.data.texts.vocabulary import OPPOSITE
 from interplay.data.timeline import UNKNOWN, Timeline
 from interplay.turns import tokens
 
 SHARES = {"arithmetic": 0.6, "opposite": 0.3, "colour": 0.04, "day": 0.03, "spelling": 0.03}
+# In which the word is neither the last nor before "is what", whose every second pairing with a word
+# is held out: with those alone each pairing is learnt by itself.
+OPPOSITES = (
+    *("the opposite of {} please", "the opposite of {} would be what", "{} what is the opposite"),
+    *("of {} what is the opposite", "now the opposite of {} please"),
+)
+OTHER_WORDING = 0.5  # of the opposites
 WORDS_PER_TURN = (2.0, 2.0, 1.0, 0.7)  # paces of speaking
 REST_TURNS = (1, 4)
 
@@ -22,12 +30,9 @@ REST_TURNS = (1, 4)
 def drill(timeline: Timeline, hear_bins: np.ndarray, rng: np.random.Generator) -> Example:
     """A session full of closed questions of the training split; `hear_bins`, uint8 [N, 4, S, 80],
     is what the microphone has of a room in which nobody speaks."""
-    by_kind = {kind: [q for q in facts("train") if q.kind == kind] for kind in SHARES}
-    kinds, shares = list(SHARES), list(SHARES.values())
     turn = 1
     while turn < timeline.num_turns:
-        asked = by_kind[kinds[rng.choice(len(kinds), p=shares)]]
-        end = _ask(timeline, asked[rng.integers(len(asked))], turn, rng)
+        end = _ask(timeline, *_question(rng), turn, rng)
         turn = end + int(rng.integers(*REST_TURNS))
     example = timeline.example(hear_bins)
     return replace(
@@ -39,14 +44,28 @@ def drill(timeline: Timeline, hear_bins: np.ndarray, rng: np.random.Generator) -
     )
 
 
-def _ask(timeline: Timeline, asked: Question, turn: int, rng: np.random.Generator) -> int:
+def _question(rng: np.random.Generator) -> tuple[str, str]:
+    """A question and its answer."""
+    kinds, shares = list(SHARES), list(SHARES.values())
+    kind = kinds[rng.choice(len(kinds), p=shares)]
+    if kind == "opposite" and rng.random() < OTHER_WORDING:
+        word = str(rng.choice(list(OPPOSITE)))
+        return str(rng.choice(OPPOSITES)).format(word), OPPOSITE[word]
+    asked = [q for q in facts("train") if q.kind == kind]
+    question = asked[rng.integers(len(asked))]
+    return question.text, question.answer
+
+
+def _ask(
+    timeline: Timeline, question: str, answer: str, turn: int, rng: np.random.Generator
+) -> int:
     """The question from micro-turn `turn` on and its answer; returns the micro-turn after it."""
     encode, pace = timeline.tokenizer.encode_word, rng.choice(WORDS_PER_TURN)
     slot = timeline.write("heard", [tokens.TEXT], NUM_SLOTS * turn)
     last = turn
-    for k, word in enumerate(asked.text.split()):
+    for k, word in enumerate(question.split()):
         last = turn + int(k / pace)
         slot = timeline.write("heard", encode(word), max(slot, NUM_SLOTS * last))
-    ids = [token for word in asked.answer.split() for token in encode(word)]
+    ids = [token for word in answer.split() for token in encode(word)]
     end = timeline.write("say", [*ids, tokens.END], max(slot, timeline.slot_after(last)))
     return -(-end // NUM_SLOTS)

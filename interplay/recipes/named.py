@@ -72,9 +72,8 @@ def xs_long() -> Recipe:
 
 
 def xs_further() -> Recipe:
-    """Goes on from `xs-long`: first what the answers are, without a sound and at rates at which
-    arithmetic is found, then the ears that this costs, with its voices but those of other
-    languages and what the suite `core` asks for."""
+    """Goes on from `xs-long`, or with `--from` from `xs-drilled`, gently: its voices without those
+    of other languages, what the suite `core` asks for, answers practised without a sound."""
     return Recipe(
         name="xs-further",
         size="xs",
@@ -86,12 +85,26 @@ def xs_further() -> Recipe:
         compose=ComposeConfig(
             listening_until=0.0,
             long_from=0.0,
-            drilled=0.25,
-            drilled_until=0.12,
+            drilled=0.15,
             mix=tuple(CORE.items()),
             without_voices=("pico", *(f"festival:{name}" for name in ACCENTED)),
         ),
         losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, phones_alone=0.03),
+        optim=OptimConfig(muon_lr=0.003, adam_lr=6e-4, decay_share=1.0),
+    )
+
+
+def xs_drilled() -> Recipe:
+    """Goes on from `xs-long`: first what the answers are, at rates at which sums are found, then
+    the ears that this costs. `xs-further` goes on from there."""
+    further = xs_further()
+    return replace(
+        further,
+        name="xs-drilled",
+        minutes=62,
+        vocoder_share=0.06,
+        start_share=0.4,
+        compose=replace(further.compose, drilled=0.25, drilled_until=0.12),
         optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=1.0),
     )
 
@@ -218,6 +231,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs": xs,
     "xs-long": xs_long,
     "xs-further": xs_further,
+    "xs-drilled": xs_drilled,
     "xs-wide": xs_wide,
     "s": s,
     "s-moe": s_moe,
