@@ -67,5 +67,5 @@ def _ask(
         last = turn + int(k / pace)
         slot = timeline.write("heard", encode(word), max(slot, NUM_SLOTS * last))
     ids = [token for word in answer.split() for token in encode(word)]
-    end = timeline.write("say", [*ids, tokens.END], max(slot, timeline.slot_after(last)))
+    end = timeline.write("say", [*ids, tokens.END], max(slot, NUM_SLOTS * last + 1))
     return -(-end // NUM_SLOTS)

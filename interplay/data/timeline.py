@@ -4,8 +4,8 @@ The timing rules of the whole project live here. Knows nothing about what is sai
 
     heard   a word is due 0.28 s after its end; `<text>` stands before the first word of a
             sentence and behind the last one before a quotation
-    say     the answer begins in the micro-turn in which the last word is due, once that is
-            written; later words run 0.3 s ahead of their sound
+    say     the answer begins in the micro-turn in which the last word is due, one slot later;
+            later words run 0.3 s ahead of their sound
     voice   begins one slot after the first `say` token; slot s is played 4 slots later
     yield   the voice stops with the first micro-turn that has 0.34 s of the interruption
 """
@@ -233,16 +233,7 @@ class Timeline:
 
     def answer_slot(self, end: int) -> int:
         """Output slot of the first word of an answer to speech that ended at sample `end`."""
-        return self.slot_after(turn_with(end + HEARD_DELAY))
-
-    def slot_after(self, turn: int) -> int:
-        """The first output slot that has read all words written on `heard` in micro-turn `turn`,
-        at least one."""
-        row = self._text["heard"]
-        slot = NUM_SLOTS * turn + 1
-        while slot < self.num_slots and row[slot] != PAD:
-            slot += 1
-        return slot
+        return NUM_SLOTS * turn_with(end + HEARD_DELAY) + 1
 
     def yield_turn(self, onset: int) -> int:
         """The micro-turn in which an interruption that began at sample `onset` is obeyed."""
