@@ -16,8 +16,8 @@ from interplay.data.timeline import UNKNOWN, Timeline
 from interplay.turns import tokens
 
 SHARES = {"arithmetic": 0.6, "opposite": 0.3, "colour": 0.04, "day": 0.03, "spelling": 0.03}
-# In which the word is neither the last nor before "is what", whose every second pairing with a word
-# is held out: with those alone each pairing is learnt by itself.
+# In which the word is not the last. Of closed questions only "the opposite of ... is what" is so,
+# and held out for a fifth of the words: with it alone every word is learnt by itself.
 OPPOSITES = (
     *("the opposite of {} please", "the opposite of {} would be what", "{} what is the opposite"),
     *("of {} what is the opposite", "now the opposite of {} please"),
