@@ -48,14 +48,15 @@ def test_an_answer_needs_the_right_words_in_time():
     good = answer_at(0.5, "it", "is", "four")
     assert values(answering.answer_acc(good)) == [1]
     assert values(answering.answer_latency(good)) == pytest.approx([0.5], abs=0.011)
-    assert notes(answering.answer_acc(answer_at(0.5, "five"))) == ["wrong_words"]
-    assert notes(answering.answer_acc(answer_at(2.2, "four"))) == ["late"]
-    assert notes(answering.answer_acc(hand_made(QUESTION))) == ["no_response"]
+    failed = {"wrong_words": answer_at(0.5, "five"), "late": answer_at(2.2, "four")}
+    failed["no_response"] = hand_made(QUESTION)
+    for why, trace_of in failed.items():
+        assert notes(answering.answer_acc(trace_of)) == [why, "failed_arithmetic"]
 
 
 def test_words_without_a_voice_are_no_answer():
     mute = hand_made(QUESTION, say=[("four", 2.0)])
-    assert notes(answering.answer_acc(mute)) == ["no_response"]
+    assert notes(answering.answer_acc(mute)) == ["no_response", "failed_arithmetic"]
     assert notes(answering.answer_latency(mute)) == ["no_response"]
 
 

@@ -259,3 +259,16 @@ def test_batches_with_a_camera_are_drawn_by_seed_and_step_alone(built):
             np.testing.assert_array_equal(one.streams.see, other.streams.see)
             np.testing.assert_array_equal(one.streams.hear, other.streams.hear)
             assert one.streams.camera.any() == has_camera
+
+
+def test_drills_begin_the_training_and_are_a_share_of_the_rest(built):
+    config = replace(CONFIG, drilled=0.3, drilled_until=0.2, listening_until=0.0)
+    composer = Composer(opened(built[0]), config)
+    assert all(e.muted for step in range(5) for e in composer.batch(step, 0.1))
+    late = [composer.batch(step, 0.4) for step in range(30)]
+    kinds_of = [{example.muted for example in batch} for batch in late]
+    assert all(len(kind) == 1 for kind in kinds_of), "a batch is of one kind"
+    assert 3 <= kinds_of.count({True}) <= 16
+    drilled = next(batch for batch in late if batch[0].muted)
+    assert len({e.streams.heard.tobytes() for e in drilled}) == len(drilled)
+    assert all(e.streams.hear.std() > 0 for e in drilled), "a room is never silent"

@@ -31,14 +31,14 @@ def written(session, stream) -> list[tuple[int, int]]:
     return [(int(slot), int(row[slot])) for slot in np.flatnonzero(row != PAD)]
 
 
-def parts(row: list[tuple[int, int]], border: int, *, before: bool) -> list[list[tuple[int, int]]]:
-    """The row cut at every `border` token, which opens a part or closes it."""
+def parts(row: list[tuple[int, int]], border: int) -> list[list[tuple[int, int]]]:
+    """What stands between the `border` tokens of a row."""
     out: list[list[tuple[int, int]]] = [[]]
     for slot, token in row:
-        if token != border:
-            out[-1].append((slot, token))
-        elif before or out[-1]:
+        if token == border:
             out.append([])
+        else:
+            out[-1].append((slot, token))
     return [part for part in out if part]
 
 
@@ -47,8 +47,8 @@ def test_every_question_is_a_training_question_and_is_answered_once_it_is_writte
 ):
     answers = {q.text: q.answer for q in questions.facts("train")}
     answers |= {o.format(a): b for o in OPPOSITES for a, b in vocabulary.OPPOSITE.items()}
-    asked = parts(written(session, "heard"), tokens.TEXT, before=True)
-    said = parts(written(session, "say"), tokens.END, before=False)
+    asked = parts(written(session, "heard"), tokens.TEXT)
+    said = parts(written(session, "say"), tokens.END)
     assert len(asked) > NUM_TURNS / 12
     for question, answer in list(zip(asked, said, strict=False))[:-1]:
         text = tokenizer.decode([token for _, token in question]).strip()

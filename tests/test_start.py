@@ -9,7 +9,7 @@ from torch import Tensor
 from interplay.errors import ConfigError
 from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
-from interplay.train.start import mix_with_start, start_from
+from interplay.train.start import start_from
 
 VOCAB = 96
 
@@ -129,14 +129,3 @@ def test_eyes_may_be_added_and_change_nothing_without_a_camera():
         assert torch.equal(model.state_dict()[name], value), name
     with pytest.raises(ConfigError, match=r"embed\.tile_places has shape .* and is not there"):
         start_from(a_model(), model)
-
-
-def test_what_was_learnt_is_half_taken_back():
-    model = a_trained_model()
-    began_with = {name: value.clone() for name, value in model.state_dict().items()}
-    with torch.no_grad():
-        model.words.add_(2.0)
-    mix_with_start(model, began_with, 0.25)
-    for name, weight in model.named_parameters():
-        learnt = 1.5 if name == "words" else 0.0
-        torch.testing.assert_close(weight, began_with[name] + learnt)

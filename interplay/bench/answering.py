@@ -5,11 +5,13 @@ its own. For text that arrives on `read` it may begin while the text still comes
 Knows nothing of how the words sound.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from interplay.bench.score import Outcome
 from interplay.bench.trace import Span, Trace, Word, normal
-from interplay.data.item import Delegate, Say, Type
+from interplay.data.item import Delegate, Say, Speak, Type
+from interplay.data.texts.questions import SPLITS, facts
 
 LEAD_S = 0.3  # `say` may run this far ahead of a voice that starts at the end of a cue
 SPARE_WORDS = 8  # a reply may hold this many words besides the wanted ones
@@ -95,8 +97,21 @@ def says(trace: Trace) -> list[Say]:
 
 
 def answer_acc(trace: Trace) -> list[Outcome]:
-    """Every expected reply is a try."""
-    return [check_say(trace, expect) for expect in says(trace)]
+    """Every expected reply is a try; a note tells the kind of a closed question that failed."""
+    outcomes = []
+    for expect in says(trace):
+        outcome, cue = check_say(trace, expect), trace.item.cues[expect.after]
+        kind = _kinds().get(cue.text) if isinstance(cue, Speak) else None
+        if kind and not outcome.value:
+            outcome = replace(outcome, notes=(*outcome.notes, f"failed_{kind}"))
+        outcomes.append(outcome)
+    return outcomes
+
+
+@cache
+def _kinds() -> dict[str, str]:
+    """Of every closed question by its text."""
+    return {question.text: question.kind for split in SPLITS for question in facts(split)}
 
 
 def answer_latency(trace: Trace) -> list[Outcome]:

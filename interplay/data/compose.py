@@ -29,7 +29,6 @@ SPEECH_LEVEL = 0.07  # root mean square of speech, full scale 1, before a sessio
 LOUDNESS_DB = (-7.0, 4.0)  # of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
-QUIET_DB = (-70.0, -45.0)  # of the room in which nobody speaks, full scale 0
 _SEEN = 0xE7E  # key of the die for a camera
 _DRILLED = 0xD1  # and for batches of drills
 
@@ -102,7 +101,8 @@ class Composer:
         size, num_turns = self.shape(progress)
         drilled = config.drilled if progress >= config.drilled_until else 1.0
         if self.random(step, _DRILLED).random() < drilled:
-            return Kind(size=size, draw=partial(self.drill, num_turns=num_turns), key=(_DRILLED,))
+            draw = partial(self.drilling, num_turns=num_turns)
+            return Kind(size=size, draw=draw, key=(_DRILLED,))
         mix = LISTENING if progress < config.listening_until else dict(config.mix)
         late = progress >= config.long_from
         draw = partial(self.session, num_turns=num_turns, mix=mix, late=late)
@@ -126,12 +126,10 @@ class Composer:
         positions = config.batch_size * config.num_turns * positions_per_turn(camera=False)
         return max(1, round(positions / (num_turns * positions_per_turn(camera=True))))
 
-    def drill(self, rng: np.random.Generator, num_turns: int) -> Example:
+    def drilling(self, rng: np.random.Generator, num_turns: int) -> Example:
         """A session of closed questions without their sound."""
         timeline = self._empty(num_turns, rng)
-        level = 10 ** (rng.uniform(*QUIET_DB) / 20)
-        room = (level * rng.standard_normal(timeline.num_samples)).astype(np.float32)
-        return drill(timeline, self.hear(room, rng), rng)
+        return drill(timeline, self.hear(self.microphone(timeline, rng), rng), rng)
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool

@@ -22,8 +22,7 @@ class Recipe:
 
     eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
-    shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
-    how much of the weights that the run began with is in those that it ends with (train.start).
+    shape of `start`, which `interplay init` made; warm, text: how it is trained then.
     num_self: utterances of users that are said by the voice of `start`, so that the ears know it.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
@@ -40,7 +39,6 @@ class Recipe:
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
-    start_share: float = 0.0
     eyes: bool = False
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
@@ -103,7 +101,6 @@ def xs_drilled() -> Recipe:
         name="xs-drilled",
         minutes=62,
         vocoder_share=0.06,
-        start_share=0.4,
         compose=replace(further.compose, drilled=0.25, drilled_until=0.12),
         optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=1.0),
     )

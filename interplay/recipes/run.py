@@ -30,7 +30,7 @@ from interplay.train.own_ears import add_own_voice
 from interplay.train.said import say_all
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
-from interplay.train.start import mix_with_start, start_from
+from interplay.train.start import start_from
 from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
@@ -175,7 +175,6 @@ def train_model(
         larger = f", {len(grown)} weights larger or new" if grown else ""
         if ranks.is_first():
             print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
-    began_with = {name: value.clone() for name, value in model.state_dict().items()}
     config = TrainConfig(
         minutes=max(minutes, SHORTEST_MINUTES),
         seed=recipe.seed,
@@ -193,8 +192,6 @@ def train_model(
         config = replace(config, num_workers=found.num_workers)
     kind = ShardedTrainer if ranks.are_many() else Trainer
     trained = train(config, batches, model, out, resume=resume, texts=texts, kind=kind)
-    if recipe.start_share:
-        mix_with_start(trained, began_with, recipe.start_share)
     return trained.to("cpu")
 
 
