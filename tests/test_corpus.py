@@ -261,14 +261,24 @@ def test_batches_with_a_camera_are_drawn_by_seed_and_step_alone(built):
             assert one.streams.camera.any() == has_camera
 
 
-def test_drills_begin_the_training_and_are_a_share_of_the_rest(built):
-    config = replace(CONFIG, drilled=0.3, drilled_until=0.2, listening_until=0.0)
+def test_drills_are_a_share_of_every_batch_and_more_at_the_start(built):
+    config = replace(
+        CONFIG, drilled=0.3, drilled_first=0.75, drilled_until=0.2, listening_until=0.0
+    )
     composer = Composer(opened(built[0]), config)
-    assert all(e.muted for step in range(5) for e in composer.batch(step, 0.1))
-    late = [composer.batch(step, 0.4) for step in range(30)]
-    kinds_of = [{example.muted for example in batch} for batch in late]
-    assert all(len(kind) == 1 for kind in kinds_of), "a batch is of one kind"
-    assert 3 <= kinds_of.count({True}) <= 16
-    drilled = next(batch for batch in late if batch[0].muted)
+    first = [[e.muted for e in composer.batch(step, 0.1)] for step in range(4)]
+    assert all(sum(batch) == 3 for batch in first), "three of four"
+    late = [composer.drills(step, 0.4, 4) for step in range(400)]
+    assert {len(rows) for rows in late} == {1, 2}
+    assert 0.27 < np.mean([len(rows) for rows in late]) / 4 < 0.33
+    evenly = [composer.drills(step, 0.1, 8) for step in range(20)]
+    assert all(sum(row < 4 for row in rows) == 3 for rows in evenly), "threads share the rows"
+    drilled = [e for step in range(4) for e in composer.batch(step, 0.1) if e.muted]
     assert len({e.streams.heard.tobytes() for e in drilled}) == len(drilled)
     assert all(e.streams.hear.std() > 0 for e in drilled), "a room is never silent"
+    plain = Composer(opened(built[0]), replace(config, drilled=0.0))
+    rows = [row for row in range(4) if row not in composer.drills(7, 0.4, 4)]
+    for row in rows:  # the others are what they would have been
+        np.testing.assert_array_equal(
+            plain.batch(7, 0.4)[row].streams.hear, composer.batch(7, 0.4)[row].streams.hear
+        )

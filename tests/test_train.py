@@ -124,6 +124,40 @@ def test_of_a_muted_session_neither_gate_nor_voice_is_learnt():
         torch.testing.assert_close(both[name], other[name])
 
 
+def test_a_model_is_held_to_what_it_was_by_sessions_that_sound():
+    before, model = a_model(), a_model()
+    examples = [an_example(1), replace(an_example(2), muted=True)]
+    batch, config = a_batch(examples), LossConfig(kept=4.0)
+
+    def losses(progress: float, begun_with: InteractionModel | None, batch: Batch = batch):
+        return compute_losses(
+            model,
+            PhoneHeads(64),
+            batch,
+            config,
+            dtype=torch.float32,
+            generator=torch.Generator().manual_seed(1),
+            progress=progress,
+            begun_with=begun_with,
+        )
+
+    assert losses(0.0, before).parts["kept"] == 0, "nothing has moved yet"
+    with torch.no_grad():
+        model.backbone.layers[0].ff.down.add_(0.01 * torch.randn(64, 128))
+    plain, held, late, last = (
+        losses(progress, begun_with)
+        for progress, begun_with in ((0.0, None), (0.0, before), (0.5, before), (1.0, before))
+    )
+    apart = held.parts["kept"]
+    assert 0 < apart < 1 and "kept" not in plain.parts
+    torch.testing.assert_close(held.total - plain.total, 4.0 * apart, rtol=1e-3, atol=1e-5)
+    hidden = [m(batch.inputs, torch.float32)[0][0] for m in (model, before)]
+    expected = (hidden[0] - hidden[1]).square().mean() / hidden[1].square().mean()
+    torch.testing.assert_close(apart, expected.detach())
+    assert late.parts["kept"] == last.parts["kept"] == apart, "only its weight falls"
+    assert "kept" not in losses(0.0, before, a_batch([examples[1]])).parts
+
+
 def test_half_of_the_sessions_have_a_smeared_past():
     examples = [an_example(seed) for seed in range(40)]
     batch = a_batch(examples, HistoryNoise(sigma=0, jitter=0, drop=0, smear=0.5))

@@ -30,7 +30,7 @@ LOUDNESS_DB = (-7.0, 4.0)  # of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
 _SEEN = 0xE7E  # key of the die for a camera
-_DRILLED = 0xD1  # and for batches of drills
+_DRILLED = 0xD1  # and for which sessions are drills
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ class ComposeConfig:
     mix: families that sessions are composed of after that, by share of the exchanges.
     without_voices: beginnings of voice specs that no user of the sessions speaks with; what a model
         says as a user is for recipes that ask for it, whatever else is in their corpus.
-    drilled: share of the batches whose sessions are drills (data.drill); drilled_until: share of
-        training, at its start, in which all are.
+    drilled: share of the sessions of a batch that are drills (data.drill); more of them,
+        drilled_first, until drilled_until of the training.
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -56,6 +56,7 @@ class ComposeConfig:
     mix: tuple[tuple[str, float], ...] = tuple(BEHAVIOURS.items())
     without_voices: tuple[str, ...] = (MODEL_VOICE,)
     drilled: float = 0.0
+    drilled_first: float = 0.0
     drilled_until: float = 0.0
     seen: float = 0.0
     seen_turns: int = 100
@@ -67,12 +68,14 @@ class Kind:
     """What the sessions of a batch have in common: all have a camera, or none has.
 
     size: how many there are. draw: makes one. key: tells its random numbers from those of other
-    kinds in the same step.
+    kinds in the same step. drill: makes one of those in `drills`, row numbers.
     """
 
     size: int
     draw: Callable[[np.random.Generator], Example]
     key: tuple[int, ...] = ()
+    drill: Callable[[np.random.Generator], Example] | None = None
+    drills: frozenset[int] = frozenset()
 
 
 class Composer:
@@ -89,7 +92,11 @@ class Composer:
     def batch(self, step: int, progress: float) -> list[Example]:
         """Batch number `step`; `progress` in [0, 1] is how much of the training is done."""
         kind = self.kind(step, progress)
-        return [kind.draw(self.random(step, *kind.key, row)) for row in range(kind.size)]
+        examples = []
+        for row in range(kind.size):
+            draw = kind.drill if kind.drill and row in kind.drills else kind.draw
+            examples.append(draw(self.random(step, *kind.key, row)))
+        return examples
 
     def kind(self, step: int, progress: float) -> Kind:
         """Which batch that is: with a camera or without."""
@@ -99,14 +106,23 @@ class Composer:
             draw = partial(self.session, num_turns=num_turns, mix=eyes, late=False)
             return Kind(size=self.size_with_camera(num_turns), draw=draw)
         size, num_turns = self.shape(progress)
-        drilled = config.drilled if progress >= config.drilled_until else 1.0
-        if self.random(step, _DRILLED).random() < drilled:
-            draw = partial(self.drilling, num_turns=num_turns)
-            return Kind(size=size, draw=draw, key=(_DRILLED,))
         mix = LISTENING if progress < config.listening_until else dict(config.mix)
         late = progress >= config.long_from
-        draw = partial(self.session, num_turns=num_turns, mix=mix, late=late)
-        return Kind(size=size, draw=draw)
+        return Kind(
+            size=size,
+            draw=partial(self.session, num_turns=num_turns, mix=mix, late=late),
+            drill=partial(self.drilling, num_turns=num_turns),
+            drills=self.drills(step, progress, size),
+        )
+
+    def drills(self, step: int, progress: float, size: int) -> frozenset[int]:
+        """Which rows of a batch of `size` are drills: spread evenly, so that every thread's share
+        of the batch has as many, and on average over the steps as many as asked for."""
+        config = self.config
+        share = config.drilled_first if progress < config.drilled_until else config.drilled
+        begun = self.random(step, _DRILLED).random()
+        marks = [int(share * row + begun) for row in range(size + 1)]
+        return frozenset(row for row in range(size) if marks[row + 1] > marks[row])
 
     def random(self, step: int, *key: int) -> np.random.Generator:
         """Random numbers of one step for one use."""

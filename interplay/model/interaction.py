@@ -6,10 +6,10 @@ every op computes a row from that row alone, so the doors agree bit for bit. Kno
 wall clocks, sampling policy or losses.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from interplay.model.backbone import Backbone, BackboneConfig
@@ -73,6 +73,11 @@ class Inputs:
         if self.see is not None and self.see_on is not None:
             return self.see_on
         return torch.full(self.turn.shape, self.see is not None, device=self.turn.device)
+
+    def of(self, sessions: Bool[Tensor, " B"]) -> "Inputs":
+        """Those of some sessions alone."""
+        parts = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return replace(self, **{k: part[sessions] for k, part in parts if part is not None})
 
 
 class InteractionModel(nn.Module):

@@ -94,15 +94,15 @@ def xs_further() -> Recipe:
 
 def xs_drilled() -> Recipe:
     """Goes on from `xs-long`: first what the answers are, at rates at which sums are found, then
-    the ears that this costs. `xs-further` goes on from there."""
+    all together; held to what it was, for its ears would be lost otherwise (docs/log.md)."""
     further = xs_further()
     return replace(
         further,
         name="xs-drilled",
-        minutes=62,
-        vocoder_share=0.06,
-        compose=replace(further.compose, drilled=0.25, drilled_until=0.12),
-        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=1.0),
+        num_self=0,
+        compose=replace(further.compose, drilled=0.15, drilled_first=0.75, drilled_until=0.3),
+        losses=replace(further.losses, kept=10.0),
+        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.75),
     )
 
 

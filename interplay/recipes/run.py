@@ -172,6 +172,11 @@ def train_model(
     model.voice.mel_std.copy_(torch.from_numpy(std))
     if start and recipe.size is not None:
         grown = start_from(model, start.model)
+        if recipe.losses.kept and start.config.backbone != model.config.backbone:
+            raise ConfigError(
+                f"the recipe {recipe.name} keeps to the hidden states of {recipe.start}, which has "
+                f"another shape than {recipe.size}; start from a model of that size"
+            )
         larger = f", {len(grown)} weights larger or new" if grown else ""
         if ranks.is_first():
             print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
@@ -191,7 +196,17 @@ def train_model(
         print(f"{out}: {found}", flush=True)
         config = replace(config, num_workers=found.num_workers)
     kind = ShardedTrainer if ranks.are_many() else Trainer
-    trained = train(config, batches, model, out, resume=resume, texts=texts, kind=kind)
+    begun_with = start.model.eval().to(device) if start and recipe.losses.kept else None
+    trained = train(
+        config,
+        batches,
+        model,
+        out,
+        resume=resume,
+        texts=texts,
+        begun_with=begun_with,
+        kind=kind,
+    )
     return trained.to("cpu")
 
 

@@ -78,15 +78,21 @@ class TrainConfig:
 class Trainer:
     """Everything that changes while training, and the step that changes it.
 
-    texts: plain text to replay once the old weights learn, too.
+    texts: plain text to replay once the old weights learn, too. begun_with: what the model was,
+    which `losses.kept` holds it to.
     """
 
     def __init__(
-        self, config: TrainConfig, model: InteractionModel, texts: Texts | None = None
+        self,
+        config: TrainConfig,
+        model: InteractionModel,
+        texts: Texts | None = None,
+        begun_with: InteractionModel | None = None,
     ) -> None:
         self.config = config
         self.model = model
         self.texts = texts
+        self.begun_with = begun_with
         backbone = model.config.backbone
         self.num_shares = config.num_threads if config.device.type == "cpu" else 1
         self.phone_heads = PhoneHeads(backbone.dim).to(config.device)
@@ -185,6 +191,7 @@ class Trainer:
             dtype=config.dtype,
             generator=torch.Generator(config.device).manual_seed(seed),
             progress=self.plan.progress(self.step),
+            begun_with=self.begun_with,
         )
         if self.texts and not self.is_resting:
             rows = self.texts.draw((config.seed, self.step, number))
@@ -287,15 +294,17 @@ def train(
     *,
     resume: bool = False,
     texts: Texts | None = None,
+    begun_with: InteractionModel | None = None,
     kind: type[Trainer] = Trainer,
 ) -> InteractionModel:
     """Train `model` and return it with averaged weights.
 
     batches: (step, progress) -> examples of equal length, a pure function. out: a folder for
     log.jsonl, curves.png and snapshots. texts: to be replayed; how well they are told before and
-    after goes into the log. kind: where the run is computed (train.sharded). Ctrl-C or SIGTERM
-    saves a snapshot and raises KeyboardInterrupt. Raises DeviceError when the folder cannot be
-    written, ConfigError when it holds a run already and `resume` is not set.
+    after goes into the log. begun_with: see Trainer. kind: where the run is computed
+    (train.sharded). Ctrl-C or SIGTERM saves a snapshot and raises KeyboardInterrupt. Raises
+    DeviceError when the folder cannot be written, ConfigError when it holds a run already and
+    `resume` is not set.
     """
     if is_first():
         prepare_folder(out)
@@ -306,7 +315,7 @@ def train(
     if not found and is_first():
         (out / "log.jsonl").unlink(missing_ok=True)
         _measure_texts(texts, model, config, out, 0, 0.0)
-    trainer = kind(config, model, texts)
+    trainer = kind(config, model, texts, begun_with)
     if found:
         trainer.restore(found[-1])
     if not trainer.is_done:

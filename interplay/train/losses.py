@@ -42,7 +42,8 @@ class LossConfig:
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
     between the end of a phone and its target. phones_alone: share of training, at its start, in
     which only the phone heads learn of phones: no checkpoint holds them, and what goes on from a
-    trained model would be torn by heads that know nothing yet.
+    trained model would be torn by heads that know nothing yet. kept: of `kept_loss` at the start
+    of training, for runs that go on from a model; it falls to nothing at the end.
     """
 
     pad_weight: float = 0.2
@@ -61,6 +62,7 @@ class LossConfig:
     recent_dropout: float = 0.2
     phone_delay: int = 2
     phones_alone: float = 0.0
+    kept: float = 0.0
 
     def pad_weights(self, progress: float) -> tuple[float, ...]:
         """Of the empty token by stream, where `progress` in [0, 1] of the training is done."""
@@ -288,6 +290,23 @@ def phone_loss(
     return loss, {"accuracy": (right.sum(), spoken.sum())}
 
 
+def kept_loss(
+    hidden: Float[Tensor, "B N 4 d"], batch: Batch, begun_with: InteractionModel, dtype: torch.dtype
+) -> Float[Tensor, ""]:
+    """How far hidden states are from those of the model that the run began with, as a share of
+    their mean square, over sessions that have a sound.
+
+    What is learnt then takes other ways than those that ears, gate and voice depend on: learning
+    without forgetting (Li and Hoiem 2016, arXiv 1606.09282), of what all heads read instead of what
+    each says.
+    """
+    sounding = ~batch.muted
+    with torch.no_grad():
+        before = begun_with(batch.inputs.of(sounding), dtype)[0].float()
+    apart = hidden[sounding].float() - before
+    return apart.square().mean() / before.square().mean()
+
+
 def compute_losses(
     model: InteractionModel,
     phone_heads: PhoneHeads,
@@ -297,10 +316,12 @@ def compute_losses(
     dtype: torch.dtype,
     generator: torch.Generator,
     progress: float = 0.0,
+    begun_with: InteractionModel | None = None,
 ) -> Losses:
     """All terms of one batch. generator: the source of every random number drawn here, on the
     batch's device.
-    progress: in [0, 1], how much of the training is done."""
+    progress: in [0, 1], how much of the training is done. begun_with: the model as it was before
+    the run, where `config.kept` asks for it."""
     out_hidden, hear_hidden = model(batch.inputs, dtype)
     scored_hidden = out_hidden[batch.scored].flatten(0, 1)
     losses = text_losses(model, scored_hidden, batch, config, generator, progress)
@@ -315,6 +336,9 @@ def compute_losses(
     if on.any():
         l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator, progress)
         terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}
+    if begun_with is not None and not batch.muted.all():
+        kept = kept_loss(out_hidden, batch, begun_with, dtype)
+        terms |= {"kept": (config.kept * (1 - progress), kept)}
     for name, hidden, phones, delay, weight in (
         ("user", hear_hidden, batch.phones_user, config.phone_delay, config.phones_user),
         ("own", out_hidden, batch.phones_own, 0, config.phones_own),

@@ -108,7 +108,11 @@ class ShardedTrainer(Trainer):
     """A trainer that is one of several. Make it on every rank, with the same arguments."""
 
     def __init__(
-        self, config: TrainConfig, model: InteractionModel, texts: Texts | None = None
+        self,
+        config: TrainConfig,
+        model: InteractionModel,
+        texts: Texts | None = None,
+        begun_with: InteractionModel | None = None,
     ) -> None:
         if config.device.type != "cpu":
             raise ConfigError(
@@ -120,7 +124,7 @@ class ShardedTrainer(Trainer):
                 f"{ranks.num_ranks()} processes cannot share {config.num_threads} threads evenly; "
                 f"give --threads {ranks.num_ranks()} or a multiple of it"
             )
-        super().__init__(config, model, texts)
+        super().__init__(config, model, texts, begun_with)
         torch.set_num_threads(1)  # a core for every process, as for the threads of one
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
