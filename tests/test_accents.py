@@ -71,9 +71,14 @@ def test_every_rendering_is_of_recorded_phones(name):
 
 
 @cache
+def started() -> festival.Festival:
+    return festival.Festival()
+
+
+@cache
 def planned() -> list[list[str]]:
     """Every word of the corpus as the English front end plans it, which is alike for all."""
-    engine, words = festival.Festival(), questions.vocabulary()
+    engine, words = started(), questions.vocabulary()
     texts = [" ".join(words[start : start + 20]) for start in range(0, len(words), 20)]
     return [engine._ask(f'(interplay_plan "{text}" 0.4 100 10)') for text in texts]
 
@@ -81,7 +86,7 @@ def planned() -> list[list[str]]:
 @pytest.mark.parametrize("name", SPEAKERS)
 def test_no_word_of_the_corpus_needs_a_pair_that_was_not_recorded(name, tmp_path):
     installed(name)
-    engine = festival.Festival()
+    engine = started()
     for plan in planned():
         assert engine._join(name, plan, tmp_path / "x.wav") == []  # festival remarks on others
     segments = "((# 0.2 (0.1 99)) (tS 0.1) (7: 0.1) (# 0.2 (0.1 99)))"

@@ -229,7 +229,8 @@ def test_options_of_train_are_checked_before_anything_is_made(folder, share, lin
 
 
 def test_the_voice_of_others_is_no_target():
-    from test_train import a_batch, a_model, an_example, losses_of
+    from test_train import a_batch, a_model, losses_of
+    from train_helpers import an_example
 
     from interplay.train.losses import LossConfig
 

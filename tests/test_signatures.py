@@ -24,6 +24,10 @@ def same(x: Float[Tensor, "rows dim"], y: Float[Tensor, " dim"]) -> Float[Tensor
     return x[:, :-1] if y[0] > 0 else x
 
 
+def scaled(x: Float[Tensor, "rows dim"], by: int) -> Float[Tensor, "rows dim"]:
+    return x * by
+
+
 def inside(x: list[Float[Tensor, "rows dim"]], *, y: Float[Tensor, " rows"] | None = None) -> None:
     del x, y
 
@@ -130,6 +134,33 @@ def test_what_is_refused(name: str, check: Callable):
     else:
         with pytest.raises(REFUSED):
             call(check)
+
+
+def test_what_has_passed_once_hides_nothing():
+    call, held_to = checked(same), checked(scaled)
+    for _ in range(3):
+        call(M, V)
+        held_to(M, 2)
+        for args in ((M, W), (M[0], V), (M, WHOLE), (M, V + 1), (M.numpy(), V)):
+            with pytest.raises(REFUSED):
+                call(*args)
+        for args in ((M, "2"), (M, None), ([M], 2)):
+            with pytest.raises(REFUSED):
+                held_to(*args)
+
+
+def test_a_function_made_anew_each_time_is_itself_and_checked():
+    def made(offset: int) -> Callable[..., int]:
+        def add(x: int, *, times: int = 2) -> int:
+            return (x + offset) * times
+
+        return checked(add)
+
+    first, second = made(1), made(10)
+    assert (first(1), second(1), second(1, times=1)) == (4, 22, 11)
+    for call in (first, second):
+        with pytest.raises(REFUSED):
+            call("1")
 
 
 def test_the_package_runs_under_it():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from train_helpers import VOCAB, Batches, an_example
 
 from interplay.data.compose import ComposeConfig
 from interplay.data.example import Example
@@ -28,45 +29,10 @@ from interplay.train.feed import WorkerFeed
 from interplay.train.loop import TrainConfig, train
 from interplay.train.losses import LossConfig, PhoneHeads, compute_losses, phone_loss, word_loss
 from interplay.train.optim import OptimConfig
-from interplay.turns.types import PAD, Streams
+from interplay.turns.types import PAD
 
-VOCAB = 96
 MEAN, STD = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
 QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0, smear=0.0)
-SOME_ON = [[False, True, True, True], [True, True, False, False], [False] * 4]
-
-
-def an_example(seed: int, num_turns: int = 3, *, speaks: bool = True) -> Example:
-    """Random sound and words; the voice is on in five slots."""
-    rng = np.random.default_rng(seed)
-    streams = Streams.empty(num_turns, subframes=4, first_turn=7)
-    streams.hear[:] = rng.integers(0, 16, streams.hear.shape)
-    for name in ("heard", "say", "act"):
-        tokens = rng.integers(1, VOCAB, (num_turns, 4))
-        getattr(streams, name)[:] = np.where(rng.random((num_turns, 4)) < 0.4, tokens, PAD)
-    if speaks:
-        streams.voice_on[:3] = SOME_ON
-        shape = streams.voice[streams.voice_on].shape
-        streams.voice[streams.voice_on] = rng.normal(-3, 1, shape).astype(np.float32)
-    phones = rng.integers(-1, 44, (num_turns, 4)).astype(np.int8)
-    known = rng.random(num_turns) < 0.9
-    return Example(
-        streams=streams, phones_user=phones, phones_own=phones, heard_known=known, scored_from=1
-    )
-
-
-class Batches:
-    """Two sessions per step; at step `interrupt_at` the user presses Ctrl-C."""
-
-    def __init__(self, interrupt_at: int | None = None, unhappy_at: int | None = None) -> None:
-        self.interrupt_at, self.unhappy_at = interrupt_at, unhappy_at
-
-    def __call__(self, step: int, progress: float) -> list[Example]:
-        if step == self.interrupt_at:
-            os.kill(os.getpid(), signal.SIGINT)
-        if step == self.unhappy_at:
-            raise ConfigError(f"no batch {step} at {progress}")
-        return [an_example(2 * step), an_example(2 * step + 1)]
 
 
 def a_model(seed: int = 0) -> InteractionModel:
@@ -143,7 +109,7 @@ def test_a_model_is_held_to_what_it_was_by_sessions_that_sound():
 
     assert losses(0.0, before).parts["kept"] == 0, "nothing has moved yet"
     with torch.no_grad():
-        model.backbone.layers[0].ff.down.add_(0.01 * torch.randn(64, 128))
+        model.get_parameter("backbone.layers.0.ff.down").add_(0.01 * torch.randn(64, 128))
     plain, held, late, last = (
         losses(progress, begun_with)
         for progress, begun_with in ((0.0, None), (0.0, before), (0.5, before), (1.0, before))

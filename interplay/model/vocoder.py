@@ -11,6 +11,7 @@ elementwise or per row, and the pulse phase is an integer, so that its running s
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -117,6 +118,22 @@ def _noise_spectra(dft: Float[Tensor, "two_freqs segment"]) -> Float[Tensor, "fr
     return (torch.cat([noise.roll(1, 0), noise], dim=1) @ dft.T).float()
 
 
+@cache
+def _tables() -> dict[str, Tensor]:
+    """The fixed tables of every vocoder, made once; nothing writes into them."""
+    with torch.inference_mode(False), torch.device("cpu"):
+        window = torch.hann_window(SEGMENT, periodic=True, dtype=torch.float64)
+        dft = _dft(SEGMENT) * window
+        return {
+            "pitch_bins": pitch_bins_hz(),
+            "mel_to_freqs": mel_to_freqs(NUM_FREQS),
+            "minimum_phase": _minimum_phase(),
+            "dft": dft.float(),
+            "inverse_dft": _inverse_dft(),
+            "noise": _noise_spectra(dft),
+        }
+
+
 class ConvNeXtBlock(nn.Module):
     """Depthwise causal convolution over frames, then an inner layer (Liu et al. 2022)."""
 
@@ -170,20 +187,7 @@ class Vocoder(nn.Module):
         # From a mel magnitude to the gain of a source of unit power, and half noise at first.
         bias = torch.cat([torch.full((NUM_FREQS,), -0.1), torch.full((NUM_FREQS,), -1.0)])
         self.filters_bias = nn.Parameter(bias)
-        self._add_tables()
-
-    def _add_tables(self) -> None:
-        window = torch.hann_window(SEGMENT, periodic=True, dtype=torch.float64)
-        dft = _dft(SEGMENT) * window
-        tables = {
-            "pitch_bins": pitch_bins_hz(),
-            "mel_to_freqs": mel_to_freqs(NUM_FREQS),
-            "minimum_phase": _minimum_phase(),
-            "dft": dft.float(),
-            "inverse_dft": _inverse_dft(),
-            "noise": _noise_spectra(dft),
-        }
-        for name, table in tables.items():
+        for name, table in _tables().items():
             self.register_buffer(name, table, persistent=False)
 
     def initial_state(self, batch: int) -> State:

@@ -100,9 +100,9 @@ def xs_drilled() -> Recipe:
         further,
         name="xs-drilled",
         num_self=0,
-        compose=replace(further.compose, drilled=0.15, drilled_first=0.75, drilled_until=0.3),
+        compose=replace(further.compose, drilled=0.15, drilled_first=0.75, drilled_until=0.17),
         losses=replace(further.losses, kept=10.0),
-        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.75),
+        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.85),
     )
 
 
