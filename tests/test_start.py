@@ -9,7 +9,7 @@ from torch import Tensor
 from interplay.errors import ConfigError
 from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
-from interplay.train.start import start_from
+from interplay.train.start import mix_with_start, start_from
 
 VOCAB = 96
 
@@ -129,3 +129,15 @@ def test_eyes_may_be_added_and_change_nothing_without_a_camera():
         assert torch.equal(model.state_dict()[name], value), name
     with pytest.raises(ConfigError, match=r"embed\.tile_places has shape .* and is not there"):
         start_from(a_model(), model)
+
+
+def test_what_was_learnt_is_taken_back_in_part_but_for_the_voice():
+    model = a_trained_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        model.words.add_(2.0)
+        model.voice.get_parameter("mean_in").add_(2.0)
+    mix_with_start(model, before, 0.25)
+    for name, weight in model.named_parameters():
+        learnt = {"words": 1.5, "voice.mean_in": 2.0}.get(name, 0.0)
+        torch.testing.assert_close(weight, before[name] + learnt)

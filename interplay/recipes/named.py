@@ -22,9 +22,11 @@ class Recipe:
 
     eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
-    shape of `start`, which `interplay init` made; warm, text: how it is trained then.
+    shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
+    how much of the weights that the run began with is in those that it ends with (train.start).
     num_self: utterances of users that are said by the voice of `start`, so that the ears know it.
-    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune), 0: none.
+    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune); 0: it
+    stays that of `start`.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     device: where the model is trained; the vocoder, small, is trained on the CPU. export: how the
@@ -39,6 +41,7 @@ class Recipe:
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
+    start_share: float = 0.0
     eyes: bool = False
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
@@ -99,7 +102,11 @@ def xs_drilled() -> Recipe:
     return replace(
         further,
         name="xs-drilled",
+        minutes=70,
+        vocoder_share=0.09,
         num_self=0,
+        num_tuned=0,
+        start_share=0.1,
         compose=replace(further.compose, drilled=0.15, drilled_first=0.75, drilled_until=0.17),
         losses=replace(further.losses, kept=10.0),
         optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.85),

@@ -30,7 +30,7 @@ from interplay.train.own_ears import add_own_voice
 from interplay.train.said import say_all
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
-from interplay.train.start import start_from
+from interplay.train.start import mix_with_start, start_from
 from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
@@ -180,6 +180,9 @@ def train_model(
         larger = f", {len(grown)} weights larger or new" if grown else ""
         if ranks.is_first():
             print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
+        if not recipe.num_tuned:
+            model.set_pad_bias(start.config.pad_bias)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     config = TrainConfig(
         minutes=max(minutes, SHORTEST_MINUTES),
         seed=recipe.seed,
@@ -207,6 +210,8 @@ def train_model(
         begun_with=begun_with,
         kind=kind,
     )
+    if recipe.start_share:
+        mix_with_start(trained, before, recipe.start_share)
     return trained.to("cpu")
 
 

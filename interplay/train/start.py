@@ -58,6 +58,16 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
     return grown + sorted({match[0] + "*" for match in new.values() if match})
 
 
+@torch.no_grad()
+def mix_with_start(model: InteractionModel, start: dict[str, Tensor], share: float) -> None:
+    """Move the weights of `model`, those of its voice excepted, back by `share` of the way to
+    `start`, the state that its training began with. What a short training unlearns comes back, and
+    most of what it learns stays (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903)."""
+    for name, weight in model.named_parameters():
+        if not name.startswith("voice."):
+            weight.lerp_(start[name].to(weight.device), share)
+
+
 def _check_heads(new: BackboneConfig, old: BackboneConfig) -> None:
     """Growth keeps what a head sees: the keys it shares, their width, and all that is not size."""
     may_grow = ("dim", "num_layers", "ff_dim", "num_heads")
