@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from interplay.background.broker import Broker, Budget
 from interplay.background.contract import BackendSettings, Line, Result
 from interplay.errors import BackgroundError
+from interplay.server.limits import Limits
 from interplay.server.live import LivePrimary
 from tests.server_helpers import client, make_hub
 
@@ -26,6 +27,7 @@ class Backend:
         self.begun: list[tuple[int, str]] = []
         self.given: list[tuple[int, dict[str, str]]] = []
         self.ready: list[Result] = []
+        self.cancelled: list[int] = []
         self.is_dead = False
 
     def delegate(self, delegation, now_s: float) -> None:
@@ -33,7 +35,7 @@ class Backend:
         self.lines: Sequence[Line] = delegation.conversation
 
     def cancel(self, delegation_id: int) -> None:
-        pass
+        self.cancelled.append(delegation_id)
 
     def results(self, now_s: float) -> list[Result]:
         if self.is_dead:
@@ -51,8 +53,13 @@ class Backend:
         pass
 
 
-def backed(*extensions: str, **responses) -> tuple[LivePrimary, Backend]:
+def backed(
+    *extensions: str, limits: Limits | None = None, **responses
+) -> tuple[LivePrimary, Backend]:
     backend = Backend()
-    hub = make_hub(delegations=lambda: Broker(backend, Budget(max_seconds=50)))
+    hub = make_hub(
+        delegations=lambda: Broker(backend, Budget(max_seconds=50)),
+        limits=limits or Limits(close_s=0.0),
+    )
     delegation = {"type": "responses", "responses": {"model": "gpt-5.6-luna", **responses}}
     return client(hub, *extensions, delegation=delegation), backend

@@ -48,7 +48,9 @@ def make_engine(num_slots: int = 2, **kwargs) -> Engine:
 
 
 def make_hub(num_slots: int = 2, *, camera: bool = False, **kwargs) -> Hub:
-    """A hub whose engine beats when `beat` says so; the tick and its delivery are one call."""
+    """A hub whose engine beats when `beat` says so; the tick and its delivery are one call. Closing
+    waits for no speech, unless limits say so: an untrained model has no end of it."""
+    kwargs.setdefault("limits", Limits(close_s=0.0))
     return Hub(make_engine(num_slots, camera=camera), FakeClock(), lambda call: call(), **kwargs)
 
 
@@ -154,7 +156,7 @@ def server(
     delegations: NewDelegations | None = None,
     **config,
 ) -> Iterator[Serving]:
-    limits = replace(limits or Limits(), max_lag_s=60.0)  # tests run on busy machines
+    limits = replace(limits or Limits(), max_lag_s=60.0, close_s=0.0)  # on busy machines
     serving = Serving(
         engine or make_engine(num_slots),
         ServeConfig(port=0, **config),

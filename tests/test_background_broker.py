@@ -270,7 +270,7 @@ def test_what_has_expired_is_dropped_or_ends_silently():
 
 def test_a_superseded_answer_is_not_said_any_more():
     broker, puppet = pair()
-    old, older, new = (broker.delegate("weather", 0.0) for _ in range(3))
+    old, older, new = (broker.delegate(f"weather {name}", 0.0) for name in "abc")
     puppet.send(older, "rain in rome")
     puppet.send(new, "sun in paris", supersedes=older)
     puppet.send(old, "cloudy", status=None)
@@ -284,6 +284,27 @@ def test_a_superseded_answer_is_not_said_any_more():
     puppet.send(another, "sun", status=None, supersedes=old)
     puppet.send(old, "cloudy all day")
     assert told(broker.poll(0.0))[-1] == (old, "done", "silent", "cloudy all day")
+
+
+def test_the_same_words_again_supersede_what_is_open():
+    broker, puppet = pair()
+    old, other = broker.delegate("the weather", 0.0), broker.delegate("the time", 0.0)
+    new = broker.delegate(" The  weather", 1.0)
+    for i in (old, new, other):
+        puppet.send(i)
+    assert told(broker.poll(1.0)) == [
+        (old, "done", "silent", "words"),
+        (new, "done", "when_idle", "words"),
+        (other, "done", "when_idle", "words"),
+    ]
+
+
+def test_an_answer_that_could_not_be_said_by_its_deadline_is_not_said_any_more():
+    broker, puppet = pair()
+    i = broker.delegate("why", 0.0)
+    puppet.send(i, "because")
+    assert broker.poll(MAX_S - 0.1, user_speaks=True) == []
+    assert told(broker.poll(MAX_S)) == [(i, "done", "silent", "because")]
 
 
 def test_a_result_may_replace_its_own_progress():

@@ -11,7 +11,7 @@ import pytest
 
 from interplay.background.loop_thread import LoopThread
 from interplay.background.mcp_config import McpServer, load_servers
-from interplay.background.mcp_tools import McpTools
+from interplay.background.mcp_tools import McpTools, _Link
 from interplay.background.tool import Registry
 from interplay.errors import BackgroundError, ConfigError, ToolError
 
@@ -129,18 +129,33 @@ def test_a_server_that_takes_too_long_is_given_up(loop):
     tools.close()
 
 
-def test_a_server_that_dies_is_started_again_but_not_for_ever(loop, monkeypatch):
-    monkeypatch.setattr("interplay.background.mcp_tools.MAX_STARTS", 2)
+def test_a_server_that_dies_is_started_again_after_a_rest(loop, monkeypatch):
+    monkeypatch.setattr("interplay.background.mcp_tools.MAX_WAIT_S", 600.0)
+    monkeypatch.setattr("interplay.background.mcp_tools.FIRST_WAIT_S", 600.0)
     tools = McpTools([pipes()], loop)
     with pytest.raises(ToolError, match="pipes"):
         call(tools, loop, "pipes__die")
-    assert call(tools, loop, "pipes__add", a=1, b=1) == "the sum is 2"
-    for _ in range(3):
+    assert call(tools, loop, "pipes__add", a=1, b=1) == "the sum is 2", "started at once"
+    for _ in range(2):  # the second time it is started, and has not answered since
         with pytest.raises(ToolError, match="pipes"):
             call(tools, loop, "pipes__die")
-    with pytest.raises(ToolError, match="has ended 2 times"):
+    with pytest.raises(ToolError, match=r"has ended; it is started again in \d+ s"):
         call(tools, loop, "pipes__add", a=1, b=1)
+    monkeypatch.setattr(tools._links[0], "_rests_until_s", 0.0)
+    assert call(tools, loop, "pipes__add", a=1, b=1) == "the sum is 2", "never given up for good"
     tools.close()
+
+
+def test_the_rests_grow_up_to_a_minute_and_an_answer_ends_them():
+    link = _Link(pipes())
+    now_s, rests = 0.0, []
+    for _ in range(9):
+        link._rest_or_start(now_s)
+        with pytest.raises(BackgroundError, match="started again"):
+            link._rest_or_start(now_s + 0.5)
+        rests.append(link._rests_until_s - now_s)
+        now_s = link._rests_until_s
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 LIAR = """

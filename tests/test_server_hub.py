@@ -10,10 +10,12 @@ from interplay.clock import FakeClock
 from interplay.engine.engine import Engine
 from interplay.engine.record import read_record
 from interplay.errors import SessionError
+from interplay.server.auth import Visitor
 from interplay.server.beats import BeatLoop
 from interplay.server.events import Ended, Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.outbox import Outbox
+from interplay.server.realtime import RealtimeConnection
 from interplay.server.seat import Seat
 from interplay.turns.tokens import TEXT
 from tests.server_helpers import beat, make_engine, make_hub, opened, pcm, refused, tidings, turns
@@ -223,6 +225,40 @@ def test_a_session_that_fails_leaves_the_others_alone(monkeypatch, caplog):
     assert len(turns(second)) == 3
     assert [*hub.sessions] == [good.id]
     assert "broken" in caplog.text
+
+
+def test_input_that_cannot_be_collected_ends_one_session_only(monkeypatch, caplog):
+    hub = make_hub(2)
+    (bad, first), (good, second) = opened(hub), opened(hub)
+
+    def fail() -> None:
+        raise ValueError("broken")
+
+    beat(hub)
+    monkeypatch.setattr(bad.seat, "collect", fail)
+    beat(hub, 2)
+    assert tidings(first) == ["failed"] and len(turns(second)) == 3
+    assert [*hub.sessions] == [good.id] and "broken" in caplog.text
+    assert isinstance(hub.engine, Engine) and hub.engine.num_free_slots == 1
+
+
+def test_a_session_that_cannot_even_end_well_ends_and_the_others_go_on(monkeypatch, caplog):
+    hub = make_hub(3)
+    wordless = RealtimeConnection(hub, Visitor())
+    wordless.begin()
+    (messy, first), (good, second) = opened(hub), opened(hub)
+
+    def fail(*_args: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(wordless, "_advance", fail)
+    monkeypatch.setattr(wordless._replies, "finish", fail)
+    monkeypatch.setattr(messy, "_collect_results", fail)
+    monkeypatch.setattr(messy, "end", fail)
+    beat(hub)
+    assert tidings(wordless.outbox) == ["failed"] and tidings(first) == ["failed"]
+    assert [*hub.sessions] == [good.id] and len(turns(second)) == 1
+    assert messy.primary is None and "did not end well" in caplog.text
 
 
 def test_results_that_cannot_be_delivered_end_one_session_only(monkeypatch, caplog):

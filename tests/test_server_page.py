@@ -4,6 +4,8 @@ import functools
 import json
 import struct
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ from interplay.server.live import LivePrimary
 from interplay.server.page import PageConnection
 from interplay.server.served import ServedSession
 from interplay.server.sockets import messages_of
-from tests.server_helpers import beat, client, make_hub, opened, pcm, picture
+from tests.server_helpers import beat, client, make_hub, opened, pcm, picture, refused
 
 
 def messages(page: PageConnection) -> list[str | bytes]:
@@ -68,6 +70,22 @@ def test_the_page_sends_sound_and_picture_and_gets_one_message_per_micro_turn():
     page.receive(json.dumps({"type": "close"}))
     (ended,) = texts(page)
     assert (ended["type"], ended["reason"], ended["seconds"]) == ("ended", "asked", 0.4)
+
+
+@pytest.mark.parametrize(
+    ("rest", "code"),
+    [
+        ({"picture": b"none"}, "invalid_image"),
+        ({"played_ms": 1}, "invalid_playback"),
+        ({"picture": b"none", "played_ms": 1}, "invalid_playback"),
+    ],
+)
+def test_sound_is_heard_whatever_is_wrong_with_the_rest(rest, code):
+    page = PageConnection(make_hub(camera=True), Visitor())
+    page.receive(json.dumps({"type": "start", "rate": 16_000}))
+    assert page.session
+    assert refused(page.receive, page_input(pcm(0.2, 16_000), **rest)).code == code
+    assert np.abs(page.session.seat.collect().half.hear).max() > 0.1
 
 
 def test_the_page_is_told_of_a_camera_that_hangs_and_the_session_goes_on():

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from interplay.cli import main
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import save_checkpoint
 from interplay.server.auth import Auth, Visitor, without_key
@@ -98,6 +100,36 @@ def test_a_key_may_be_given_by_its_digest():
     assert visitor.account and visitor.account.max_sessions == 2
     with pytest.raises(ConfigError, match="at least 16"):
         without_key("short")
+
+
+def test_strict_reaches_the_engines_of_the_replicas(monkeypatch):
+    ray = ModuleType("ray")
+    ray.serve = SimpleNamespace(ingress=lambda: lambda replica: replica)  # type: ignore[attr-defined]
+    serving = ModuleType("interplay.server.ray_serve")
+    plans: list[Any] = []
+    serving.RayConfig = SimpleNamespace  # type: ignore[attr-defined]
+    serving.serve_until_stopped = lambda plan, _: plans.append(plan)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "interplay.server.ray_serve", serving)
+    monkeypatch.delitem(sys.modules, "interplay.server.ray_replica", raising=False)
+    monkeypatch.setattr("interplay.server.command.load_checkpoint", lambda _: loaded())
+    for words in ([], ["--strict"]):
+        assert main(["serve", "--ray", "2", *words]) == 0
+    replicas = sys.modules.pop("interplay.server.ray_replica")
+    asked: list[bool] = []
+
+    def engine(_: object, *, strict: bool, **__: object) -> None:
+        asked.append(strict)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(replicas, "Engine", engine)
+    monkeypatch.setattr(replicas, "load_checkpoint", lambda _: loaded())
+    monkeypatch.setattr(replicas, "start_logs", lambda **_: None)
+    delattr(replicas.Replica, "__del__")  # Ray's, who awaits it
+    for plan in plans:
+        with pytest.raises(ConfigError, match="enough"):
+            replicas.Replica(plan)
+    assert asked == [False, True]
 
 
 class Cluster:

@@ -12,7 +12,7 @@ from interplay.server.realtime_items import MAX_ITEMS
 from interplay.server.realtime_secret import issue
 from interplay.server.realtime_wire import SessionConfig
 from tests.realtime_helpers import ASK, QUESTION, TEN, TOKENIZER, Client, talker
-from tests.server_helpers import KEY, b64, beat, kinds, make_hub, only, pcm, picture, refused
+from tests.server_helpers import KEY, b64, beat, kinds, make_hub, only, picture, refused
 
 MODEL = "untrained tiny"
 
@@ -191,6 +191,12 @@ class Background:
     def poll(self, now_s, *, user_speaks, model_speaks):
         return []
 
+    def cancel(self, delegation_id, now_s):
+        return False
+
+    def interrupt(self):
+        pass
+
     def close(self, now_s):
         pass
 
@@ -307,14 +313,6 @@ def test_what_one_response_cannot_have_is_refused(response):
 def test_bad_messages_are_answered_and_the_session_goes_on(message, code):
     client = talker(make_hub())
     assert client.refused_text(message)["code"] == code
-    assert client.turn(True, say=TEN)
-
-
-def test_sound_after_a_stall_is_dropped_and_counted_without_an_error():
-    client = talker(make_hub())
-    assert client.send("input_audio_buffer.append", audio=b64(pcm(2.5))) == []
-    count = client.hub.metrics.registry.get_sample_value
-    assert count("im_rejects_total", {"reason": "input_backpressure"}) == 1
     assert client.turn(True, say=TEN)
 
 

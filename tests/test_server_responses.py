@@ -108,6 +108,7 @@ def test_a_whole_response_in_the_order_of_the_api():
     assert texts == ["ten and", "six"]
     last = later[-1]["response"]
     assert (last["status"], last["output"], last["error"]) == ("completed", [], None)
+    assert last["usage"] is None, "this backend does not count"
     assert reads(adapter)[0] == RESULT, "the model reads it, too"
     count = adapter.hub.metrics.registry.get_sample_value
     assert count("im_delegation_seconds_count", {"status": "done"}) == 1
@@ -342,6 +343,13 @@ def test_a_language_model_calls_functions_of_the_client_beside_its_own_tools(cha
         received(adapter)
         events = nested(hand_over(adapter))
         events += until(adapter, "response.completed")
+        usage = events[-1]["response"]["usage"]
+        assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (
+            100,
+            20,
+            120,
+        )
+        assert usage["input_tokens_details"]["cached_tokens"] == 30
         texts = [e["delta"] for e in only(events, "response.output_text.delta")]
         assert texts == ["One moment please."]
         arguments = [e["arguments"] for e in only(events, "response.function_call_arguments.done")]
@@ -353,6 +361,7 @@ def test_a_language_model_calls_functions_of_the_client_beside_its_own_tools(cha
         events = until(adapter, "response.completed")
         said = " ".join(e["delta"] for e in only(events, "response.output_text.delta"))
         assert said == "42 and snow and sun"
+        assert events[-1]["response"]["usage"] == usage, "of the second response alone"
         send(adapter, "session.close")
     finally:
         chat.close()

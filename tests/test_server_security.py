@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from interplay.errors import ConfigError, DeviceError
+from interplay.errors import ConfigError, DeviceError, RequestError
 from interplay.server import logs
 from interplay.server.auth import Auth, read_keys
 from interplay.server.run import ServeConfig, Serving
@@ -135,6 +135,53 @@ def test_secrets_expire_and_weak_keys_are_refused(tmp_path):
     for path in (file, tmp_path / "nowhere", tmp_path):
         with pytest.raises(ConfigError, match="one key per line"):
             read_keys(path)
+
+
+def test_a_used_secret_lives_as_long_as_its_session(monkeypatch):
+    live = {"live_1", "live_2"}
+    auth = Auth([KEY], is_live=live.__contains__)
+    first, second = auth.issue(10, 0.0), auth.issue(10, 0.0)
+    auth.visit(f"Bearer {first}", [], 5.0).opened("live_1")
+    auth.visit(f"Bearer {second}", [], 5.0).opened("live_2")
+    assert auth.visit(f"Bearer {first}", [], 99.0).only_session == "live_1"
+    live.remove("live_1")
+    with pytest.raises(RequestError, match="a valid key"):
+        auth.visit(f"Bearer {first}", [], 99.0)
+    assert auth.visit(f"Bearer {first}", [], 9.0).only_session == "live_1", "its time is not over"
+    auth.issue(10, 99.0)
+    assert len(auth._secrets) == 2, "what is over is forgotten"
+    monkeypatch.setattr("interplay.server.auth.MAX_SECRETS", 2)
+    newest = [auth.issue(10, 99.0) for _ in range(3)][-1]
+    assert len(auth._secrets) == 2
+    for secret in (second, newest):
+        assert auth.visit(f"Bearer {secret}", [], 100.0).secret, "not the one in use"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("POST", "/v1/realtime/calls/rtc_1/hangup", 404, "not_found"),
+        ("POST", "/v1/live/sessions/live_1/fork", 404, "not_found"),
+        ("GET", "/v1/live/sessions/live_1/content", 404, "not_found"),
+        ("GET", "/v1/realtime/calls", 405, "method_not_allowed"),
+    ],
+)
+def test_what_is_not_served_is_an_error_like_any_other(open_server, method, path, status, code):
+    answer = httpx2.request(method, url(open_server, path, "http"))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, None)
+    assert path in error["message"] and "\n" not in error["message"]
+    assert answer.headers.get("Allow") == ("POST" if status == 405 else None)
+
+
+def test_a_socket_that_is_not_served_is_an_error_like_any_other(open_server):
+    async def knock() -> tuple[int, str]:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url(open_server, "/v1/realtime/translations"))
+        response = refused.value.response
+        return response.status_code, json.loads(response.body)["error"]["code"]
+
+    assert asyncio.run(knock()) == (404, "not_found")
 
 
 def test_other_machines_need_a_key():

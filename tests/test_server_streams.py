@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interplay.background.contract import Result, notice
-from interplay.background.questions import DelegationReader
+from interplay.background.questions import MAX_TOKENS, DelegationReader
 from interplay.clock import SAMPLES_PER_TURN
 from interplay.engine.session import Session
 from interplay.server.delegations import OpenDelegations
@@ -159,15 +159,18 @@ def test_delegations_are_read_off_act_past_the_counts_of_timers():
     assert reader.push([TOKENIZER.encode("no")[0], END, DELEGATE, words[0]]) == []
     assert reader.push([count_token(3), *words[1:], END, END]) == ["weather today"]
     assert reader.push([DELEGATE, END]) == []
+    long = TOKENIZER.encode("ten") * (2 * MAX_TOKENS)
+    assert reader.push([DELEGATE, *long]) == []
+    assert reader.push([END]) == [TOKENIZER.decode(long[:MAX_TOKENS])], "the rest is left out"
 
 
 def test_a_delegation_ends_once():
     open_ones = OpenDelegations(1)
     open_ones.start("a", 1.0)
     assert open_ones.is_full
-    assert open_ones.end("a", 3.5) == 2.5
-    assert open_ones.end("a", 4.0) is None
-    assert refused(open_ones.end, "b", 4.0).code == "unknown_delegation"
+    assert open_ones.end("a", "done", 3.5) == 2.5
+    assert open_ones.end("a", "failed", 4.0) is None
+    assert refused(open_ones.end, "b", "done", 4.0).code == "unknown_delegation"
     open_ones.start("c", 5.0)
     assert open_ones.end_all(6.0) == [1.0] and not open_ones.end_all(7.0)
 
@@ -197,6 +200,12 @@ class Background:
         self.speakers.append((user_speaks, model_speaks))
         results, self.results = self.results, []
         return results
+
+    def cancel(self, delegation_id, now_s):
+        return False
+
+    def interrupt(self):
+        pass
 
     def close(self, now_s):
         self.closed_s = now_s

@@ -173,6 +173,12 @@ class Answers:
         given, self.waiting = self.waiting, []
         return given
 
+    def cancel(self, delegation_id: int, now_s: float) -> bool:
+        return False
+
+    def interrupt(self) -> None:
+        pass
+
     def close(self, now_s: float) -> None:
         pass
 

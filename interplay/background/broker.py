@@ -14,45 +14,23 @@ from typing import TypeVar
 from interplay.background.contract import (
     NO_ANSWER,
     TOO_LATE,
+    TOO_MANY,
     UNREACHABLE,
     Backend,
     BackendSettings,
+    Budget,
+    BudgetedBackend,
     Delegation,
     FunctionBackend,
     Line,
     Result,
 )
-from interplay.errors import BackgroundError, ConfigError
+from interplay.errors import BackgroundError
 
-TOO_MANY = "sorry, i am busy with too many things"
 MAX_WAITING = 64  # partial results and notices that wait to be said; ends always find a place
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """What one session may ask of its background model.
-
-    max_seconds: from the delegation to its end, waiting included. max_parallel: in work at the
-    same time; max_queued more wait for a place. max_content_chars: longer words are cut.
-    Raises ConfigError when one of them is not positive (max_queued and max_tool_rounds may be 0).
-    """
-
-    max_seconds: float = 60.0
-    max_tool_rounds: int = 8
-    max_parallel: int = 4
-    max_queued: int = 8
-    max_content_chars: int = 2000
-
-    def __post_init__(self) -> None:
-        for name in ("max_seconds", "max_parallel", "max_content_chars"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be more than 0")
-        for name in ("max_tool_rounds", "max_queued"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 0 or more")
 
 
 @dataclass(kw_only=True)
@@ -65,7 +43,7 @@ class _Work:
 
 
 class Broker:
-    """Delegations of one session, in `backend`, within `budget`.
+    """Delegations of one session, in `backend`, within `budget` (None: the backend's own).
 
     `poll` gives every delegation's final result exactly once; before it any number of partial
     ones, after it none. What happens while results wait to be said is decided here.
@@ -74,7 +52,8 @@ class Broker:
     def __init__(self, backend: Backend, budget: Budget | None = None) -> None:
         self.num_delegations = 0
         self._backend = backend
-        self._budget = budget or Budget()
+        own = backend.budget if isinstance(backend, BudgetedBackend) else Budget()
+        self._budget = budget or own
         self._open: dict[int, _Work] = {}  # in order of arrival
         self._waiting: deque[Result] = deque()  # accepted, not yet given out
         self._is_closed = False
@@ -86,6 +65,7 @@ class Broker:
 
     def delegate(self, question: str, now_s: float, conversation: Sequence[Line] = ()) -> int:
         """Hand over one piece of work; returns its id. Too much at once fails, by a result.
+        Open work with the same words is superseded: whoever asks again wants one answer.
 
         Raises BackgroundError after `close`.
         """
@@ -101,6 +81,9 @@ class Broker:
         )
         self.num_delegations += 1
         is_full = len(self._open) >= self._budget.max_parallel + self._budget.max_queued
+        if not is_full:
+            for same in [w.delegation.id for w in self._open.values() if _same(w, question)]:
+                self._supersede(same, delegation.id)
         self._open[delegation.id] = _Work(delegation=delegation)
         if is_full:
             self._fail(delegation.id, now_s, TOO_MANY, f"{len(self._open) - 1} are open already")
@@ -217,6 +200,8 @@ class Broker:
             return
         if result.supersedes is not None:
             self._supersede(result.supersedes, result.delegation_id)
+        if work and result.expires_at_s is None:
+            result = replace(result, expires_at_s=work.delegation.deadline_s)
         if work and work.is_superseded:
             result = replace(result, urgency="silent")
         if result.delegation_id is None:
@@ -299,6 +284,10 @@ class Broker:
                 kept.append(result)
         self._waiting = kept
         return given
+
+
+def _same(work: _Work, question: str) -> bool:
+    return work.delegation.question.casefold().split() == question.casefold().split()
 
 
 def _may_go(result: Result, user_speaks: bool, model_speaks: bool) -> bool:

@@ -24,10 +24,12 @@ from interplay.background.contract import (
     TOO_LATE,
     UNREACHABLE,
     BackendSettings,
+    Budget,
     Delegation,
     Line,
     Result,
     Ui,
+    Usage,
 )
 from interplay.background.documents import DocumentIndex
 from interplay.background.echo import builtin_tools
@@ -70,6 +72,7 @@ class ChatConfig:
 class ChatBackground:
     """The endpoint at `address` for the whole process, with the built-in tools and `tools`.
 
+    budget: of every session.
     Raises ConfigError when two tools have the same name.
     """
 
@@ -81,9 +84,11 @@ class ChatBackground:
         tools: Iterable[Tool] = (),
         documents: DocumentIndex | None = None,
         config: ChatConfig | None = None,
+        budget: Budget | None = None,
         now: WallClock = wall_clock,
     ) -> None:
         self._address, self._loop = address, loop
+        self._budget = budget or Budget()
         self._config = config or ChatConfig()
         self._tools, self._documents, self._now = tuple(tools), documents, now
         self._client = openai.AsyncOpenAI(
@@ -104,7 +109,7 @@ class ChatBackground:
             config=self._config,
             registry=self._registry(timers),
         )
-        return ChatBackend(chat, timers, self._loop)
+        return ChatBackend(chat, timers, self._loop, self._budget)
 
     def close(self) -> None:
         if self._loop.is_alive:
@@ -117,8 +122,9 @@ class ChatBackground:
 class ChatBackend:
     """The endpoint in one session. A thread-safe queue leads from its loop back to the session."""
 
-    def __init__(self, chat: "_Chat", timers: Timers, loop: LoopThread) -> None:
+    def __init__(self, chat: "_Chat", timers: Timers, loop: LoopThread, budget: Budget) -> None:
         self._chat, self._timers, self._loop = chat, timers, loop
+        self.budget = budget
         self._arrived: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._running: dict[int, Future[Result]] = {}
 
@@ -203,17 +209,20 @@ class _Chat:
         wished = f"\n\nThe application says:\n{settings.instructions}"
         messages = _first_messages(mine + wished if settings.instructions else mine, delegation)
         theirs = function_names(settings)
-        has_said = False
+        has_said, usage = False, None
         async with asyncio.timeout(delegation.deadline_s - now_s):
             for num_rounds in range(delegation.max_tool_rounds + 1):
                 may_call = num_rounds < delegation.max_tool_rounds
-                fields = request_of(settings, self._offered, num_rounds, may_call)
+                fields = request_of(
+                    settings, self._offered, num_rounds, may_call, self.config.max_tokens
+                )
                 reply = await self._ask(messages, fields, say if self.config.streams else None)
+                usage = _sum(usage, reply.usage)
                 has_said = has_said or reply.said > 0
                 if not reply.calls:
                     if not (reply.unsaid or has_said):
                         raise BackgroundError("the reply is empty")
-                    return Result(delegation_id=delegation.id, content=reply.unsaid)
+                    return Result(delegation_id=delegation.id, content=reply.unsaid, usage=usage)
                 if not may_call:
                     break
                 if reply.unsaid and self.config.streams:
@@ -221,9 +230,10 @@ class _Chat:
                 messages.append(reply.as_message())
                 asked = [call for call in reply.calls.values() if call.name in theirs]
                 outputs, messages_of_tools = await asyncio.gather(
-                    self.functions.ask(delegation.id, asked, put),
+                    self.functions.ask(delegation.id, asked, put, usage),
                     self._call_all(reply, theirs, session_now_s(), show),
                 )
+                usage = None if asked else usage  # it went with the calls
                 messages += messages_of_tools
                 messages += [_tool_message(call, outputs[call.id]) for call in asked]
         raise BackgroundError(f"still calls tools after {delegation.max_tool_rounds} rounds")
@@ -232,10 +242,9 @@ class _Chat:
         self, messages: list[dict[str, Any]], fields: dict[str, Any], say: Say | None
     ) -> Reply:
         request: dict[str, Any] = {"model": self.address.model, "messages": messages}
-        request["stream"] = True
-        for name in ("temperature", "max_tokens"):
-            if (value := getattr(self.config, name)) is not None:
-                request[name] = value
+        request |= {"stream": True, "stream_options": {"include_usage": True}}
+        if self.config.temperature is not None:
+            request["temperature"] = self.config.temperature
         stream = await self.client.chat.completions.create(**(request | fields))
         async with stream:
             return await read_reply(stream, say)
@@ -272,6 +281,10 @@ class _Chat:
         else:
             text = f"{type(error).__name__}: {error}"
         return self.address.redact(" ".join(text.split()))[:300]
+
+
+def _sum(so_far: Usage | None, more: Usage | None) -> Usage | None:
+    return so_far + more if so_far and more else so_far or more
 
 
 def _tool_message(call: ToolCall, text: str) -> dict[str, Any]:

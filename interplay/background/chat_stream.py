@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from interplay.background.contract import Usage
 from interplay.errors import BackgroundError
 
 MAX_REPLY_CHARS = 20_000
@@ -44,12 +45,14 @@ class ToolCall:
 
 @dataclass(kw_only=True)
 class Reply:
-    """Words and calls of one reply. `said` is how many characters were already passed on."""
+    """Words and calls of one reply. `said` is how many characters were already passed on; usage:
+    None where the server does not count."""
 
     text: str = ""
     said: int = 0
     calls: dict[int, ToolCall] = field(default_factory=dict)
     finish_reason: str = ""
+    usage: Usage | None = None
 
     @property
     def unsaid(self) -> str:
@@ -69,6 +72,7 @@ async def read_reply(chunks: AsyncIterator[Any], say: Callable[[str], None] | No
     async for chunk in chunks:
         for choice in _items(chunk, "choices")[:1]:
             _take(reply, choice)
+        reply.usage = _usage(chunk) or reply.usage
         if say:
             _say_sentences(reply, say)
     if not reply.finish_reason:
@@ -111,6 +115,24 @@ def _say_sentences(reply: Reply, say: Callable[[str], None]) -> None:
         if sentence := reply.text[reply.said : end].strip():
             say(sentence)
         reply.said = end
+
+
+def _usage(chunk: Any) -> Usage | None:
+    """Of the chunk that has it, mostly the last one."""
+    usage = getattr(chunk, "usage", None)
+    if usage is None:
+        return None
+    return Usage(
+        input=_count(usage, "prompt_tokens"),
+        cached=_count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
+        output=_count(usage, "completion_tokens"),
+        reasoning=_count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+    )
+
+
+def _count(owner: Any, name: str) -> int:
+    value = getattr(owner, name, None)
+    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def _items(owner: Any, name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The background model by what a user names it: `echo-tools` or `URL#model`.
+"""The background model by what a user names it: `echo-tools` or `URL#model?bounds`.
 
 The one place that puts the parts together; what an extra brings is imported only when named.
 Knows nothing of command lines or sessions.
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from interplay.background.address import EXAMPLE, parse_address
-from interplay.background.contract import Backend, Background
+from interplay.background.address import EXAMPLE, Address, parse_address
+from interplay.background.contract import Backend, Background, Budget
 from interplay.background.documents import DocumentIndex
 from interplay.background.echo import EchoBackground
 from interplay.background.loop_thread import LoopThread
@@ -78,7 +78,8 @@ def open_background(
         raise ConfigError(f"no background model {name!r}; allowed: {ECHO} or URL#model")
     address = parse_address(name)
     servers = load_servers(mcp_file) if mcp_file else ()
-    from interplay.background.chat import ChatBackground
+    budget = _budget(address)
+    from interplay.background.chat import ChatBackground, ChatConfig
 
     with ExitStack() as parts:
         loop = LoopThread()
@@ -94,6 +95,22 @@ def open_background(
             mcp = McpTools(servers, loop)
             parts.callback(mcp.close)
             tools = mcp.tools
-        chat = ChatBackground(address, loop, tools=tools, documents=index)
+        chat = ChatBackground(
+            address,
+            loop,
+            tools=tools,
+            documents=index,
+            config=ChatConfig(max_tokens=address.max_tokens),
+            budget=budget,
+        )
         parts.callback(chat.close)
         return _Owned(chat, parts.pop_all())
+
+
+def _budget(address: Address) -> Budget:
+    """Raises ConfigError for what no budget can be."""
+    plain = Budget()
+    return Budget(
+        max_seconds=plain.max_seconds if address.seconds is None else address.seconds,
+        max_tool_rounds=plain.max_tool_rounds if address.rounds is None else address.rounds,
+    )

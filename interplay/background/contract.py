@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from interplay.errors import BackgroundError
+from interplay.errors import BackgroundError, ConfigError
 
 UNREACHABLE = "sorry, i cannot reach my helper"  # what is said when a backend is dead,
 TOO_LATE = "sorry, that took too long"  # when its time is over,
+TOO_MANY = "sorry, i am busy with too many things"  # when there is too much of it already,
 NO_ANSWER = "sorry, i found no answer"  # and when it comes to nothing
 Urgency = Literal["silent", "when_idle", "interrupt"]
 Status = Literal["done", "failed", "cancelled"]
@@ -24,6 +25,49 @@ class Line:
     role: Literal["user", "assistant"]
     text: str
     time_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What one session may ask of its background model.
+
+    max_seconds: from the delegation to its end, waiting included. max_parallel: in work at the
+    same time; max_queued more wait for a place. max_content_chars: longer words are cut.
+    Raises ConfigError when one of them is not positive (max_queued and max_tool_rounds may be 0).
+    """
+
+    max_seconds: float = 60.0
+    max_tool_rounds: int = 8
+    max_parallel: int = 4
+    max_queued: int = 8
+    max_content_chars: int = 2000
+
+    def __post_init__(self) -> None:
+        for name in ("max_seconds", "max_parallel", "max_content_chars"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be more than 0")
+        for name in ("max_tool_rounds", "max_queued"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens of a language model, as its server counts them. cached: of the input; reasoning: of
+    the output."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input=self.input + other.input,
+            cached=self.cached + other.cached,
+            output=self.output + other.output,
+            reasoning=self.reasoning + other.reasoning,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +133,9 @@ class Result:
         next pause.
     supersedes: id of a delegation whose results are out of date now. Its own id replaces its own
         partial results that nobody has been given yet.
-    expires_at_s: after this it is not worth saying.
+    expires_at_s: after this it is not worth saying; None: its delegation's deadline.
     calls: functions of the client; the work waits for what comes of all of them.
+    usage: tokens since the result before that had it; None where nobody counts them.
     reason: for the log, never said.
 
     Raises BackgroundError on a notice with a status.
@@ -104,6 +149,7 @@ class Result:
     expires_at_s: float | None = None
     ui: Ui | None = None
     calls: Sequence[FunctionCall] = ()
+    usage: Usage | None = None
     reason: str = ""
 
     def __post_init__(self) -> None:
@@ -163,6 +209,13 @@ class FunctionBackend(Backend, Protocol):
     def give(self, delegation_id: int, outputs: Mapping[str, str]) -> None:
         """What came of the calls of a result, all of them, by their ids."""
         ...
+
+
+@runtime_checkable
+class BudgetedBackend(Backend, Protocol):
+    """A backend that says what a session may ask of it."""
+
+    budget: Budget
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from interplay.background.chat_stream import ToolCall
-from interplay.background.contract import BackendSettings, FunctionCall, Result
+from interplay.background.contract import BackendSettings, FunctionCall, Result, Usage
 
 
 class ClientFunctions:
@@ -21,14 +21,26 @@ class ClientFunctions:
         self._waiting: dict[int, asyncio.Future[Mapping[str, str]]] = {}
 
     async def ask(
-        self, delegation_id: int, calls: Sequence[ToolCall], put: Callable[[Result], None]
+        self,
+        delegation_id: int,
+        calls: Sequence[ToolCall],
+        put: Callable[[Result], None],
+        usage: Usage | None,
     ) -> Mapping[str, str]:
-        """Have functions called; what came of them, by the ids of the calls."""
+        """Have functions called; what came of them, by the ids of the calls. usage: so far."""
         if not calls:
             return {}
         wanted = [FunctionCall(id=c.id, name=c.name, arguments=c.arguments or "{}") for c in calls]
         future = self._waiting[delegation_id] = asyncio.get_running_loop().create_future()
-        put(Result(delegation_id=delegation_id, status=None, urgency="silent", calls=wanted))
+        put(
+            Result(
+                delegation_id=delegation_id,
+                status=None,
+                urgency="silent",
+                calls=wanted,
+                usage=usage,
+            )
+        )
         try:
             return await future
         finally:
@@ -46,17 +58,19 @@ def request_of(
     tools: Sequence[Mapping[str, Any]],
     num_rounds: int,
     may_call: bool,
+    max_tokens: int | None = None,
 ) -> dict[str, Any]:
     """The fields of a Chat Completions request that say what may be called and how long a reply
     may be. tools: the server's own, of which a function of the client hides its namesake.
     num_rounds: of calls before; what must be called must be called first only, or the work would
-    never end."""
+    never end. max_tokens: of one reply, at most, whatever the client wishes."""
     names = function_names(settings)
     offered = [tool for tool in tools if tool["function"]["name"] not in names]
     offered += [{"type": "function", "function": dict(f)} for f in settings.functions]
     request: dict[str, Any] = {}
-    if settings.max_tokens is not None:
-        request["max_tokens"] = settings.max_tokens
+    bounds = [bound for bound in (settings.max_tokens, max_tokens) if bound is not None]
+    if bounds:
+        request["max_tokens"] = min(bounds)
     if not (offered and may_call):
         return request
     request["tools"] = offered

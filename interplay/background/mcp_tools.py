@@ -24,7 +24,7 @@ SEPARATOR = "__"  # between a server's name and a tool's: dots are not allowed i
 MAX_DESCRIPTION_CHARS = 1000
 MAX_SCHEMA_CHARS = 20_000
 MAX_PAGES = 20  # of a list of tools
-MAX_STARTS = 3  # how often a server that dies is started again, in a row without an answer
+FIRST_WAIT_S, MAX_WAIT_S = 1.0, 60.0  # before a server that came to nothing is started again
 CLOSE_S = 8.0
 BROKEN = (MCPError, RuntimeError, ValueError)  # how the SDK tells that a server breaks the protocol
 
@@ -65,7 +65,8 @@ class _Link:
         self._client: Client | None = None
         self._stop = asyncio.Event()
         self._starting = asyncio.Lock()
-        self._num_starts = 0
+        self._num_starts = 0  # since it last answered
+        self._rests_until_s = 0.0  # on the loop's clock; doubled with every start
 
     async def list_tools(self) -> list[Tool]:
         """Raises BackgroundError."""
@@ -77,6 +78,7 @@ class _Link:
             raise self._dead("it does not answer") from None
         except BROKEN as error:
             raise self._dead(self._shown(_cause(error))) from None
+        self._num_starts = 0
         missing = [name for name in self.server.allow if name not in found]
         if missing:
             there = ", ".join(sorted(found)[:20]) or "none"
@@ -128,9 +130,7 @@ class _Link:
         """The client, connecting first where needed. Raises BackgroundError."""
         async with self._starting:
             if self._client is None or self._task is None or self._task.done():
-                if self._num_starts >= MAX_STARTS:
-                    raise self._dead(f"it has ended {MAX_STARTS} times")
-                self._num_starts += 1
+                self._rest_or_start(asyncio.get_running_loop().time())
                 self._stop = asyncio.Event()
                 ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
                 self._task = asyncio.create_task(self._hold(ready))
@@ -140,6 +140,14 @@ class _Link:
                     self._task.cancel()
                     raise
             return self._client
+
+    def _rest_or_start(self, now_s: float) -> None:
+        """Count one more start. Raises BackgroundError while the last ones are too recent."""
+        wait_s = self._rests_until_s - now_s
+        if self._num_starts and wait_s > 0:
+            raise self._dead(f"it has ended; it is started again in {wait_s:.0f} s at the earliest")
+        self._rests_until_s = now_s + min(FIRST_WAIT_S * 2**self._num_starts, MAX_WAIT_S)
+        self._num_starts = min(self._num_starts + 1, 16)
 
     async def _hold(self, ready: "asyncio.Future[Client]") -> None:
         """Connect, tell `ready` how it went, and keep the connection until `stop`."""

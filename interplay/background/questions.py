@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from interplay.turns.tokens import DELEGATE, END, SPECIALS, Tokenizer
 
+MAX_TOKENS = 512  # of a question; what a model that does not stop writes after them is left out
+
 
 class DelegationReader:
     """`<delegate> words <end>` on `act` becomes a question; other control tokens between them
@@ -24,5 +26,5 @@ class DelegationReader:
                 questions += [question] if question else []
                 self._words = None
             elif self._words is not None and token >= len(SPECIALS):
-                self._words.append(token)
+                self._words += [token] if len(self._words) < MAX_TOKENS else []
         return questions

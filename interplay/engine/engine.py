@@ -106,6 +106,13 @@ class Engine:
     def num_free_slots(self) -> int:
         return self._sessions.count(None)
 
+    @property
+    def num_kv_tokens(self) -> int:
+        """Positions whose keys and values the live sessions still need. On a device it waits for
+        the counts, so it is for whoever watches and never for a tick."""
+        most, lengths = self.cache.window + self.cache.prefix, self.cache.length.tolist()
+        return sum(min(lengths[i], most) for i, one in enumerate(self._sessions) if one)
+
     def open(self, *, seed: int = 0, first_turn: int = 0, prefix: str = "") -> Session:
         """A new session. Raises SessionError when every slot is taken.
 

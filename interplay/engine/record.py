@@ -4,6 +4,7 @@
     audio.wav        left the user, right the model as it was played, one clock
     turns.jsonl      one line per micro-turn
     streams-*.safetensors   all streams and numbers, some seconds per file
+    events.jsonl     of a served session: what happened beside its streams (by the server)
 
 Everything is readable after a crash, the streams up to the last whole file. When an output half
 was not wholly played, history has it as corrected, and so has the record: its `voice`, `voice_on`

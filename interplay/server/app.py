@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
@@ -39,10 +40,12 @@ STATUS = {
     "forbidden": 403,
     "secret_used": 403,
     "not_found": 404,
+    "method_not_allowed": 405,
     "unknown_session": 404,
     "body_too_big": 413,
     "sdp_too_big": 413,
     "unsupported_media_type": 415,
+    "too_many_sidebands": 429,
     "webrtc_missing": 501,
     **dict.fromkeys(FINAL, 503),
 }
@@ -119,7 +122,8 @@ class App:
         if "call_id" in websocket.query_params:
             raise RequestError("unknown_session", "there is no such call; it may have ended")
         config = visitor.secret.config if visitor.secret else None
-        adapter = RealtimeConnection(self.hub, visitor, config)
+        model = websocket.query_params.get("model", "")[:256]
+        adapter = RealtimeConnection(self.hub, visitor, config, model=model)
         begins = asyncio.get_running_loop().call_later(BEGIN_S, adapter.begin)
         try:
             await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
@@ -135,6 +139,7 @@ class App:
         answer = await self.calls.answer(
             wanted.sdp,
             lambda track: RealtimeCall(self.hub, visitor, config, track),
+            visitor=visitor,
             rate_hz=RealtimeCall.rate_hz,
         )
         place = {"Location": f"/v1/realtime/calls/{new_id('rtc')}"}
@@ -154,6 +159,7 @@ class App:
         answer = await self.calls.answer(
             wanted.transport.sdp,
             adapter.start,
+            visitor=visitor,
             rate_hz=adapter.rate_hz,
             param="transport.sdp",
             has_eyes=adapter.has_eyes,
@@ -167,6 +173,12 @@ class App:
         session = self.hub.find(websocket.path_params["session_id"])
         if not session.about:
             raise RequestError("unknown_session", "this session does not speak the Live protocol")
+        if len(session.observers) >= self.hub.limits.sidebands:
+            raise RequestError(
+                "too_many_sidebands",
+                f"this session has {len(session.observers)} sidebands, as many as it may have; "
+                "close one",
+            )
         wanted = websocket.query_params.get("extensions", "")
         adapter = LiveSideband(self.hub, session, wanted.split(",") if wanted else ())
         await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
@@ -175,11 +187,31 @@ class App:
         adapter = PageConnection(self.hub, self.visit(websocket))
         await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
 
+    async def no_socket(self, websocket: WebSocket) -> None:
+        raise _not_found("WebSocket", websocket.url.path)
+
     async def refuse(self, error: Exception) -> Response:
         """What becomes of a RequestError outside a conversation."""
         assert isinstance(error, RequestError)
         self.hub.metrics.rejects.labels(error.code).inc()
         return error_response(error, STATUS.get(error.code, 400))
+
+    async def refuse_address(self, request: Request, error: Exception) -> Response:
+        """What becomes of a request that leads nowhere."""
+        assert isinstance(error, HTTPException)
+        method, path = request.method, request.url.path
+        if error.status_code != 405:
+            return await self.refuse(_not_found(method, path))
+        allowed = (error.headers or {}).get("Allow", "")
+        text = f"{method} is not possible for {path[:80]!r}; use {allowed}"
+        response = await self.refuse(RequestError("method_not_allowed", text))
+        response.headers["Allow"] = allowed
+        return response
+
+
+def _not_found(method: str, path: str) -> RequestError:
+    text = f"{method} {path[:80]!r} is not served here; docs/protocol.md lists what is"
+    return RequestError("not_found", text)
 
 
 def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> Starlette:
@@ -192,7 +224,7 @@ def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> S
             return response
         await connection.send_denial_response(response)
 
-    handlers: dict[Any, Any] = {RequestError: refuse}
+    handlers: dict[Any, Any] = {RequestError: refuse, HTTPException: app.refuse_address}
     return Starlette(
         routes=[
             Route("/", web.index),
@@ -208,6 +240,7 @@ def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> S
             Route("/v1/realtime/calls", app.realtime_call, methods=["POST"]),
             WebSocketRoute("/v1/realtime", app.realtime),
             WebSocketRoute("/v1/page", app.page),
+            WebSocketRoute("/{path:path}", app.no_socket),
         ],
         middleware=[
             Middleware(Guard, names=[*names], metrics=hub.metrics),

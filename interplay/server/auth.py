@@ -50,7 +50,7 @@ class Account:
 class Secret:
     """A client secret, by its digest. account: of the key that asked for it. config: what was
     settled about its session when it was issued, in the words of a protocol. session_id: the one
-    session that it has opened."""
+    session that it has opened; while that goes on, the secret does not expire."""
 
     expires_s: float
     account: Account | None = None
@@ -122,7 +122,7 @@ class Auth:
                 )
             self._keys[_digest(key)] = account
         self._secrets: dict[bytes, Secret] = {}
-        self._place = place
+        self._is_live, self._place = is_live, place
 
     @property
     def is_needed(self) -> bool:
@@ -141,11 +141,15 @@ class Auth:
         if token and known:
             return Visitor(account=self._keys[known[0]])
         secret = self._secrets.get(digest)
-        if secret and (secret.session_id or now_s < secret.expires_s):
+        if secret and (now_s < secret.expires_s or self._is_in_use(secret)):
             return Visitor(secret=secret, account=secret.account)
         raise RequestError(
             "unauthorized", "a valid key is needed; send `Authorization: Bearer KEY`"
         )
+
+    def _is_in_use(self, secret: Secret) -> bool:
+        """It outlives its time with its session, which may have to be taken up again."""
+        return secret.session_id is not None and self._is_live(secret.session_id)
 
     def issue(
         self, seconds: int, now_s: float, config: Any = None, issuer: Visitor | None = None
@@ -162,10 +166,11 @@ class Auth:
                 param="expires_after.seconds",
             )
         self._secrets = {
-            k: s for k, s in self._secrets.items() if s.session_id or now_s < s.expires_s
+            k: s for k, s in self._secrets.items() if now_s < s.expires_s or self._is_in_use(s)
         }
-        while len(self._secrets) >= MAX_SECRETS:
-            del self._secrets[next(iter(self._secrets))]
+        if len(self._secrets) >= MAX_SECRETS:
+            idle = (k for k, s in self._secrets.items() if not self._is_in_use(s))
+            self._secrets.pop(next(idle, b""), None)  # there is one: sessions are fewer
         value = placed("ek", self._place, secrets.token_urlsafe(32))
         self._secrets[_digest(value)] = Secret(
             expires_s=now_s + seconds, account=issuer.account if issuer else None, config=config

@@ -64,6 +64,18 @@ class Backing:
         results = self._work.poll(now_s, user_speaks=user_speaks, model_speaks=model_speaks)
         return [self._take(result) for result in results]
 
+    def has(self, delegation_id: str) -> bool:
+        """Whether it is at work on this."""
+        return delegation_id in self._ids.values()
+
+    def cancel(self, delegation_id: str, now_s: float) -> bool:
+        """End what it is at work on; the end comes with `poll`. False when that is on its way."""
+        return self._work.cancel(self._number(delegation_id), now_s)
+
+    def interrupt(self) -> None:
+        """The user broke into the model's speech."""
+        self._work.interrupt()
+
     def close(self, now_s: float) -> None:
         """The session is over; the events of that are to be taken."""
         self._work.close(now_s)
@@ -83,15 +95,18 @@ class Backing:
 
     def add_output(self, call_id: str, output: str) -> None:
         """What came of a call. Raises RequestError for a call that nobody waits for."""
-        for calls in self._calls.values():
-            if call_id in calls.ids:
-                calls.outputs[call_id] = output
-                return
-        raise RequestError(
-            "unknown_call",
-            f"no function call {call_id[:40]!r} waits for its output",
-            param="item.call_id",
-        )
+        delegation_id = self.owner(call_id)
+        if delegation_id is None:
+            raise RequestError(
+                "unknown_call",
+                f"no function call {call_id[:40]!r} waits for its output",
+                param="item.call_id",
+            )
+        self._calls[delegation_id].outputs[call_id] = output
+
+    def owner(self, call_id: str) -> str | None:
+        """The delegation that waits for this call; None: nobody does."""
+        return next((i for i, calls in self._calls.items() if call_id in calls.ids), None)
 
     def add_question(self, text: str) -> None:
         """A message to the backend. Raises RequestError when there are too many letters."""
@@ -106,14 +121,7 @@ class Backing:
     def respond(self, now_s: float) -> str:
         """Go on with the work whose calls have all been answered. Returns the question to begin
         new work with, "" when there is none. Raises RequestError when there is nothing to do."""
-        ready = [i for i, calls in self._calls.items() if not calls.missing]
-        for delegation_id in ready:
-            calls = self._calls.pop(delegation_id)
-            _, events = self._log.begin(delegation_id)
-            self._events += events
-            outputs = {calls.ids[call_id]: text for call_id, text in calls.outputs.items()}
-            assert isinstance(self._work, FunctionDelegations), "it has called functions"
-            self._work.give(self._number(delegation_id), outputs, now_s)
+        ready = self.go_on(now_s)
         question, self._questions = "\n".join(self._questions), []
         if ready or question:
             return question
@@ -126,6 +134,18 @@ class Backing:
         raise RequestError(
             "nothing_to_answer", "there is neither a call to go on from nor a message to answer"
         )
+
+    def go_on(self, now_s: float) -> bool:
+        """Go on with the work whose calls have all been answered. False when there is none."""
+        ready = [i for i, calls in self._calls.items() if not calls.missing]
+        for delegation_id in ready:
+            calls = self._calls.pop(delegation_id)
+            _, events = self._log.begin(delegation_id)
+            self._events += events
+            outputs = {calls.ids[call_id]: text for call_id, text in calls.outputs.items()}
+            assert isinstance(self._work, FunctionDelegations), "it has called functions"
+            self._work.give(self._number(delegation_id), outputs, now_s)
+        return bool(ready)
 
     def _number(self, delegation_id: str) -> int:
         return next(number for number, i in self._ids.items() if i == delegation_id)
@@ -146,7 +166,7 @@ class Backing:
             self._events += log.text(delegation_id, result.content)
         if result.calls:
             calls = [replace(c, id=f"call_{secrets.token_hex(12)}") for c in result.calls]
-            self._events += log.calls(delegation_id, calls)
+            self._events += log.calls(delegation_id, calls, result.usage)
             ids = {ours.id: c.id for ours, c in zip(calls, result.calls, strict=True)}
             self._calls[delegation_id] = _Calls(ids=ids)
         if not result.status:
@@ -154,4 +174,4 @@ class Backing:
         if self._calls.pop(delegation_id, None):
             _, events = log.begin(delegation_id)  # it ended while it waited for the client
             self._events += events
-        self._events += log.end(delegation_id, result.status, result.content)
+        self._events += log.end(delegation_id, result.status, result.content, result.usage)

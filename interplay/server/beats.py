@@ -105,7 +105,7 @@ class BeatLoop:
         """One micro-turn of every session, now."""
         begin_s = self.clock.now()
         self._obey()
-        collected = {seat: seat.collect() for seat in self._seats}
+        collected = self._collect()
         sessions = {_session(seat): seat for seat in self._seats}
         halves = {session: collected[seat].half for session, seat in sessions.items()}
         collected_s, collected_cpu_s = self.clock.now(), time.thread_time()
@@ -134,6 +134,17 @@ class BeatLoop:
         self._num_beats += 1
         for one in advanced:  # after the hand-over: the disk is nobody's deadline
             self._record(one, 1000 * model_s)
+
+    def _collect(self) -> dict[Seat, Collected]:
+        collected = {}
+        for seat in list(self._seats):
+            try:
+                collected[seat] = seat.collect()
+            except Exception as error:  # as below: it concerns this session alone
+                log.exception("a session failed and is closed")
+                self._failed.append((seat, error))
+                self._leave(seat)
+        return collected
 
     def _tick(
         self, halves: dict[AnySession, InputHalf], sessions: dict[AnySession, Seat]

@@ -94,6 +94,7 @@ def _run_on_ray(args: argparse.Namespace, config: ServeConfig) -> int:
         background=tuple(args.background),
         record_root=args.record.resolve() if args.record else None,
         logs_ticks=args.log == "ticks",
+        strict=args.strict,
     )
     ray_config = RayConfig(num_replicas=args.ray, host=config.host, port=config.port)
     load_checkpoint(args.model)  # what is wrong with it is told here, in one line

@@ -48,6 +48,15 @@ class Delegations(Protocol):
         """Begin one piece of work and give it a number."""
         ...
 
+    def cancel(self, delegation_id: int, now_s: float) -> bool:
+        """Nobody wants it any more: it ends as cancelled. False when it had ended before."""
+        ...
+
+    def interrupt(self) -> object:
+        """The user broke into the model's speech. Work goes on, words on the way to the end of it
+        are not said any more."""
+        ...
+
     def poll(self, now_s: float, *, user_speaks: bool, model_speaks: bool) -> Sequence[Result]:
         """What may reach the model now. Every number comes back with a status once."""
         ...
@@ -73,42 +82,73 @@ class FunctionDelegations(Delegations, Protocol):
 NewDelegations = Callable[[], Delegations]  # one for every session
 
 
+def calls_functions(new: NewDelegations | None) -> bool:
+    """Whether what this makes calls functions of clients; asks one that is thrown away."""
+    if new is None:
+        return False
+    one = new()
+    does = isinstance(one, FunctionDelegations) and one.configure(BackendSettings())
+    one.close(0.0)
+    return does
+
+
+@dataclass(kw_only=True)
+class _Open:
+    started_s: float
+    deadline_s: float
+
+
 class OpenDelegations:
     """The delegations of one session, from their start to their one end."""
 
     def __init__(self, max_open: int) -> None:
         self.max_open = max_open
-        self._started_s: dict[str, float] = {}
-        self._ended: dict[str, None] = {}
+        self._open: dict[str, _Open] = {}
+        self._ended: dict[str, Status] = {}
 
     def __len__(self) -> int:
-        return len(self._started_s)
+        return len(self._open)
 
     @property
     def is_full(self) -> bool:
         return len(self) >= self.max_open
 
-    def start(self, delegation_id: str, now_s: float) -> None:
-        self._started_s[delegation_id] = now_s
+    def start(self, delegation_id: str, now_s: float, deadline_s: float = float("inf")) -> None:
+        self._open[delegation_id] = _Open(started_s=now_s, deadline_s=deadline_s)
 
-    def end(self, delegation_id: str, now_s: float) -> float | None:
-        """Seconds that it took; None when it had ended before. Raises RequestError when there
-        never was one of that name."""
-        begin_s = self._started_s.pop(delegation_id, None)
-        if begin_s is None:
-            if delegation_id in self._ended:
-                return None
+    def postpone(self, delegation_id: str, deadline_s: float) -> None:
+        """There was a sign of life; of no use when it has ended."""
+        if delegation_id in self._open:
+            self._open[delegation_id].deadline_s = deadline_s
+
+    def overdue(self, now_s: float) -> list[str]:
+        """Whose deadline has come."""
+        return [name for name, one in self._open.items() if now_s >= one.deadline_s]
+
+    def status(self, delegation_id: str) -> Status | None:
+        """How it has ended; None while it is open. Raises RequestError when there never was one of
+        that name."""
+        if delegation_id in self._open:
+            return None
+        if delegation_id not in self._ended:
             raise RequestError(
                 "unknown_delegation",
                 f"there is no delegation {delegation_id[:40]!r}; use an id that was announced, or "
                 "null",
                 param="delegation_id",
             )
-        self._ended[delegation_id] = None
+        return self._ended[delegation_id]
+
+    def end(self, delegation_id: str, status: Status, now_s: float) -> float | None:
+        """Seconds that it took; None when it had ended before. Raises RequestError as `status`."""
+        if self.status(delegation_id):
+            return None
+        self._ended[delegation_id] = status
         if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
-        return now_s - begin_s
+        return now_s - self._open.pop(delegation_id).started_s
 
     def end_all(self, now_s: float) -> list[float]:
         """Seconds that each one left over has taken."""
-        return [now_s - begin_s for begin_s in (self._started_s.pop(i) for i in [*self._started_s])]
+        left, self._open = self._open, {}
+        return [now_s - one.started_s for one in left.values()]

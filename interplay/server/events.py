@@ -51,10 +51,12 @@ class UserSound:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """Something worth knowing that changes nothing yet."""
+    """Something worth knowing that changes nothing yet. left_s: time until the session ends, where
+    that is what it tells."""
 
     code: str
     message: str
+    left_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,7 @@ class Hub:
         self.place = place
         self.limits = limits or Limits()
         self.metrics = Metrics()
+        self.metrics.kv_tokens.set_function(lambda: getattr(engine, "num_kv_tokens", 0))
         self.engine, self.clock = engine, clock
         self.record_root, self.delegations = record_root, delegations
         self.tokenizer = engine.tokenizer
@@ -232,8 +233,14 @@ class Hub:
         session.used_token = _digest(token)
         session.last_message_s = self.clock.now()
         self.metrics.resumes.inc()
+        session.resumed(last_turn)
         log.info("session resumed", extra={"session": session.id, "missed": len(missed)})
         return session, missed
+
+    def is_replaced(self, session: ServedSession, outbox: Outbox) -> bool:
+        """Whether a running session was taken up on another connection than that of `outbox`."""
+        has_part = outbox is session.primary or outbox in session.observers
+        return session.id in self.sessions and not has_part
 
     def lose(self, session: ServedSession, outbox: Outbox) -> None:
         """A connection is gone. The session outlives it where the client asked for that."""
@@ -254,7 +261,13 @@ class Hub:
         del self._by_seat[session.seat]
         self._void_tokens(session)
         self.beats.leave(session.seat)
-        session.end(_ended(reason, session, message))
+        ended = _ended(reason, session, message)
+        try:
+            session.end(ended)
+        except Exception:  # a bug; the connections end, and other sessions are not concerned
+            log.exception("a session did not end well", extra={"session": session.id})
+            session.tell_all(ended)
+            session.primary, session.observers = None, []
         self._show_load()
         log.info(
             "session ended",
@@ -268,7 +281,8 @@ class Hub:
         self._drain_at_s = self.clock.now() + self.limits.drain_s
         message = f"this server stops; {self.limits.drain_s:g} s are left"
         for session in [*self.sessions.values()]:
-            session.tell_all(Notice(code="server_draining", message=message))
+            left_s = self.limits.drain_s
+            session.tell_all(Notice(code="server_draining", message=message, left_s=left_s))
             if session.lost_s is not None:
                 self.close(session, "drained")
         self._show_load()

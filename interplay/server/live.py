@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from interplay.clock import TURN_MS, TURN_S, TURNS_PER_S
+from interplay.clock import TURN_MS, TURNS_PER_S
 from interplay.errors import RequestError
 from interplay.server import live_wire as wire
 from interplay.server.auth import Visitor
@@ -26,13 +26,14 @@ from interplay.server.live_delegation import (
     describe_delegation,
 )
 from interplay.server.live_start import describe, opening_of, remarks, sound_format
+from interplay.server.live_turns import ends, numbers, shown, usage
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmConverter
 from interplay.server.served import ServedSession
 
 USAGE_TURNS = 15 * TURNS_PER_S
 SIDEBAND_HZ = 24_000
-SIDEBAND_EXTENSIONS = ("turns", "ui")  # the others are about a client's own input and sound
+SIDEBAND_EXTENSIONS = ("turns", "ui", "delegations")  # the others are about a client's own sound
 REASONS = {  # ours -> the five that the protocol has
     "asked": "close_requested",
     "expired": "expired",
@@ -65,6 +66,7 @@ class LiveConnection(ABC):
             wire.Mute: lambda event: self._mute(event, True),
             wire.Unmute: lambda event: self._mute(event, False),
             wire.Close: self._close,
+            wire.CancelDelegation: self._cancel,
             wire.CreateItem: lambda event: add_item(self._backed(), event.item),
             wire.CreateResponse: lambda event: self._backed().respond(),
             **{kind: self._append for kind in KINDS},
@@ -88,12 +90,20 @@ class LiveConnection(ABC):
         if isinstance(event, Turn):
             return self._turn(event)
         if isinstance(event, Notice):
-            return [self._event("info", {"code": event.code, "message": event.message})]
+            return self._notice(event)
         if isinstance(event, Ended):
             return self._ended(event)
         if isinstance(event, BackendEvent):
             return [self._backend(event, {})]
         return []
+
+    def _notice(self, notice: Notice) -> list[str]:
+        """In prose, and where time is limited as the protocol tells that: `expires_at`."""
+        messages = [self._event("info", {"code": notice.code, "message": notice.message})]
+        if notice.left_s is not None and self.about:
+            self.about["expires_at"] = int(time.time() + notice.left_s)
+            messages.append(self._event("session.updated", {"session": self.about}))
+        return messages
 
     def _event(self, kind: str, fields: dict[str, Any], client_event_id: str | None = None) -> str:
         self._num_events += 1
@@ -147,7 +157,7 @@ class LiveConnection(ABC):
             self.outbox.put(Notice(code=code, message=message))
 
     def _mute(self, event: wire.Mute | wire.Unmute, is_muted: bool) -> None:
-        self._running().seat.is_muted = is_muted
+        self._running().mute(is_muted)
         name = "muted" if is_muted else "unmuted"
         self._answer(f"session.input_audio.{name}", event)
 
@@ -155,13 +165,34 @@ class LiveConnection(ABC):
         session, (kind, name) = self._running(), KINDS[type(event)]
         if event.delegation_id is None:
             session.tell(kind, event.content)
-        else:
+        elif session.backing:
+            raise RequestError(
+                "unsupported_value",
+                "non-null ids are not accepted with the delegation type responses; send null",
+                param="delegation_id",
+            )
+        elif kind == "speech":
             session.answer(event.delegation_id, event.content)
+        else:
+            session.progress(event.delegation_id, event.content)
         self._answer(f"session.{name}.appended", event, self._now())
 
     def _close(self, event: wire.Close) -> None:
         session, self._close_id = self._running(), event.event_id
-        self.hub.close(session, "asked")
+        session.finish(lambda: self.hub.close(session, "asked"))
+
+    def _need(self, extension: str) -> ServedSession:
+        session = self._running()
+        if extension not in self.extensions:
+            raise RequestError(
+                "extension_not_enabled",
+                f"ask for {extension!r} in session.interplay.extensions at the start",
+            )
+        return session
+
+    def _cancel(self, event: wire.CancelDelegation) -> None:
+        """Answered by `interplay.delegation.ended`."""
+        self._need("delegations").cancel_delegation(event.delegation_id)
 
     def _turn(self, turn: Turn) -> list[str]:
         stamp = {"turn": turn.index} if "resume" in self.extensions else {}
@@ -178,12 +209,15 @@ class LiveConnection(ABC):
             messages.append(self._event("session.delegation.created", fields))
         messages += [self._backend(event, stamp) for event in turn.backend]
         if "ui" in self.extensions:
-            messages += [self._event("interplay.ui", about | stamp) for about in _shown(turn)]
+            messages += [self._event("interplay.ui", about | stamp) for about in shown(turn)]
+        if "delegations" in self.extensions:
+            kind = "interplay.delegation.ended"
+            messages += [self._event(kind, about | stamp) for about in ends(turn)]
         if "turns" in self.extensions:
-            messages.append(self._event("interplay.turn", _numbers(turn)))
+            messages.append(self._event("interplay.turn", numbers(turn)))
         if (turn.index + 1) % USAGE_TURNS == 0:
-            usage = _usage(turn.index + 1)
-            messages.append(self._event("session.usage.updated", {"usage": usage}))
+            fields = {"usage": usage(turn.index + 1)}
+            messages.append(self._event("session.usage.updated", fields))
         messages += self._audio(turn, stamp)  # last: who has it has the whole micro-turn
         return messages
 
@@ -204,7 +238,7 @@ class LiveConnection(ABC):
             fields = {
                 "reason": REASONS[ended.reason],
                 "session": self.about,
-                "usage": _usage(ended.num_turns),
+                "usage": usage(ended.num_turns),
             }
             messages.append(self._event("session.closed", fields, self._close_id))
         return messages
@@ -290,15 +324,6 @@ class LivePrimary(LiveConnection):
         delta = self._format.from_pcm(turn.pcm)
         return [self._event("session.output_audio.delta", {"delta": delta} | stamp)]
 
-    def _need(self, extension: str) -> ServedSession:
-        session = self._running()
-        if extension not in self.extensions:
-            raise RequestError(
-                "extension_not_enabled",
-                f"ask for {extension!r} in session.interplay.extensions at the start",
-            )
-        return session
-
     def _type(self, event: wire.AppendText) -> None:
         self._need("text").tell("speech", event.text, "text")
         self._answer("interplay.input_text.appended", event, self._now())
@@ -343,34 +368,3 @@ class LiveSideband(LiveConnection):
             "end_ms": start_ms + TURN_MS,
         }
         return [write("session.output_audio.delta", fields)]
-
-
-def _usage(num_turns: int) -> dict[str, float]:
-    return {"seconds": round(num_turns * TURN_S, 1)}
-
-
-def _shown(turn: Turn) -> list[dict[str, Any]]:
-    """What is to be shown from the time on at which the turn's sound plays."""
-    return [
-        {
-            "id": outcome.ui.id,
-            "kind": outcome.ui.kind,
-            "spec": outcome.ui.spec,
-            "delegation_id": outcome.delegation_id,
-            "start_ms": (turn.index + 1) * TURN_MS,
-        }
-        for outcome in turn.outcomes
-        if outcome.ui
-    ]
-
-
-def _numbers(turn: Turn) -> dict[str, Any]:
-    return {
-        "turn": turn.index,
-        "start_ms": turn.index * TURN_MS,
-        "is_gap": turn.is_gap,
-        "compute_ms": turn.compute_ms,
-        "voice_on": turn.voice_on,
-        "yields": turn.yields,
-        "act": turn.act,
-    }

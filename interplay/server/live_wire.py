@@ -15,7 +15,7 @@ Text = Annotated[str, Meta(max_length=100_000)]
 Output = Annotated[str, Meta(max_length=32_768)]
 Name = Annotated[str, Meta(max_length=256)]
 Count = Annotated[int, Meta(ge=-1, le=2**53)]
-Extension = Literal["text", "video", "playback", "resume", "turns", "ui"]
+Extension = Literal["text", "video", "playback", "resume", "turns", "ui", "delegations"]
 
 
 class _Strict(Struct, forbid_unknown_fields=True):
@@ -100,7 +100,7 @@ class HistoryItem(_Strict, kw_only=True):
 class Extensions(_Strict, kw_only=True):
     """Ours. text: typed text. video: camera frames. playback: acknowledgements of what was
     played. resume: a token for lost connections. turns: `interplay.turn` events. ui: `interplay.ui`
-    events."""
+    events. delegations: their ends, and a way to cancel them."""
 
     extensions: Annotated[list[Extension], Meta(max_length=16)] = []
 
@@ -189,6 +189,10 @@ class AckPlayback(_Event, tag="interplay.playback.ack", kw_only=True):
     flushed_ms: Count | None = None
 
 
+class CancelDelegation(_Event, tag="interplay.delegation.cancel", kw_only=True):
+    delegation_id: Name
+
+
 class Resume(_Event, tag="interplay.session.resume", kw_only=True):
     token: Name
     last_turn: Count
@@ -208,6 +212,7 @@ ClientEvent = (
     | AppendText
     | AppendVideo
     | AckPlayback
+    | CancelDelegation
     | Resume
 )
 READER = EventReader(

@@ -22,14 +22,16 @@ class Track(Protocol):
 
 @runtime_checkable
 class MediaAdapter(Adapter, Protocol):
-    """A protocol for a connection with media tracks. rate_hz: of its sound, both ways."""
+    """A protocol for a connection with media tracks. rate_hz: of its sound, both ways. settle_s:
+    between the first moment when messages can be exchanged and `begin`."""
 
     rate_hz: int
+    settle_s: float
 
     def hear(self, pcm: bytes) -> None:
         """Sound of the user. Raises RequestError when it is refused."""
         ...
 
-    def opened(self) -> None:
-        """Messages can be exchanged from now on."""
+    def begin(self) -> None:
+        """The session begins now, unless it has."""
         ...

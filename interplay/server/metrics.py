@@ -39,6 +39,7 @@ class Metrics:
         self.sessions_active = gauge("sessions_active", "sessions that hold a slot")
         self.slots_free = gauge("slots_free", "sessions that would still be admitted")
         self.batch_sessions = gauge("batch_sessions", "sessions in the newest tick")
+        self.kv_tokens = gauge("kv_tokens", "positions in the caches of the live sessions")
         self.tick_lag = gauge("tick_lag_seconds", "start of the newest tick after its deadline")
         self.tick_duration = histogram(
             "tick_duration_seconds", "work of one tick on the engine's thread", TICK_BUCKETS_S
@@ -54,6 +55,9 @@ class Metrics:
         self.input_gaps = counter("input_gap", "micro-turns filled in because no sound came")
         self.input_dropped = counter("input_dropped", "micro-turns dropped to catch up")
         self.output_overflows = counter("output_overflow", "connections lost by reading too slowly")
+        self.output_underruns = counter(
+            "output_underrun", "times a client said that it had played all that was sent"
+        )
         self.resumes = counter("resume", "connections that took a session up again")
         self.rejects = counter("rejects", "requests that were refused", ("reason",))
         self.message_bytes = counter(

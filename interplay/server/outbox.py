@@ -4,10 +4,13 @@ Knows nothing of protocols or sockets.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
+
+log = logging.getLogger("interplay.server")
 
 Item = Event | str | tuple[str, ...]  # not events: text messages that are ready to be sent
 Translate = Callable[[Event], Sequence[Item]]
@@ -18,7 +21,8 @@ class Outbox:
     `max_items` wait loses the connection (`overflow` is set).
 
     translate: what becomes of an event as soon as it is put; for protocols in which the answer
-    to a message depends on the events before it. None: events wait as they are.
+    to a message depends on the events before it. None: events wait as they are. An end that cannot
+    be translated stays one, so that the connection ends, too.
     """
 
     def __init__(self, max_items: int, translate: Translate | None = None) -> None:
@@ -29,11 +33,19 @@ class Outbox:
         self._has_news = asyncio.Event()
 
     def put(self, item: Item) -> None:
-        if self._translate and isinstance(item, Turn | UserSound | Notice | Ended):
-            for translated in self._translate(item):
-                self._add(translated)
-        else:
-            self._add(item)
+        for each in self._translated(item):
+            self._add(each)
+
+    def _translated(self, item: Item) -> Sequence[Item]:
+        if self._translate is None or not isinstance(item, Turn | UserSound | Notice | Ended):
+            return [item]
+        try:
+            return self._translate(item)
+        except Exception:
+            if not isinstance(item, Ended):
+                raise
+            log.exception("the end of a session could not be put into words")
+            return [item]
 
     def _add(self, item: Item) -> None:
         if len(self._items) >= self._max_items:

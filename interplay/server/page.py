@@ -105,17 +105,18 @@ class PageConnection:
         self.outbox.preload([*missed])
 
     def _hear(self, message: wire.Input) -> None:
+        """Sound first: it is heard whatever is wrong with the rest of the message."""
         session = self._running()
+        if message.pcm:
+            session.hear(message.pcm)
+        session.played(message.played_ms, message.flushed_ms)
         if message.picture:
             if not self.hub.has_eyes:
                 raise RequestError("unsupported_value", "this model has no eyes", param="picture")
             session.see(self._camera.tiles(message.picture))
-        session.played(message.played_ms, message.flushed_ms)
-        if message.pcm:
-            session.hear(message.pcm)
 
     def _mute(self, message: wire.Mute) -> None:
-        self._running().seat.is_muted = message.on
+        self._running().mute(message.on)
 
     def _answer(self, message: wire.Answer) -> None:
         self._running().answer(message.delegation_id, message.text)

@@ -40,7 +40,7 @@ log = logging.getLogger("interplay.server")
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a replica is made from. host: the address of WebRTC calls, which do not come through
-    Ray. keys: as in the file of keys, but digests only."""
+    Ray. keys: as in the file of keys, but digests only. strict: as the option of the command."""
 
     model: str
     num_slots: int
@@ -50,6 +50,7 @@ class Plan:
     background: tuple[str, ...] = ()
     record_root: Path | None = None
     logs_ticks: bool = False
+    strict: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -60,7 +61,7 @@ class Replica:
     def __init__(self, plan: Plan) -> None:
         start_logs(ticks=plan.logs_ticks)
         loaded = load_checkpoint(plan.model)
-        engine = Engine(loaded, num_slots=plan.num_slots)
+        engine = Engine(loaded, num_slots=plan.num_slots, strict=plan.strict)
         warm_up(engine)
         if plan.record_root and loaded.path:
             file_sha256(loaded.path)  # every record names it; now, so that no tick has to wait

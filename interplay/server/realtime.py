@@ -5,7 +5,6 @@ A full-duplex model has no turns: every burst of its speech becomes a response, 
 nothing of sockets: with a `Track`, sound goes past the events, as over WebRTC.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,22 +15,23 @@ from interplay.background.contract import UNREACHABLE
 from interplay.errors import RequestError
 from interplay.server import realtime_wire as wire
 from interplay.server.auth import Visitor
-from interplay.server.events import Ended, Event, Turn
+from interplay.server.delegations import calls_functions
+from interplay.server.events import BackendEvent, Ended, Event, Notice, Turn
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
 from interplay.server.media import Track
 from interplay.server.outbox import Item as Sent
 from interplay.server.outbox import Outbox
+from interplay.server.pcm import length_s
 from interplay.server.realtime_content import check_response
 from interplay.server.realtime_items import Conversation, new_id
 from interplay.server.realtime_replies import Replies
-from interplay.server.realtime_requests import ItemRequests
+from interplay.server.realtime_requests import ItemRequests, call_of
 from interplay.server.realtime_settings import Remark, Settings, describe, updated
+from interplay.server.realtime_sound import HeldSound
 from interplay.server.realtime_user import UserSpeech
 from interplay.server.served import Opening, ServedSession, encode_text
-
-log = logging.getLogger("interplay.server")
 
 BEGIN_S = 2.0  # after connecting, at the latest, the session's time begins
 REFUSED = {"secret_used": 1008}  # close codes of those who are not let in, else 1013
@@ -42,7 +42,8 @@ class RealtimeConnection:
 
     The session's time begins with the first message that is not `session.update`, or with
     `begin`: what was set before is its pinned beginning. config: settings that were agreed before
-    the connection. track: None for a transport whose sound is in events.
+    the connection. track: None for a transport whose sound is in events. model: the one that the
+    client has asked for, "" for none.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RealtimeConnection:
         visitor: Visitor,
         config: wire.SessionConfig | None = None,
         track: Track | None = None,
+        model: str = "",
     ) -> None:
         self.hub, self.track = hub, track
         self.outbox = Outbox(hub.limits.outbox_items, self._translate)
@@ -58,7 +60,8 @@ class RealtimeConnection:
         self.id = new_id("sess")
         self._visitor = visitor
         self._expires_at = int(time.time() + hub.limits.session_s)
-        self._settings = Settings()
+        self._settings = Settings(has_caller=calls_functions(hub.delegations))
+        self._held = HeldSound(hub.limits.held_s)
         self._conversation = Conversation()
         self._replies = Replies(self._conversation, self._emit, sends_sound=track is None)
         self._user = UserSpeech(self._conversation, self._emit)
@@ -79,13 +82,15 @@ class RealtimeConnection:
             wire.CreateResponse: self._create_response,
             wire.CancelResponse: self._cancel_response,
         }
-        self._greet(config)
+        self._greet(config, model)
 
-    def _greet(self, config: wire.SessionConfig | None) -> None:
+    def _greet(self, config: wire.SessionConfig | None, model: str) -> None:
         try:
             remarks: list[Remark] = []
+            if model:
+                remarks += self._set(wire.SessionConfig(model=model))
             if config:
-                remarks = self._set(config)
+                remarks += self._set(config)
             self._visitor.check_may_open()
             self.hub.check_admits()
         except RequestError as error:
@@ -110,6 +115,7 @@ class RealtimeConnection:
         opening = Opening(
             instructions=self._settings.instructions.strip(),
             rate_hz=self._settings.sound_in.rate_hz,
+            record=self._settings.records,
             client_delegations=self.hub.delegations is None,
         )
         self.session = self.hub.open(opening, self.outbox)
@@ -118,10 +124,14 @@ class RealtimeConnection:
         self._choose_worker()
 
     def _choose_worker(self) -> None:
-        """A function of the client goes before the server's background model, whenever it comes."""
-        if self.session:
-            has_function = self._settings.target is not None
-            self.session.client_works = has_function or self.session.backing is None
+        """A background model that calls functions gets the client's. Otherwise a function of the
+        client goes before the server's background model, whenever it comes."""
+        if self.session is None:
+            return
+        backing, settings = self.session.backing, self._settings
+        is_called = backing is not None and backing.configure(settings.backend)
+        has_function = not is_called and settings.target is not None
+        self.session.work.client_works = has_function or backing is None
 
     def _give_up(self, error: RequestError) -> None:
         self.hub.metrics.rejects.labels(error.code).inc()
@@ -165,6 +175,8 @@ class RealtimeConnection:
     def _translate(self, event: Event) -> Sequence[Sent]:
         if isinstance(event, Turn):
             self._advance(event)
+        elif isinstance(event, Notice):
+            self._notice(event)
         elif isinstance(event, Ended):
             self._replies.finish("incomplete")
             if event.message:
@@ -173,7 +185,16 @@ class RealtimeConnection:
             return [*self._taken(), event]
         return self._taken()
 
+    def _notice(self, notice: Notice) -> None:
+        """As a remark in the settings, which every client knows and none breaks off at; where time
+        is limited, with another `expires_at`."""
+        if notice.left_s is not None:
+            self._expires_at = int(time.time() + notice.left_s)
+        remark = {"code": notice.code, "message": call_of(notice.message)}  # its name here
+        self._emit("session.updated", {"session": self._about([remark])})
+
     def _advance(self, turn: Turn) -> None:
+        self.hub.metrics.input_dropped.inc(self._held.advance(self._hears))
         self._user.hear(turn)
         yields = turn.yields and self._replies.speaks
         if yields:
@@ -193,20 +214,23 @@ class RealtimeConnection:
         for work in turn.delegations:
             if work.response_id is None:
                 self._delegate(work.id, work.question)
+        for event in turn.backend:
+            self._call(event)
+
+    def _call(self, event: BackendEvent) -> None:
+        """The background model wants a function of the client called, or something else happens."""
+        item = event.event.get("item", {})
+        if event.event["type"] == "response.output_item.done" and item["type"] == "function_call":
+            self._replies.call(item["name"], item["arguments"], item["call_id"])
 
     def _delegate(self, delegation_id: str, question: str) -> None:
         target = self._settings.target
         if target:
             tool, place = target
             arguments = msgspec.json.encode({place: question} if place else {}).decode()
-            self._replies.call(tool.name, arguments, delegation_id.replace("dlg_", "call_", 1))
+            self._replies.call(tool.name, arguments, call_of(delegation_id))
         else:
-            session = self._running()
-            session.end_delegation(delegation_id, "failed")
-            try:
-                session.tell("result", UNREACHABLE)
-            except RequestError as error:
-                log.warning("a result was not read: %s", error.code, extra={"session": session.id})
+            self._running().fail_delegation(delegation_id, UNREACHABLE)
 
     def _running(self) -> ServedSession:
         if self.session is None or self.session.id not in self.hub.sessions:
@@ -234,13 +258,30 @@ class RealtimeConnection:
         """All of it or, when RequestError is raised, nothing."""
         on_track = self.track is not None
         settings, remarks = updated(self._settings, config, self._model, on_track=on_track)
+        if settings.records != self._settings.records:
+            self._check_record()
         if settings.instructions != self._settings.instructions:
             self._instruct(settings.instructions)
+        if settings.sound_in != self._settings.sound_in:
+            self._held.clear()
         self._settings = settings
         self._user.transcribes = settings.transcribes
         self._tune()
         self._choose_worker()
         return remarks
+
+    def _check_record(self) -> None:
+        """Raises RequestError where a session cannot be kept, or not from its beginning on."""
+        param = "session.interplay.extensions"
+        if self.hub.record_root is None:
+            raise RequestError(
+                "unsupported_value",
+                "this server keeps no recordings; leave record out",
+                param=param,
+            )
+        if self.session:
+            text = "recording is settled when time begins; ask before anything else is sent"
+            raise RequestError("immutable_value", text, param=param)
 
     def _tune(self) -> None:
         """Sound comes and goes as the settings say, from now on."""
@@ -267,14 +308,23 @@ class RealtimeConnection:
         if self.track:
             text = "sound comes on the media track of this connection, not in events"
             raise RequestError("unsupported_event", text, param="type")
-        pcm = self._settings.sound_in.to_pcm(event.audio)
+        pcm, rate_hz = self._settings.sound_in.to_pcm(event.audio), self._settings.sound_in.rate_hz
+        length_s(pcm, rate_hz)
+        self._begin()
+        if (self._held or not self._hears(pcm)) and not self._held.add(pcm, rate_hz):
+            text = f"more than {self._held.max_s:g} s of sound would wait; send it later"
+            raise RequestError("input_backpressure", text, param="audio")
+        self._has_sound = True
+
+    def _hears(self, pcm: bytes) -> bool:
+        """False when it is too far ahead of real time."""
         try:
             self.hear(pcm)
         except RequestError as error:
             if error.code != "input_backpressure":
                 raise
-            # a burst after a stall is dropped and counted: Pipecat hangs up at any error
-            self.hub.metrics.rejects.labels(error.code).inc()
+            return False
+        return True
 
     def _commit(self, event: wire.Commit) -> None:
         self._running()
@@ -286,6 +336,7 @@ class RealtimeConnection:
 
     def _clear_input(self, event: wire.ClearInput) -> None:
         self._running().seat.unhear()
+        self._held.clear()
         self._has_sound = False
         self._emit("input_audio_buffer.cleared", {})
 

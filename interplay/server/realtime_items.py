@@ -81,6 +81,13 @@ class Conversation:
             raise RequestError(code, text, param=param)
         return self._items[item_id]
 
+    def has_call(self, call_id: str) -> bool:
+        """Whether a function was called under this id."""
+        return any(
+            item.kind == "function_call" and item.fields["call_id"] == call_id
+            for item in self._items.values()
+        )
+
     def remove(self, item: Item) -> None:
         """Forget an item that is there."""
         del self._items[item.id]

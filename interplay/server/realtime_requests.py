@@ -15,6 +15,16 @@ from interplay.server.realtime_replies import Emit, Replies, truncate
 from interplay.server.served import ServedSession
 
 
+def call_of(delegation_id: str) -> str:
+    """How a delegation that the client does is called as a function call."""
+    return delegation_id.replace("dlg_", "call_", 1)
+
+
+def delegation_of(call_id: str) -> str:
+    """The other way round."""
+    return call_id.replace("call_", "dlg_", 1)
+
+
 class ItemRequests:
     """Obeys them. running: the session, or RequestError. emit(kind, fields): answers."""
 
@@ -69,19 +79,27 @@ class ItemRequests:
         return {"role": message.role, "content": content}
 
     def _answer(self, output: wire.FunctionCallOutput) -> None:
-        """An empty output ends the work without a word to the model. Of a long one the beginning
-        is read: frameworks send whatever a tool gave, and Pipecat hangs up at any error."""
+        """What came of a call: for the background model where that has asked, else for the model
+        that talks. An empty output ends the work without a word to it. Of a long one the beginning
+        is read: frameworks send whatever a tool gave, and Pipecat hangs up at any error. So an
+        output that comes when its work has ended is no error either."""
         session, call_id = self._running(), output.call_id
-        delegation_id = call_id.replace("call_", "dlg_", 1)
+        backing = session.backing
+        if backing and backing.owner(call_id):
+            session.give_output(call_id, output.output)
+            return
+        delegation_id = delegation_of(call_id)
         try:
             if output.output.strip():
                 text = call_text(output.output)
                 session.answer(delegation_id, text, "item.output", is_cut=True)
             else:
-                session.end_delegation(delegation_id, "done")
+                session.end_delegation(delegation_id)
         except RequestError as error:
             if error.code != "unknown_delegation":
                 raise
+            if self._conversation.has_call(call_id):
+                return
             text = f"there is no call {call_id[:40]!r}; use a call_id that was announced"
             raise RequestError("unknown_call", text, param="item.call_id") from None
 
@@ -105,18 +123,32 @@ class ItemRequests:
         self._emit("conversation.item.truncated", about)
 
     def delete(self, event: wire.DeleteItem) -> None:
-        """Of the model's newest speech the client has played nothing: LiveKit says it this way."""
+        """Of the model's newest speech the client has played nothing: LiveKit says it this way.
+        Nobody wants the work of a call any more."""
         self._running()
         item = self._conversation.find(event.item_id)
-        if item is not self._replies.newest or item.status == "in_progress":
+        if item.kind == "function_call":
+            self._cancel(item.fields["call_id"])
+        elif item is not self._replies.newest or item.status == "in_progress":
             text = (
                 "what the model has heard, read or said cannot be taken back; only its newest "
                 "speech can be deleted, once its response is done, and counts as not played"
             )
             raise RequestError("unsupported_value", text, param="item_id")
-        self._flush(item, 0)
+        else:
+            self._flush(item, 0)
         self._conversation.remove(item)
         self._emit("conversation.item.deleted", {"item_id": item.id})
+
+    def _cancel(self, call_id: str) -> None:
+        """End the work of a call, unless it has ended."""
+        session = self._running()
+        owner = session.backing.owner(call_id) if session.backing else None
+        try:
+            session.cancel_delegation(owner or delegation_of(call_id))
+        except RequestError as error:
+            if error.code not in ("delegation_ended", "unknown_delegation"):
+                raise
 
     def _flush(self, item: Item, played_ms: int) -> None:
         """Of an item's sound only so much was played."""

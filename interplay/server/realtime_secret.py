@@ -9,6 +9,7 @@ import msgspec
 
 from interplay.errors import RequestError
 from interplay.server.auth import DEFAULT_SECRET_S, Auth, Visitor
+from interplay.server.delegations import calls_functions
 from interplay.server.hub import Hub
 from interplay.server.json_events import invalid
 from interplay.server.realtime_items import new_id
@@ -39,7 +40,8 @@ def issue(hub: Hub, auth: Auth, body: bytes, issuer: Visitor | None = None) -> d
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise RequestError("invalid_json", str(error)[:200]) from None
     model: str = hub.engine.facts["model"]
-    settings, remarks = updated(Settings(), wanted.session, model)
+    before = Settings(has_caller=calls_functions(hub.delegations))
+    settings, remarks = updated(before, wanted.session, model)
     text, param = settings.instructions, "session.instructions"
     encode_text(hub.tokenizer, text, hub.limits.waiting_tokens, param)
     seconds = wanted.expires_after.seconds

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from interplay.background.contract import BackendSettings
 from interplay.errors import RequestError
 from interplay.server.formats import PCM, SoundFormat, check_format
 from interplay.server.realtime_tools import NAMED, target
@@ -17,6 +18,7 @@ from interplay.server.realtime_wire import (
     Audio,
     AudioInput,
     AudioOutput,
+    Extensions,
     Format,
     FunctionTool,
     SessionConfig,
@@ -40,7 +42,8 @@ Remark = Mapping[str, str]
 class Settings:
     """The effective settings. tool_choice: one of CHOICES, or NAMED and the name of a function.
     transcribes: whether the client wants the user's words. sound_in, sound_out: how the client's
-    messages write the user's sound and the model's."""
+    messages write the user's sound and the model's. records: whether the session is to be kept.
+    has_caller: of the server, whose background model calls the client's functions."""
 
     instructions: str = ""
     tools: tuple[FunctionTool, ...] = ()
@@ -48,6 +51,21 @@ class Settings:
     transcribes: bool = True
     sound_in: SoundFormat = field(default_factory=SoundFormat)
     sound_out: SoundFormat = field(default_factory=SoundFormat)
+    records: bool = False
+    has_caller: bool = False
+
+    @property
+    def backend(self) -> BackendSettings:
+        """What the background model is told: it does the work of this assistant, with the client's
+        functions, one at a time."""
+        choice = self.tool_choice
+        tools = () if choice == "none" else self.tools
+        return BackendSettings(
+            instructions=self.instructions,
+            functions=[describe_tool(tool) for tool in tools],
+            function_choice=None if choice in ("auto", "none") else choice.removeprefix(NAMED),
+            parallel_calls=False,
+        )
 
     @property
     def target(self) -> tuple[FunctionTool, str | None] | None:
@@ -78,6 +96,7 @@ def updated(
         settings,
         instructions=_kept(change.instructions, settings.instructions),
         tools=settings.tools if change.tools is None else _functions(change.tools),
+        records=settings.records if change.interplay is None else _records(change.interplay),
         **({} if on_track else formats),
     )
     new = replace(new, tool_choice=_choice(change.tool_choice, new))
@@ -90,6 +109,10 @@ def updated(
         *_tool_remarks(change, new),
     ]
     return new, remarks
+
+
+def _records(wish: Extensions) -> bool:
+    return "record" in wish.extensions
 
 
 def _kept(wish: str | None, before: str) -> str:
@@ -201,7 +224,7 @@ def _remarks(change: SessionConfig, model: str) -> list[Remark]:
 
 
 def _tool_remarks(change: SessionConfig, new: Settings) -> list[Remark]:
-    if change.tools is None and change.tool_choice is None:
+    if new.has_caller or (change.tools is None and change.tool_choice is None):
         return []
     if new.tool_choice == "required":
         text = "the model itself decides when it hands over work"
@@ -236,7 +259,7 @@ def describe(
 ) -> dict[str, Any]:
     """The protocol's `session` resource: what is in effect, not what was asked for."""
     choice: Any = settings.tool_choice
-    if choice == "required":
+    if choice == "required" and not settings.has_caller:
         choice = "auto"
     elif choice.startswith(NAMED):
         choice = {"type": "function", "name": choice.removeprefix(NAMED)}
@@ -257,7 +280,7 @@ def describe(
             },
             "output": {"format": written(settings.sound_out), "voice": VOICE, "speed": 1.0},
         },
-        "tools": [_tool(tool) for tool in settings.tools],
+        "tools": [{"type": "function"} | describe_tool(tool) for tool in settings.tools],
         "tool_choice": choice,
         "parallel_tool_calls": False,
         "max_output_tokens": "inf",
@@ -265,14 +288,14 @@ def describe(
         "tracing": None,
         "include": None,
     }
-    if remarks:
-        about["interplay"] = {"remarks": [*remarks]}
-    return about
+    extras: dict[str, Any] = {"extensions": ["record"]} if settings.records else {}
+    extras |= {"remarks": [*remarks]} if remarks else {}
+    return about | ({"interplay": extras} if extras else {})
 
 
-def _tool(tool: FunctionTool) -> dict[str, Any]:
+def describe_tool(tool: FunctionTool) -> dict[str, Any]:
+    """A function by name, with the schema of its parameters."""
     return {
-        "type": "function",
         "name": tool.name,
         "description": tool.description or "",
         "parameters": tool.parameters or {"type": "object", "properties": {}},

@@ -93,6 +93,12 @@ class ToolChoice(_Strict, kw_only=True):
     server_label: Name | None = None
 
 
+class Extensions(_Strict, kw_only=True):
+    """Ours. record: keep the session on the server's disk."""
+
+    extensions: Annotated[list[Literal["record"]], Meta(max_length=16)] = []
+
+
 class SessionConfig(_Strict, kw_only=True):
     """Sparse: what is not there stays as it is. Every field may be null, too."""
 
@@ -110,6 +116,7 @@ class SessionConfig(_Strict, kw_only=True):
     tracing: Name | dict[str, Any] | None = None
     prompt: dict[str, Any] | None = None
     include: Names | None = None
+    interplay: Extensions | None = None
 
 
 class Part(_Strict, kw_only=True):

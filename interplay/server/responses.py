@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from interplay.background.contract import FunctionCall, Status
+from interplay.background.contract import FunctionCall, Status, Usage
 from interplay.server.events import BackendEvent
 
 MODEL = "background"  # a server has one, whatever a client calls it
@@ -80,9 +80,11 @@ class ResponseLog:
             item,
         )
 
-    def calls(self, delegation_id: str, calls: Sequence[FunctionCall]) -> list[BackendEvent]:
+    def calls(
+        self, delegation_id: str, calls: Sequence[FunctionCall], usage: Usage | None = None
+    ) -> list[BackendEvent]:
         """Functions of the client are to be called; with that this response is complete. The ids
-        of the calls must be unique in the session."""
+        of the calls must be unique in the session. usage: of this response."""
         events: list[BackendEvent] = []
         for call in calls:
             item_id = f"fc_{secrets.token_hex(12)}"
@@ -105,11 +107,14 @@ class ResponseLog:
                 ],
                 {**about, "arguments": call.arguments, "status": "completed"},
             )
-        return events + self.end(delegation_id, "done")
+        return events + self.end(delegation_id, "done", usage=usage)
 
-    def end(self, delegation_id: str, status: Status, message: str = "") -> list[BackendEvent]:
-        """Work has ended. message: for a person, where it failed. There is no event for work that
-        was cancelled: it is incomplete, and the snapshot says why."""
+    def end(
+        self, delegation_id: str, status: Status, message: str = "", usage: Usage | None = None
+    ) -> list[BackendEvent]:
+        """Work has ended. message: for a person, where it failed. usage: of this response; null
+        where nobody counts. There is no event for work that was cancelled: it is incomplete, and
+        the snapshot says why."""
         response = self._open.get(delegation_id)
         if response is None:
             return []
@@ -118,7 +123,7 @@ class ResponseLog:
             "failed": ("failed", "failed"),
             "cancelled": ("incomplete", "cancelled"),
         }[status]
-        snapshot = response.snapshot(state)
+        snapshot = response.snapshot(state) | {"usage": _usage(usage)}
         if status == "failed":
             text = message or "the background model failed"
             snapshot["error"] = {"code": "server_error", "message": text}
@@ -147,3 +152,15 @@ class ResponseLog:
         event = {"type": kind, "sequence_number": response.num_events, **fields}
         response.num_events += 1
         return BackendEvent(delegation_id=delegation_id, event=event)
+
+
+def _usage(usage: Usage | None) -> dict[str, Any] | None:
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage.input,
+        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.input + usage.output,
+    }

@@ -105,7 +105,11 @@ class Call:
 
     @property
     def _session(self) -> ServedSession | None:
-        return self._adapter.session if self._adapter else None
+        """None also when another connection has taken it up."""
+        session = self._adapter.session if self._adapter else None
+        if self._adapter and session and self.hub.is_replaced(session, self._adapter.outbox):
+            return None
+        return session
 
     async def run(self, adapter: MediaAdapter) -> None:
         """Serve the peer until either side ends it."""
@@ -121,15 +125,21 @@ class Call:
                     self._begin(self._eyes.watch(track))
             for work in (self._write(adapter), self._watch(adapter)):
                 self._begin(work).add_done_callback(lambda _: self._is_over.set())
+            self._begin(self._settle(adapter))
             await self._is_over.wait()
         finally:
             await self.close()
 
+    async def _settle(self, adapter: MediaAdapter) -> None:
+        """Who has a channel soon has a session, with sound or without, and so its limits."""
+        await self._has_channel.wait()
+        await asyncio.sleep(adapter.settle_s)
+        adapter.begin()
+
     def _hear(self, pcm: bytes) -> None:
-        """Sound is a sign of life. Before there is a session or a channel nobody hears it."""
-        if self._session:
+        """Sound is a sign of life. Before there is a session nobody hears it."""
+        if self._session and self._adapter:
             self._session.last_message_s = self.hub.clock.now()
-        if self._adapter and (self._session or self._has_channel.is_set()):
             self._adapter.hear(pcm)
 
     def _miss(self, error: RequestError) -> None:
@@ -188,8 +198,6 @@ class Call:
             text = "the data channel must keep all messages in order; create it without options"
             self._refuse("unsupported_value", text)
             self._end_for_policy()
-        elif self._adapter:
-            self._adapter.opened()
         self._has_channel.set()
 
     def _refuse(self, code: str, message: str) -> None:

@@ -19,14 +19,20 @@ from interplay.server.live import LivePrimary
 from interplay.server.media import Track
 from interplay.server.outbox import Item, Outbox
 
+RESPONSE = "response.event"
+
 Names = Annotated[list[wire.Name], Meta(max_length=64)]
 
 
 class Selector(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A server event; response_event: the event inside of a `response.event`."""
+    """A server event; response_event: of a `response.event`, and of no other, the event inside."""
 
     type: wire.Name
     response_event: wire.Name | None = None
+
+    def __post_init__(self) -> None:
+        if (self.type == RESPONSE) != (self.response_event is not None):
+            raise ValueError(f"response_event is needed with {RESPONSE}, and with nothing else")
 
 
 class DataChannel(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -52,8 +58,13 @@ class Create(Struct, forbid_unknown_fields=True, kw_only=True):
     transport: Transport
 
 
+class _Inner(Struct):
+    type: str
+
+
 class _Kind(Struct):
     type: str
+    event: _Inner | None = None
 
 
 _decoder = msgspec.json.Decoder(Create)
@@ -88,6 +99,7 @@ class LiveCall(LivePrimary):
 
     on_track = True
     rate_hz = SAMPLE_RATE_HZ  # the engine's: the track has a rate of its own
+    settle_s = 0.0
 
     def __init__(self, hub: Hub, visitor: Visitor, config: wire.SessionConfig) -> None:
         """Raises RequestError for permissions that make no sense."""
@@ -104,7 +116,7 @@ class LiveCall(LivePrimary):
             and (allowed == "all" or kind.__struct_config__.tag in allowed)
         }
         selectors = channel.allowed_server_events
-        self._sent = None if selectors == "all" else frozenset(s.type for s in selectors)
+        self._sent = None if selectors == "all" else {(s.type, s.response_event) for s in selectors}
 
     @property
     def has_eyes(self) -> bool:
@@ -122,7 +134,7 @@ class LiveCall(LivePrimary):
     def hear(self, pcm: bytes) -> None:
         self._running().hear(pcm)
 
-    def opened(self) -> None:
+    def begin(self) -> None:
         """The session runs already."""
 
     def _play(self, turn: Turn) -> None:
@@ -133,7 +145,11 @@ class LiveCall(LivePrimary):
 
     def permits(self, message: str | bytes) -> bool:
         """Whether the client may receive this event."""
-        return self._sent is None or _kinds.decode(message).type in self._sent
+        if self._sent is None:
+            return True
+        kind = _kinds.decode(message)
+        inner = kind.event.type if kind.event and kind.type == RESPONSE else None
+        return (kind.type, inner) in self._sent
 
     def _audio(self, turn: Turn, stamp: dict[str, int]) -> list[str]:
         return []  # it is on the track

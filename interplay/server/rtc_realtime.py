@@ -81,10 +81,10 @@ def _config(text: str | None) -> SessionConfig | None:
 
 
 class RealtimeCall(RealtimeConnection):
-    """A client whose sound is on a media track. The session's time begins with a message that is
-    not `session.update`, or with sound that comes later than that could."""
+    """A client whose sound is on a media track."""
 
     rate_hz = 24_000
+    settle_s = BEGIN_S
 
     def __init__(
         self, hub: Hub, visitor: Visitor, config: SessionConfig | None, track: Track
@@ -95,16 +95,3 @@ class RealtimeCall(RealtimeConnection):
             tokens = hub.limits.waiting_tokens
             encode_text(hub.tokenizer, settings.instructions, tokens, "session.instructions")
         super().__init__(hub, visitor, config, track)
-        self._opened_s: float | None = None
-
-    def opened(self) -> None:
-        self._opened_s = self.hub.clock.now()
-
-    def hear(self, pcm: bytes) -> None:
-        if self.session is None and not self._is_settled():
-            return
-        super().hear(pcm)
-
-    def _is_settled(self) -> bool:
-        """Whether the client has had its time to send settings."""
-        return self._opened_s is not None and self.hub.clock.now() - self._opened_s >= BEGIN_S

@@ -5,26 +5,21 @@ comes back as `Turn`s. Knows nothing of protocols; all of it runs on the asyncio
 import logging
 import secrets
 from collections import deque
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from interplay.background.charts import check_spec
-from interplay.background.contract import Result, Ui
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
-from interplay.errors import RequestError, ToolError
+from interplay.errors import RequestError
 from interplay.media.camera_watch import TROUBLES, CameraWatch
 from interplay.server.backing import Backing
 from interplay.server.beats import Advanced
-from interplay.server.delegations import (
-    Delegation,
-    Delegations,
-    OpenDelegations,
-    Outcome,
-)
+from interplay.server.delegations import Delegations, Outcome
+from interplay.server.event_log import EventLog
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.limits import Bucket, Limits
 from interplay.server.metrics import Metrics
@@ -34,6 +29,7 @@ from interplay.server.places import placed
 from interplay.server.said import SaidLines
 from interplay.server.seat import Seat
 from interplay.server.transcript import Transcriber
+from interplay.server.work import Work
 from interplay.turns.tokens import END, RESULT, STOP, TEXT, Tokenizer
 
 log = logging.getLogger("interplay.server")
@@ -52,7 +48,7 @@ class Opening:
     instructions: read before anything else. rate_hz: of its sound, both ways. resumable: may be
     taken up again after a lost connection. record: keep it on the server's disk.
     client_delegations: the client does all the work that the model hands over; otherwise the
-    server's background model does, while `ServedSession.client_works` is false.
+    server's background model does, while `Work.client_works` is false.
     """
 
     instructions: str = ""
@@ -76,11 +72,7 @@ def encode_text(tokenizer: Tokenizer, text: str, max_tokens: int, param: str) ->
 
 
 class ServedSession:
-    """A live session. delegations: who does its work; None: the client. place: of the server.
-
-    client_works: whether the client does what the model hands over next; what is under way stays
-    where it is.
-    """
+    """A live session. delegations: who does its work; None: the client. place: of the server."""
 
     def __init__(
         self,
@@ -116,16 +108,27 @@ class ServedSession:
         self._media = Bucket(1.0, limits.max_ahead_s, now_s)
         self._heard, self._said = Transcriber(tokenizer), Transcriber(tokenizer)
         self._questions = DelegationReader(tokenizer)
-        self.backing = Backing(delegations) if delegations else None
-        self.client_works = self.backing is None
-        self._begun: list[Delegation] = []  # announced with the next micro-turn
-        self._open = OpenDelegations(limits.open_delegations)
+        self.work = Work(
+            Backing(delegations) if delegations else None,
+            limits,
+            metrics,
+            lambda kind, text: self.tell(kind, text, is_cut=True),
+            self.tell_all,
+        )
+        self._events = EventLog(record_folder)
+        self._finish: Callable[[], None] | None = None
+        self._finish_at_turn = 0
         self._lines = SaidLines()
         self._camera_watch = CameraWatch()
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
         self._journal: deque[Turn] = deque(maxlen=round(kept_s / TURN_S))
-        self._has_spoken = False
+        self._has_spoken = self._speaks = self._is_dry = False
         self._reflected = b""  # user sound that observers have not got yet
+
+    @property
+    def backing(self) -> Backing | None:
+        """The server's background model at work for this session."""
+        return self.work.backing
 
     @property
     def now_ms(self) -> int:
@@ -185,6 +188,7 @@ class ServedSession:
         if not ids:
             raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
         self.seat.read([*OPENERS[kind], *ids, END])
+        self._events.add(self.now_ms, "text", kind=kind, text=text)
 
     def _beginning(self, text: str, max_tokens: int) -> list[int]:
         ids = self._tokenizer.encode(text[: LETTERS_PER_TOKEN * max_tokens])
@@ -193,21 +197,43 @@ class ServedSession:
             log.warning("only the first %d tokens of a result are read", max_tokens, extra=about)
         return ids[:max_tokens]
 
+    def mute(self, is_muted: bool) -> None:
+        """Whether the model hears silence instead of the user."""
+        self.seat.is_muted = is_muted
+        self._events.add(self.now_ms, "mute", is_muted=is_muted)
+
     def answer(
         self, delegation_id: str, text: str, param: str = "content", *, is_cut: bool = False
     ) -> None:
         """What came of a delegation that the client does; the first answer ends it, later ones
-        are read, too. Raises RequestError for an id that was never given out, and as `tell`."""
-        self.end_delegation(delegation_id, "done")
-        self.tell("result", text, param, is_cut=is_cut)
+        are read, too, and what comes after another end is context. Raises RequestError for an id
+        that was never given out, for work that the server does, and as `tell`; then nothing has
+        ended."""
+        kind = self.work.answer(delegation_id)
+        self.tell(kind, text, param, is_cut=is_cut)
+        self.end_delegation(delegation_id)
 
-    def end_delegation(self, delegation_id: str, status: str) -> None:
-        """Nobody works on it any more: `done`, `failed` or `cancelled`; the model is told nothing.
-        Ending it twice is allowed. Raises RequestError for an id that was never given out."""
-        took_s = self._open.end(delegation_id, self._clock.now())
-        if took_s is not None:
-            self._metrics.delegations_inflight.dec()
-            self._metrics.delegation.labels(status).observe(took_s)
+    def progress(self, delegation_id: str, text: str, param: str = "content") -> None:
+        """Something to know about a delegation that the client goes on with. Raises RequestError
+        as `answer`."""
+        self.work.answer(delegation_id)
+        self.tell("context", text, param)
+        self.work.postpone(delegation_id, self._now_s)
+
+    def end_delegation(self, delegation_id: str) -> None:
+        """The client has done it; the model is told nothing. Ending it twice is allowed. Raises
+        RequestError for an id that was never given out."""
+        if self.work.end(delegation_id, "done", self._now_s):
+            self._events.add(self.now_ms, "delegation_done", delegation_id=delegation_id)
+
+    def fail_delegation(self, delegation_id: str, text: str) -> None:
+        """Nobody can do it; the model is told so."""
+        self.work.fail(delegation_id, text, self._now_s)
+
+    def cancel_delegation(self, delegation_id: str) -> None:
+        """Nobody wants it any more. Raises RequestError for an id that was never given out or has
+        ended."""
+        self.work.cancel(delegation_id, self._now_s)
 
     def played(self, played_ms: int, flushed_ms: int | None) -> None:
         """The client has played the first `played_ms` of the output; of the first `flushed_ms`
@@ -221,6 +247,9 @@ class ServedSession:
                 param="played_ms",
             )
         self._metrics.playback_delay.observe((sent_ms - played_ms) / 1000)
+        is_dry = flushed_ms is None and 0 < played_ms == sent_ms
+        self._metrics.output_underruns.inc(is_dry and not self._is_dry)
+        self._is_dry = is_dry
         if flushed_ms is not None:
             self._lines.unsay(played_ms, flushed_ms)
             self.seat.flush(
@@ -232,6 +261,8 @@ class ServedSession:
         return [turn for turn in self._journal if turn.index > last_turn]
 
     def tell_all(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self._events.add(self.now_ms, "notice", code=event.code, message=event.message)
         for outbox in [self.primary, *self.observers]:
             if outbox:
                 outbox.put(event)
@@ -245,9 +276,13 @@ class ServedSession:
         self._lines.add("assistant", said, index)
         for question in self._questions.push(output.act):
             self._delegate(question)
-        begun, self._begun = self._begun, []
+        yields = STOP in output.say
+        if yields and self.backing:
+            self.backing.interrupt()
+        begun = self.work.take_begun()
         self.num_turns += 1
         outcomes = self._collect_results(done.collected.half.hear, output.voice_on)
+        self._events.turn(self.now_ms, begun, outcomes)
         turn = Turn(
             index=index,
             pcm=self._writer.push(output.voice),
@@ -255,19 +290,33 @@ class ServedSession:
             heard=heard,
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
-            delegations=tuple(begun),
+            delegations=begun,
             outcomes=outcomes,
             backend=self.backing.take_events() if self.backing else (),
-            yields=STOP in output.say,
+            yields=yields,
             is_gap=done.collected.num_missing > 0,
             compute_ms=round(compute_ms, 3),
         )
-        if any(turn.voice_on) and not self._has_spoken:
+        self._speaks = any(turn.voice_on)
+        if self._speaks and not self._has_spoken:
             self._has_spoken = True
             self._metrics.first_audio.observe(self.num_turns * TURN_S)
         self._journal.append(turn)
         self._reflect()
         self.tell_all(turn)
+        if self._finish and (not self._speaks or self.num_turns >= self._finish_at_turn):
+            self._finish()
+
+    def finish(self, close: Callable[[], None]) -> None:
+        """The client wants no more: call `close` once the speech in flight is over, at the latest
+        after `close_s`; at once when there is none, or when it asks again. The model hears the
+        user no more."""
+        num_turns = round(self._limits.close_s / TURN_S)
+        if self._finish or not self._speaks or not num_turns:
+            close()
+            return
+        self._finish, self._finish_at_turn = close, self.num_turns + num_turns
+        self.seat.is_muted = True
 
     def _reflect(self) -> None:
         """Once per micro-turn, however small the pieces were: an outbox counts items."""
@@ -277,23 +326,15 @@ class ServedSession:
                 observer.put(UserSound(pcm=pcm))
 
     def _delegate(self, question: str) -> None:
-        backing = None if self.client_works else self.backing
-        if backing is None and self._open.is_full:
-            self._metrics.delegation.labels("failed").observe(0)
-            message = f"{len(self._open)} delegations are open already; one was dropped"
-            self.tell_all(Notice(code="delegation_dropped", message=message))
-            return
-        work = Delegation(
-            id=f"dlg_{secrets.token_hex(8)}",
-            question=question,
-            offset_ms=self.now_ms + TURN_MS,
-        )
-        self._open.start(work.id, self._clock.now())
-        self._metrics.delegations_inflight.inc()
-        if backing:
-            response_id = backing.begin(work.id, question, self._now_s, self._lines.lines())
-            work = replace(work, response_id=response_id)
-        self._begun.append(work)
+        offset_ms = self.now_ms + TURN_MS
+        self.work.begin(question, self._now_s, self._lines.lines(), offset_ms)
+
+    def give_output(self, call_id: str, output: str) -> None:
+        """What came of a call; once all of a piece of work have been answered, that goes on.
+        Raises RequestError for a call that nobody waits for."""
+        assert self.backing, "it has called"
+        self.backing.add_output(call_id, output)
+        self.backing.go_on(self._now_s)
 
     def respond(self) -> None:
         """The client wants the background model to go on, or to answer what it was told. Raises
@@ -308,52 +349,23 @@ class ServedSession:
         return self.num_turns * TURN_S
 
     def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> tuple[Outcome, ...]:
-        """What the server's background model has at the end of this micro-turn."""
-        if self.backing is None:
-            return ()
-        came = self.backing.poll(
+        """What has come of work at the end of this micro-turn."""
+        return self.work.collect(
             self._now_s,
             user_speaks=bool(np.square(hear).mean() > SPOKEN_POWER),
             model_speaks=bool(voice_on.any()),
         )
-        return tuple(self._outcome(work_id, result) for work_id, result in came)
 
-    def _outcome(self, work_id: str | None, result: Result) -> Outcome:
-        """Words go to the model, the end of a delegation into the books."""
-        try:
-            if result.content:
-                kind = "context" if result.urgency == "silent" else "result"
-                self.tell(kind, result.content, is_cut=True)
-        except RequestError as error:
-            log.warning("a result was not read: %s", error.code, extra={"session": self.id})
-        if work_id is not None and result.status:
-            self.end_delegation(work_id, result.status)
-        return Outcome(
-            delegation_id=work_id,
-            content=result.content,
-            status=result.status,
-            ui=self._checked(result.ui),
-        )
-
-    def _checked(self, ui: Ui | None) -> Ui | None:
-        """What is shown to the user comes from a stranger, whichever backend passed it on."""
-        if ui is None:
-            return None
-        try:
-            return replace(ui, spec=check_spec(ui.spec))
-        except ToolError as error:
-            log.warning("a chart was refused", extra={"session": self.id})
-            self.tell_all(Notice(code="chart_refused", message=str(error)))
-            return None
+    def resumed(self, last_turn: int) -> None:
+        """Another connection has taken the session up."""
+        self._events.add(self.now_ms, "resumed", last_turn=last_turn)
 
     def end(self, ended: Ended) -> None:
         """Tell everybody, and cancel what is delegated."""
-        for took_s in self._open.end_all(self._clock.now()):
-            self._metrics.delegations_inflight.dec()
-            self._metrics.delegation.labels("cancelled").observe(took_s)
+        self.work.close(self._now_s)
         if self.backing:
-            self.backing.close(self._now_s)
             for event in self.backing.take_events():
                 self.tell_all(event)
+        self._events.add(self.now_ms, "ended", reason=ended.reason, message=ended.message)
         self.tell_all(ended)
         self.primary, self.observers = None, []

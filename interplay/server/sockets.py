@@ -4,6 +4,7 @@ rules for both. Knows nothing of protocols; an `Adapter` speaks one.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -27,6 +28,7 @@ FINAL = (  # the connection has no use
     "overloaded",
     "engine_failed",
 )
+PATIENT = ("input_backpressure", "read_backpressure")  # after a stall: no mistakes of the client's
 
 
 @runtime_checkable
@@ -61,27 +63,36 @@ class Gate:
         self.adapter, self.hub = adapter, hub
         limits = hub.limits
         self._bucket = Bucket(limits.events_per_s, limits.events_burst, hub.clock.now())
-        self._num_bytes, self._num_errors = hub.metrics.message_bytes.labels("in"), 0
+        self._num_bytes = hub.metrics.message_bytes.labels("in")
+        self._errors_s: deque[float] = deque(maxlen=limits.max_errors)
 
     def take(self, message: str | bytes) -> bool:
-        """Obey a message, or answer why not. Returns False after too many errors."""
+        """Obey a message, or answer why not. Returns False after too many errors. Whoever has lost
+        the session to another connection is not listened to."""
         adapter, limits, now_s = self.adapter, self.hub.limits, self.hub.clock.now()
         self._num_bytes.inc(len(message))
+        if adapter.session and self.hub.is_replaced(adapter.session, adapter.outbox):
+            return True
         try:
             if not self._bucket.take(1, now_s):
                 text = f"more than {limits.events_per_s:g} messages per second; send fewer"
                 raise RequestError("rate_limited", text, retry_after_s=1.0)
             adapter.receive(message)
         except RequestError as error:
-            self._num_errors += 1
             self.refuse(error, message)
             if error.code in FINAL:
                 adapter.outbox.put(Ended(reason="refused", close_code=TOO_SLOW))
-            elif self._num_errors >= limits.max_errors:
+            elif error.code not in PATIENT and self._is_one_too_many(now_s):
                 return False
         if adapter.session:
             adapter.session.last_message_s = now_s
         return True
+
+    def _is_one_too_many(self, now_s: float) -> bool:
+        limits = self.hub.limits
+        self._errors_s.append(now_s)
+        is_full = len(self._errors_s) == limits.max_errors
+        return is_full and now_s - self._errors_s[0] <= limits.errors_s
 
     def refuse(self, error: RequestError, message: str | bytes = "") -> None:
         self.hub.metrics.rejects.labels(error.code).inc()
@@ -92,7 +103,21 @@ async def serve_socket(
     websocket: WebSocket, adapter: Adapter, hub: Hub, subprotocol: str | None = None
 ) -> None:
     """Serve a connection until either side ends it."""
-    await websocket.accept(subprotocol=subprotocol)
+    code: int | None = None
+    try:
+        await websocket.accept(subprotocol=subprotocol)
+        code = await _serve(websocket, adapter, hub)
+    except OSError:  # of `accept`
+        log.debug("a client was gone before it was let in")
+    finally:
+        if adapter.session:
+            hub.lose(adapter.session, adapter.outbox)
+    if code is not None:
+        await _close(websocket, code)
+
+
+async def _serve(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
+    """Returns the code to close with, None when the client has closed."""
     tasks = [
         asyncio.create_task(_read(websocket, adapter, hub)),
         asyncio.create_task(_write(websocket, adapter, hub)),
@@ -101,18 +126,14 @@ async def serve_socket(
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         codes = [task.result() for task in tasks if task in done]
-        code = next((code for code in codes if code is not None), None)
+        return next((code for code in codes if code is not None), None)
     except Exception:  # it ends this connection and no other
         log.exception("a connection failed")
-        code = FAILED
+        return FAILED
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if adapter.session:
-            hub.lose(adapter.session, adapter.outbox)
-    if code is not None:
-        await _close(websocket, code)
 
 
 async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:

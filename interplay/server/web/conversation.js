@@ -67,7 +67,7 @@ export class Conversation extends EventTarget {
       this.beat.forget();
       this.beat.measured(about.roundTripMs);
       this._packer.begin();
-      if (this._isMuted) this._link.tell("mute", { on: true });
+      this._link.tell("mute", { on: this._isMuted });
       this._emit("resumed", about);
     });
     on("turn", (turn) => this._turn(turn));

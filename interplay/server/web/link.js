@@ -9,7 +9,7 @@ const SECRET_PREFIX = "openai-insecure-api-key.";
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
 const PLACED = /^rt_([a-z0-9]{1,32})\./; // a token of one server among several
-const SILENT_MS = 6000; // of a line that is broken without saying so
+const SILENT_MS = 6000; // of a line that is broken, or never comes, without saying so
 const FINAL_CODES = new Set([1000, 1008, 1011, 1012, 4001]);
 
 export class Link extends EventTarget {
@@ -24,19 +24,27 @@ export class Link extends EventTarget {
     this._isOver = false;
     this._lostAt = null;
     this._numTries = 0;
-    this._heardAt = 0;
+    this._heardAt = 0; // the newest sign that the line, or the try for one, is not dead
     this._greetedAt = 0;
+    this._kept = []; // what was told while there was no line
     this._watch = setInterval(() => this._checkSilence(), 1000);
     this._connect();
   }
 
-  /** Binary or text; what cannot be sent now is dropped, time goes on. */
-  send(message) {
-    if (this.isOpen && this._socket.readyState === WebSocket.OPEN) this._socket.send(message);
+  get _canSend() {
+    return this.isOpen && this._socket.readyState === WebSocket.OPEN;
   }
 
+  /** Sound and pictures; what cannot be sent now is dropped, time goes on. */
+  send(message) {
+    if (this._canSend) this._socket.send(message);
+  }
+
+  /** What a person does; what cannot be sent now is sent when the line is back. */
   tell(type, fields) {
-    this.send(control(type, fields));
+    const message = control(type, fields);
+    if (this._canSend) this._socket.send(message);
+    else this._kept.push(message);
   }
 
   close() {
@@ -52,7 +60,9 @@ export class Link extends EventTarget {
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(address, protocols);
     socket.binaryType = "arraybuffer";
-    socket.addEventListener("open", () => this._greet());
+    socket.addEventListener("open", () => {
+      if (socket === this._socket) this._greet();
+    });
     socket.addEventListener("message", (event) => {
       if (socket === this._socket) this._receive(event.data);
     });
@@ -60,6 +70,7 @@ export class Link extends EventTarget {
       if (socket === this._socket) this._lose(event.code);
     });
     this._socket = socket;
+    this._heardAt = performance.now();
   }
 
   _greet() {
@@ -67,16 +78,15 @@ export class Link extends EventTarget {
     const message = isNew
       ? control("start", this._start)
       : control("resume", { token: this._token, last_turn: this.lastTurn });
-    this._greetedAt = performance.now();
+    this._heardAt = this._greetedAt = performance.now();
     this._socket.send(message);
   }
 
   _checkSilence() {
-    if (!this.isOpen || performance.now() - this._heardAt < SILENT_MS) return;
     const broken = this._socket;
-    this._socket = null; // whatever it still says is not for us
+    if (!broken || performance.now() - this._heardAt < SILENT_MS) return;
+    this._lose(0); // whatever it still says is not for us
     broken.close();
-    this._lose(0);
   }
 
   _receive(data) {
@@ -95,6 +105,7 @@ export class Link extends EventTarget {
       this._lostAt = null;
       this._numTries = 0;
       this.isOpen = true;
+      for (const kept of this._kept.splice(0)) this.send(kept);
       const roundTripMs = this._heardAt - this._greetedAt;
       this._emit(message.type, { ...message, roundTripMs });
     } else if (message.type === "error") {
@@ -109,6 +120,7 @@ export class Link extends EventTarget {
 
   _lose(code) {
     this.isOpen = false;
+    this._socket = null;
     if (this._isOver) return;
     const now = performance.now();
     if (this._token === null) {
