@@ -10,7 +10,7 @@ INSTALLED_BY := pyproject.toml constraints.txt
 JS := tests/clients/js
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test test-gpu test-browser test-clients check train-xs
+.PHONY: help install demo serve test test-gpu test-browser test-clients test-ray check train-xs
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile
@@ -25,7 +25,7 @@ serve: $(VENV)/.serve  ## serve live sessions to real-time clients on 127.0.0.1:
 
 # compiled modules are kept, whatever the environment says: tests start dozens of programs
 test: $(VENV)/.dev  ## run the fast tests: no network, no GPU, no weights to download
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-gpu: $(VENV)/.dev  ## run the kernels and captured ticks on the GPU of this machine
 	$(BIN)/python -m pytest -m "gpu or not gpu" tests/test_kernels.py tests/test_ring.py tests/test_static_tick.py
@@ -35,6 +35,9 @@ test-browser: $(VENV)/.dev  ## talk to the page in a headless Chromium (Debian: 
 
 test-clients: $(VENV)/.clients $(VENV)-pipecat/.done $(VENV)-livekit/.done $(JS)/node_modules/.installed  ## talk to the server with real-time clients of other people
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients -rs tests/clients
+
+test-ray: $(VENV)/.ray  ## serve as two replicas on a Ray cluster of this machine
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/test_server_ray.py
 
 check: $(VENV)/.dev  ## lint, format, types and import layers
 	$(BIN)/ruff check
@@ -84,6 +87,11 @@ $(VENV)-%/.done: tests/clients/requirements-%.txt | $(BIN)/python
 $(VENV)/.clients: $(VENV)/.dev
 	@echo "installing into $(VENV): clients"
 	@$(INSTALL) -e '.[clients]'
+	@touch $@
+
+$(VENV)/.ray: $(VENV)/.dev
+	@echo "installing into $(VENV): ray"
+	@$(INSTALL) -e '.[ray]'
 	@touch $@
 
 $(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json

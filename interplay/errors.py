@@ -2,6 +2,7 @@
 
 InterplayError            one clear line: what was seen, what is allowed, what to do next
 |- ConfigError            unknown model, recipe, key or value
+   |- UnsupportedError    what is measured cannot take what is to be played
 |- AudioError             missing, empty, truncated, non-audio or NaN sound
 |- VideoError             frames of a shape or type the model cannot see
 |- CheckpointError        missing, empty, foreign or damaged weights
@@ -23,6 +24,10 @@ class InterplayError(Exception):
 
 class ConfigError(InterplayError):
     """An unknown name or a value out of range; the message lists what is allowed."""
+
+
+class UnsupportedError(ConfigError):
+    """A system that cannot take what an item plays: text, pictures, or sound that is not there."""
 
 
 class AudioError(InterplayError):

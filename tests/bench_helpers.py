@@ -7,8 +7,10 @@ import numpy as np
 from interplay.bench import trace
 from interplay.bench.answering import answer_acc, answer_latency
 from interplay.bench.oracle import Oracle
+from interplay.bench.rows import Row
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
+from interplay.bench.suites.base import Published, Suite
 from interplay.bench.trace import Trace, Word
 from interplay.data.item import (
     At,
@@ -160,3 +162,28 @@ def small_score(traces):
     ]
     times = [outcome for trace in traces for outcome in answer_latency(trace)]
     return {"small_right": tries, "small_latency_s": times}
+
+
+SMALL = Suite(
+    name="small",
+    what="two questions",
+    rows=(
+        Row(name="small_right", kind="small", what="answered", reach=0.5, statistic="macro"),
+        Row(
+            name="small_latency_s",
+            kind="small",
+            what="time to the answer",
+            reach=None,
+            lower_is_better=True,
+            unit="s",
+            statistic="median",
+        ),
+    ),
+    twin=small_twin,
+    score=small_score,
+    published=(
+        Published(
+            row="small_right", system="Somebody", value=0.4, source="a paper", date="2026-05"
+        ),
+    ),
+)

@@ -11,6 +11,12 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 20,
+    "total_tokens": 120,
+    "prompt_tokens_details": {"cached_tokens": 30},
+}
 SEEN: list[dict[str, Any]] = []
 HUNG_UP: list[str] = []  # questions whose reader left before the end
 
@@ -63,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
         model = body["model"]
+        self.asks_usage = body.get("stream_options") == {"include_usage": True}
         num_asked = sum(request["body"]["model"] == model for request in SEEN)
         rounds = [m for m in body["messages"] if m["role"] == "tool"]
         try:
@@ -186,9 +193,12 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, "text/event-stream", None)
         last: list[dict[str, Any]] = [{"index": 0, "delta": {}, "finish_reason": finish}]
         choices = [[{"index": 0, "delta": d, "finish_reason": None}] for d in deltas]
-        choices += [last, []] if finish else []  # the empty one carries usage at real servers
+        choices += [last, []] if finish else []
         for each in choices:
-            event = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+            event: dict[str, Any] = {"id": "c", "object": "chat.completion.chunk", "model": "m"}
+            event["created"] = 1
+            if not each and self.asks_usage:
+                event |= {"usage": USAGE}
             self._chunk(f"data: {json.dumps({**event, 'choices': each})}\n\n".encode())
             time.sleep(delay_s)
         if ends:

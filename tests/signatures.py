@@ -17,6 +17,8 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import jaxtyping
+import numpy as np
+import torch
 from jaxtyping import AbstractArray
 
 original = jaxtyping.jaxtyped  # for what beartype cannot wrap whole, and for contexts
@@ -95,7 +97,9 @@ def _remembering(fn: FunctionType, typechecker: Callable, arrays: dict[str, Any]
     passed: dict[tuple, set] = {}
 
     def measures(value: object) -> object:
-        return (type(value), value.dtype, value.shape) if hasattr(value, "shape") else type(value)  # type: ignore
+        if isinstance(value, torch.Tensor | np.ndarray):
+            return type(value), value.dtype, value.shape
+        return type(value)
 
     def fits(args: tuple, kwargs: dict, result: object) -> bool:
         bound = signature.bind(*args, **kwargs).arguments

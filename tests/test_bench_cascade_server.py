@@ -83,6 +83,8 @@ class Unreachable:
     def read(self, text: str) -> str:
         raise BackgroundError("nobody answers")
 
+    def has_said(self, text: str) -> None: ...
+
 
 def test_a_session_whose_work_has_failed_keeps_no_other_back(monkeypatch):
     monkeypatch.setattr(system, "Ear", OneQuestion)

@@ -10,7 +10,7 @@ from bench_helpers import (
 )
 
 from interplay.bench import report
-from interplay.bench.compare import compare
+from interplay.bench.compare import compare, remarks
 from interplay.bench.measure import spread
 from interplay.bench.outcomes import columns, from_columns
 from interplay.bench.rows import Row
@@ -119,3 +119,35 @@ def test_results_without_a_common_row_or_item():
     del pair.second["rows"]["r"]["outcomes"]
     found = pair.compared()
     assert (found.value, found.ci95, found.n, found.verdict) == (-1.0, None, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("words_from", ("own", "pocketsphinx")), ("clock", ("logical", "wall"))],
+)
+def test_results_that_never_share_a_column_are_not_compared(name, values):
+    pair = Pair.of(outcomes_of([1.0]), outcomes_of([0.0]))
+    first, second = pair.first | {name: values[0]}, pair.second | {name: values[1]}
+    with pytest.raises(
+        RecordError, match=rf"{name}.* is {values[0]} .* and {values[1]} in"
+    ) as told:
+        compare(first, second)
+    assert "\n" not in str(told.value)
+    assert compare(first, pair.second | {name: values[0]})[0].verdict == "worse"
+    assert compare(first, pair.second)[0].verdict == "worse", "an older file does not say"
+
+
+def test_rows_of_two_judges_are_not_compared():
+    pair = Pair.of(outcomes_of([1.0]), outcomes_of([0.0]))
+    for result, judge in ((pair.first, "rule"), (pair.second, "a-model")):
+        result["rows"]["r"]["judge"] = judge
+    with pytest.raises(RecordError, match="judge of r is rule in the one result and a-model"):
+        compare(pair.first, pair.second)
+
+
+def test_other_items_are_told_and_have_no_verdict():
+    pair = Pair.of(outcomes_of([1.0]), outcomes_of([0.0]))
+    first, second = pair.first | {"seed": 0, "data": None}, pair.second | {"seed": 1, "data": None}
+    [line] = remarks(first, second)
+    assert line.startswith("seed 0 against 1")
+    assert remarks(first, first) == []

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from bench_helpers import beep, hand_made, item, said
+from bench_helpers import Fixed, beep, hand_made, item, said
 
 from interplay.bench import moments, publish
 from interplay.bench.oracle import Oracle
@@ -68,6 +68,23 @@ def test_the_window_runs_from_a_tenth_before_to_two_seconds_after_the_cue():
         assert value(trace, "c1") == value(trace, "micro") == 100 * hit
     assert value(spoken(one, ("purple", 8.4, 8.9)), "macro") == 0
     assert value(spoken(one, ("yellow", 8.4, 8.9)), "latency_p50_s") == pytest.approx(0.4)
+    late = [spoken(one, ("yellow", 8.0 + k / 10, 9.9)) for k in range(11)]
+    assert value(late, "latency_p90_s") == pytest.approx(0.9, abs=0.011)
+
+
+def test_a_judge_decides_about_the_meaning_of_what_is_over_the_user():
+    one, judge = planned(cue(1)), Fixed('{"meaning": true, "timing": true}')
+    judged = suite.judged(judge)
+    for start_s, wanted, num_asked in ((8.4, 100, 1), (10.3, 0, 1)):
+        found = judged.score([spoken(one, ("golden", start_s, start_s + 0.5))])
+        assert [o.value for o in found["cuespeak_macro_judged"]] == [wanted], start_s
+        assert [o.value for o in found["cuespeak_macro"]] == [0]
+        assert len(judge.asked) == num_asked
+    assert list(found) == [row.name for row in judged.rows]
+    after = replace(spoken(one, ("golden", 9.7, 9.9)), user_words=SPEECH[:3])
+    [outcome] = judged.score([after])["cuespeak_macro_judged"]
+    assert (outcome.value, outcome.notes) == (0, ("nothing_in_time",)), "the user had finished"
+    assert {each.row for each in suite.SUITE.published} == {"cuespeak_macro_judged"}
 
 
 def test_a_hit_sounds_over_the_users_speech():

@@ -48,6 +48,7 @@ QUIET = np.zeros(3200, np.int16)
         ("local:xs", "local:xs"),
         ("baseline:silent", "baseline:silent"),
         ("cascade", "cascade"),
+        ("recorded", "recorded"),
         ("live:http://h:8/v1", "live:ws://h:8/v1/live/sessions"),
         ("live:https://h/v1/", "live:wss://h/v1/live/sessions"),
         ("live:ws://h:8/v1/live/sessions", "live:ws://h:8/v1/live/sessions"),
@@ -127,6 +128,38 @@ def test_sound_before_the_item_is_cut_off():
     assert not speaker.track(0.0, 3200).any()
 
 
+@pytest.mark.parametrize(
+    ("pace", "notes"),
+    [(1.0, ()), (1.004, ()), (1.008, ("sound_runs_fast",)), (0.98, ("sound_runs_slow",))],
+)
+def test_sound_that_does_not_keep_the_time_of_the_clock_is_noted(pace, notes):
+    rng, speaker = np.random.default_rng(0), Loudspeaker(cuts_silence=True)
+    for number in range(100):
+        speaker.receive(QUIET, 5.0 + 0.2 * number / pace + rng.uniform(0, 0.03))
+    assert speaker.pace() == pytest.approx(pace, abs=0.001)
+    trace = replace(wall_trace(QUESTION, 0.0), pace=speaker.pace())
+    assert trace.notes == notes
+
+
+def test_bursts_and_sound_of_a_moment_have_no_pace():
+    burst = Loudspeaker(cuts_silence=False)
+    sparse, short = Loudspeaker(cuts_silence=True), Loudspeaker(cuts_silence=True)
+    for number in range(100):
+        burst.receive(LOUD, 0.2 * number)
+        sparse.receive(LOUD, 0.5 * number)
+        if number < 40:
+            short.receive(LOUD, 0.21 * number)
+    assert [speaker.pace() for speaker in (burst, sparse, short)] == [None] * 3
+
+
+def test_it_is_known_when_the_sound_of_each_micro_turn_arrived():
+    speaker = Loudspeaker(cuts_silence=False)
+    for now_s in (10.05, 10.1, 10.7):
+        speaker.receive(LOUD, now_s)
+    *came, never = speaker.arrivals(10.0, 6)
+    assert came == pytest.approx([0.05, 0.05, 0.1, 0.7, 0.7]) and never is None
+
+
 # Systems of this process
 
 
@@ -162,6 +195,9 @@ def test_in_real_time_computing_takes_time():
     assert latency(slow) == pytest.approx(0.47, abs=0.011)
     assert [word.text for word in slow.say] == ["four"]
     assert slow.say[0].start_s == pytest.approx(free.say[0].start_s + 0.07)
+    handed, came = zip(*slow.walls, strict=True)
+    assert handed[:3] == pytest.approx((0.2, 0.4, 0.6)) and len(slow.walls) == 30
+    assert came[0] is None and came[1:3] == pytest.approx((0.27, 0.27))
 
 
 def test_who_needs_more_than_a_micro_turn_falls_behind():
@@ -274,12 +310,20 @@ async def _refuse(connection: ServerConnection) -> None:
     await connection.wait_closed()
 
 
-async def _fail(connection: ServerConnection) -> None:
-    await connection.recv()
-    await connection.send('{"type": "session.started"}')
-    await connection.recv()
-    await connection.send(json.dumps({"type": "error", "error": {"message": "sound is late"}}))
-    await connection.wait_closed()
+def failing(*errors: dict, hangs_up: bool = False):
+    """A server that reports errors after the first sound, and goes on or hangs up."""
+
+    async def answer(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send('{"type": "session.started"}')
+        await connection.recv()
+        for error in errors:
+            await connection.send(json.dumps({"type": "error", "error": error}))
+        if not hangs_up:
+            async for _ in connection:
+                pass
+
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -287,12 +331,33 @@ async def _fail(connection: ServerConnection) -> None:
     [
         (_hang_up, r"ended a session before its time \(it broke\)"),
         (_refuse, "refused a session: no free slot$"),
-        (_fail, "the server answered: sound is late"),
+        (
+            failing({"type": "authentication_error", "message": "the key ran out"}),
+            "the server answered: the key ran out",
+        ),
+        (
+            failing({"message": "sound is late"}, hangs_up=True),
+            r"ended a session before its time \(.*; its last error: sound is late\)",
+        ),
     ],
 )
 def test_a_server_that_fails_is_one_clear_line(answer, told):
     with pretender(answer) as address, pytest.raises(DeviceError, match=told):
         play_at(address)
+
+
+def test_errors_that_a_session_survives_are_kept_with_its_trace():
+    errors = [
+        {"type": "invalid_request_error", "code": "item_truncate_invalid", "message": "too\nlate"},
+        {"type": "invalid_request_error", "message": "no such item"},
+    ]
+    with pretender(failing(*errors)) as address:
+        [trace] = play_at(address)
+    assert trace.errors == ("too late", "no such item") and trace.notes == ("server_error",)
+    assert len(trace.model) == RATE
+    assert len(trace.walls) == 5
+    for turn, (handed_s, came_s) in enumerate(trace.walls, 1):
+        assert handed_s is not None and handed_s >= 0.2 * turn - 0.01 and came_s is None
 
 
 def test_a_server_that_is_not_there():

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ import pytest
 import soundfile
 from bench_helpers import RATE, hand_made, item, said
 
+from interplay.bench import recognisers
+from interplay.bench.kept import official_words
 from interplay.bench.score import summarize
 from interplay.bench.suites import fdb1, fdb_rules
 from interplay.bench.suites.fdb_rules import Chunk
@@ -35,6 +38,18 @@ def spread(start: float, end: float, num_words: int) -> list[Chunk]:
         Chunk(text=f"w{i}", start_s=float(a), end_s=float(b))
         for i, (a, b) in enumerate(itertools.pairwise(edges))
     ]
+
+
+TURN = replace(item(said("hi")), about={"part": "turn", "cue": 0})
+
+
+class Deaf:
+    """A recogniser that finds no word."""
+
+    name = "deaf"
+
+    def words(self, samples):
+        return []
 
 
 # Words of a trace
@@ -58,6 +73,17 @@ def test_words_after_a_cut_begin_with_it():
     found = fdb_rules.chunks(made, 1.7)
     assert [(chunk.text, chunk.start_s) for chunk in found] == [("two", 1.7)]
     assert fdb_rules.chunks(made, 2.5) == []
+
+
+def test_a_hum_is_a_turn_of_who_writes_and_none_of_who_is_transcribed():
+    hum = replace(hand_made(item(said("hi")), voice=[(1, 2.5)]), item=TURN)
+    heard = recognisers.transcribed(hum, Deaf())
+    assert fdb_rules.takes_turn(fdb_rules.chunks(hum))
+    assert fdb_rules.chunks(heard) == []
+    for trace, tor, silent in ((hum, 1, 0), (heard, 0, 1)):
+        found = fdb1.score([trace])
+        assert [o.value for o in found["fdb1_turn_tor"]] == [tor]
+        assert [o.value for o in found["fdb1_no_response"]] == [silent]
 
 
 def test_words_that_come_all_at_once_stay_within_their_sound():
@@ -172,9 +198,7 @@ def random_trace(rng, part: str, length_s: float = 12.0, **about):
 
 def write(folder: Path, trace) -> None:
     folder.mkdir(parents=True)
-    chunks = [{"text": c.text, "timestamp": [c.start_s, c.end_s]} for c in fdb_rules.chunks(trace)]
-    text = json.dumps({"text": "", "chunks": chunks})
-    (folder / "output.json").write_text(text)
+    (folder / "output.json").write_text(json.dumps(official_words(trace)))
     soundfile.write(folder / "output.wav", trace.model, RATE, subtype="PCM_16")
 
 

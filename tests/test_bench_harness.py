@@ -1,22 +1,21 @@
-"""Any suite through the harness: names, traces on disk, resuming, results, comparing, the page."""
+"""Any suite through the harness: names, items as JSON, the command, resuming, scoring again."""
 
 import json
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import soundfile
 from bench_helpers import (
     BACKCHANNEL,
     DELEGATE,
     INTERRUPT,
     PAUSE,
     QUESTION,
+    SMALL,
     TIMER,
     Fixed,
     beep,
@@ -26,49 +25,39 @@ from bench_helpers import (
     small_twin,
 )
 
+from interplay.bench import judging, recognisers, report, rescore, suites
 from interplay.bench import main as bench_main
-from interplay.bench import report, rescore, suites
 from interplay.bench.item_json import NotStored, decode, encode, item_hash, item_id
-from interplay.bench.kept import Kept, read_traces, resuming
-from interplay.bench.outcomes import columns
-from interplay.bench.page.charts import histogram, nice_step
-from interplay.bench.page.page import page_html, worst_first
-from interplay.bench.page.timeline import timeline
-from interplay.bench.rows import Row
-from interplay.bench.score import summarize
-from interplay.bench.suites.base import Published, Suite
+from interplay.bench.journal import Journal
+from interplay.bench.measure import SuiteBench
+from interplay.bench.score import Outcome
+from interplay.bench.suites.base import Suite
 from interplay.cli import main
 from interplay.data import heldout
 from interplay.data.item import Clip, Item, When
-from interplay.errors import ConfigError, RecordError
+from interplay.errors import ConfigError, DeviceError, RecordError
 
 RATE = 16_000
 ITEMS = (QUESTION, PAUSE, INTERRUPT, BACKCHANNEL, TIMER, DELEGATE)
 
 
-SMALL = Suite(
-    name="small",
-    what="two questions",
-    rows=(
-        Row(name="small_right", kind="small", what="answered", reach=0.5, statistic="macro"),
-        Row(
-            name="small_latency_s",
-            kind="small",
-            what="time to the answer",
-            reach=None,
-            lower_is_better=True,
-            unit="s",
-            statistic="median",
-        ),
-    ),
-    twin=small_twin,
-    score=small_score,
-    published=(
-        Published(
-            row="small_right", system="Somebody", value=0.4, source="a paper", date="2026-05"
-        ),
-    ),
-)
+class Counting(Fixed):
+    """A judge that says how often it was asked."""
+
+    def facts(self) -> dict:
+        return {"judge_asked": len(self.asked)}
+
+
+def small_judged(judge) -> Suite:
+    """The suite with one row more, which the judge decides."""
+    row = replace(SMALL.rows[0], name="small_right_judged")
+
+    def score(traces):
+        asked = [judge.judge("", trace.item.subset) == "yes" for trace in traces]
+        verdicts = [Outcome(value=float(right), group="easy") for right in asked]
+        return small_score(traces) | {row.name: verdicts}
+
+    return replace(SMALL, rows=(*SMALL.rows, row), score=score, how_to_get=judge.name)
 
 
 @pytest.fixture
@@ -78,8 +67,7 @@ def small(monkeypatch) -> Suite:
     module.SUITE = SMALL  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(suites, "NAMES", ("small",))
-    judged = replace(SMALL, what="judged")
-    module.judged = lambda judge: replace(judged, how_to_get=judge.name)  # type: ignore[attr-defined]
+    module.judged = small_judged  # type: ignore[attr-defined]
     monkeypatch.setattr(rescore, "NAMES", ("small",))
     monkeypatch.setattr(bench_main, "synthesize", beep)
     monkeypatch.setattr(rescore, "synthesize", beep)
@@ -102,7 +90,12 @@ def test_every_suite_that_is_there_is_whole():
         found = suites.load_suite(name)
         names = [row.name for row in found.rows]
         assert found.name == name and names and len(set(names)) == len(names)
-        assert {n.row.removesuffix("_judged") for n in found.published} <= set(names)
+        assert not any(row.is_judged for row in found.rows)
+        with_judge = suites.load_suite(name, Fixed("yes"))
+        added = [row for row in with_judge.rows if row.name not in names]
+        assert all(row.is_judged for row in added), "rows of a judge are known by their names"
+        known = {*names, *(row.name for row in added)}
+        assert {published.row for published in with_judge.published} <= known
 
 
 # Items as JSON
@@ -137,90 +130,6 @@ def test_what_cannot_be_stored_is_told():
     for foreign in ("subprocess:Popen", "interplay.errors:ConfigError", "interplay.nowhere:X"):
         with pytest.raises(RecordError, match="cannot be read"):
             decode({"$class": foreign, "args": "ls"})
-
-
-# Traces on disk
-
-
-def kept_in(folder: Path, **about) -> Kept:
-    return Kept(folder=folder, suite="small", about={"endpoint": "baseline:perfect"} | about)
-
-
-@pytest.mark.parametrize("what", ITEMS, ids=lambda what: what.kind)
-def test_a_trace_comes_back_as_it_was(tmp_path, what):
-    kept = kept_in(tmp_path)
-    written = oracle_trace("perfect", what)
-    kept.write(written)
-    [read] = read_traces(tmp_path)["small"]
-    for field in fields(written):
-        if field.name not in ("user", "model"):
-            assert getattr(read, field.name) == getattr(written, field.name), field.name
-    assert np.array_equal(read.user, written.user) and np.array_equal(read.model, written.model)
-    assert read.model.dtype == np.int16
-    found = kept.find(what)
-    assert found is not None and found.item is what
-
-
-def test_the_files_are_what_others_read(tmp_path):
-    kept = kept_in(tmp_path)
-    trace = oracle_trace("perfect", QUESTION)
-    kept.write(trace)
-    place = tmp_path / "small" / "answer" / item_id(QUESTION)
-    assert kept.place(QUESTION) == place
-    for name, track in (("input.wav", trace.user), ("output.wav", trace.model)):
-        samples, rate_hz = soundfile.read(place / name, dtype="int16")
-        assert rate_hz == RATE and np.array_equal(samples, track)
-    words = json.loads((place / "output.json").read_text())
-    assert words["text"] == "four"
-    assert words["chunks"][0]["timestamp"] == pytest.approx([1.9, 1.95], abs=0.06)
-    lines = [json.loads(line) for line in (place / "trace.jsonl").read_text().splitlines()]
-    assert len(lines) == 30 and (lines[7]["t0"], lines[7]["t1"]) == (1.4, 1.6)
-    assert [line["i"] for line in lines if line["agent_speech"]] == [9, 10]
-    assert [line["i"] for line in lines if line["user_speech"]] == [2, 3, 4, 5, 6, 7]
-    assert [line["agent_text"] for line in lines if line["agent_text"]] == ["four"]
-
-
-def test_what_is_kept_is_not_played_again(tmp_path):
-    asked: list[Item] = []
-
-    def play(items):
-        for what in items:
-            asked.append(what)
-            yield oracle_trace("perfect", what)
-
-    again = resuming(play, kept_in(tmp_path))
-    first = again([QUESTION, PAUSE])
-    next(first)  # and then somebody pulls the plug
-    del first
-    traces = list(again([QUESTION, PAUSE]))
-    assert asked == [QUESTION, PAUSE]
-    assert [trace.item for trace in traces] == [QUESTION, PAUSE]
-    list(again([replace(QUESTION, length_s=7.0)]))
-    assert len(asked) == 3, "another item of the same seed is another item"
-
-
-def test_traces_of_another_system_are_not_taken(tmp_path):
-    kept_in(tmp_path, seed=1).write(oracle_trace("perfect", QUESTION))
-    with pytest.raises(RecordError, match="seed 1, not 2; name another --keep"):
-        kept_in(tmp_path, seed=2).find(QUESTION)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "told"),
-    [
-        ("meta.json", "{", "cannot be read"),
-        ("meta.json", "{}", "lacks about"),
-        ("output.wav", "RIFF", "damaged"),
-    ],
-)
-def test_damaged_traces_are_one_clear_line(tmp_path, name, text, told):
-    kept = kept_in(tmp_path)
-    kept.write(oracle_trace("perfect", QUESTION))
-    (kept.place(QUESTION) / name).write_text(text)
-    with pytest.raises(RecordError, match=told):
-        read_traces(tmp_path)
-    with pytest.raises(RecordError, match="holds no traces"):
-        read_traces(tmp_path / "small")
 
 
 # The command
@@ -337,52 +246,136 @@ def test_list_tells_rows_of_a_suite(small, capsys):
     assert "small_latency_s" in capsys.readouterr().out
 
 
-# The page
+def test_an_interrupted_suite_without_traces_goes_on_where_it_was(small, tmp_path, monkeypatch):
+    """Nothing is kept but the results: what items gave lies beside them while the suite runs."""
+    played: list[int] = []
+    opened = bench_main.open_endpoint
+
+    def opening(*args, **kwargs):
+        play = opened(*args, **kwargs)
+
+        def counted(items):
+            for trace in play(items):
+                played.append(trace.item.seed)
+                if len(played) == 3:
+                    raise KeyboardInterrupt
+                yield trace
+
+        return counted
+
+    monkeypatch.setattr(bench_main, "open_endpoint", opening)
+    words = ["small", "--n", "3", "--model", "perfect", "--json"]
+    assert bench(*words, str(tmp_path / "whole.json")) == 130
+    [left] = tmp_path.iterdir()
+    assert left.name == "whole.json.items" and len(left.read_text().splitlines()) == 1 + 2
+    left.write_text(left.read_text()[:-40])  # the plug was pulled while it was written
+    assert bench(*words, str(tmp_path / "whole.json")) == 0
+    assert len(played) == 3 + 5, "one of two items could be read"
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.json"]
+    assert bench(*words, str(tmp_path / "again.json")) == 0
+    whole, again = (report.read_json(tmp_path / f"{name}.json") for name in ("whole", "again"))
+    assert whole["rows"] == again["rows"] and len(played) == 8 + 6
 
 
-def result(traces, name: str = "silent") -> dict:
-    rows = {}
-    for row in SMALL.rows:
-        tagged = [(item_id(t.item), o) for t in traces for o in small_score([t])[row.name]]
-        outcomes = [outcome for _, outcome in tagged]
-        entry = report.entry(row, summarize(outcomes, row.statistic, 0), {"silent": 0.0})
-        rows[row.name] = entry | {"suite": "small", "outcomes": columns(tagged)}
-    return {"suite": "small", "model": name, "seed": 0, "commit": "abc", "rows": rows}
+def test_items_of_another_measurement_are_not_taken(tmp_path):
+    path, outcomes = tmp_path / "r.json.items", {"r": [Outcome(value=None, of=2, notes=("x",))]}
+    Journal(path, {"seed": 1}).add("s", "a", outcomes)
+    assert Journal(path, {"seed": 1}).find("s", "a") == {"r": tuple(outcomes["r"])}
+    assert Journal(path, {"seed": 1}).find("t", "a") is None
+    assert Journal(path, {"seed": 2}).find("s", "a") is None
+    assert Journal(path, {"seed": 1}).find("s", "a") is None, "it was begun anew"
+    with pytest.raises(DeviceError, match="name another --json"):
+        Journal(tmp_path / "nowhere" / "r", {})
 
 
-def test_the_worst_item_comes_first_and_says_why():
-    right, wrong = small_twin(1, 0)
-    traces = [oracle_trace("perfect", right), oracle_trace("silent", wrong)]
-    (first, why), (second, nothing) = worst_first(result(traces))
-    assert (first, second) == (item_id(wrong), item_id(right)) and nothing == []
-    assert why == ["small_right (no response)", "small_latency_s (no response)"]
+def test_a_judge_is_named_where_it_decides_and_nowhere_else(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(judging, "EndpointJudge", lambda model, folder: Counting("yes"))
+    file = tmp_path / "r.json"
+    words = ["small", "--n", "1", "--model", "silent", "--judge", "m", "--json", str(file)]
+    assert bench(*words, "--keep", str(tmp_path / "kept")) == 0
+    found = report.read_json(file)
+    assert {name: row["judge"] for name, row in found["rows"].items()} == {
+        "small_right": "rule",
+        "small_latency_s": "rule",
+        "small_right_judged": "fixed",
+    }
+    assert found["judge"] == "fixed" and found["judge_facts"] == {"judge_asked": 2 * 5}
+    assert "judges no row" not in capsys.readouterr().out
+    monkeypatch.delattr(sys.modules["interplay.bench.suites.small"], "judged")
+    assert bench(*words, "--keep", str(tmp_path / "other")) == 0
+    assert "fixed judges no row of small" in capsys.readouterr().out
+    found = report.read_json(file)
+    assert found["judge"] == "rule" == found["rows"]["small_right"]["judge"]
 
 
-@pytest.mark.parametrize("what", ITEMS, ids=lambda what: what.kind)
-@pytest.mark.parametrize("name", ["perfect", "silent"])
-def test_timelines_are_well_formed_and_hold_what_was_said(what, name):
-    drawn = timeline(oracle_trace(name, what))
-    ElementTree.fromstring(drawn)
-    assert ("moment never came" in drawn) == (
-        name == "silent" and what in (INTERRUPT, BACKCHANNEL, DELEGATE)
+def test_rows_that_were_measured_differently_do_not_share_a_file(small, tmp_path, capsys):
+    file = tmp_path / "r.json"
+    words = ["small", "--model", "silent", "--json", str(file), "--rows"]
+    assert bench(*words, "small_right", "--n", "2") == 0
+    before = file.read_text()
+    for more, told in (
+        (["--clock", "wall"], "clock 'logical', not 'wall'"),
+        (["--seed", "5"], "seed 0, not 5"),
+        (["--recogniser", "pocketsphinx"], "words_from 'own', not 'pocketsphinx'"),
+        (["--endpoint", "baseline:perfect"], "model 'silent', not 'perfect'"),
+    ):
+        capsys.readouterr()
+        assert bench(*words, "small_latency_s", "--n", "2", *more) == 2
+        error = capsys.readouterr().err
+        assert told in error and "name another --json" in error and error.count("\n") == 1
+        assert file.read_text() == before
+    assert bench(*words, "small_latency_s", "--n", "1") == 0
+    rows = report.read_json(file)["rows"]
+    assert rows["small_right"]["about"] == {"commit": "abc", "num_items": 2}
+    assert (rows["small_right"]["n"], rows["small_latency_s"]["n"]) == (4, 2)
+
+
+def test_traces_scored_again_show_the_words_that_were_scored(small, tmp_path, monkeypatch, capsys):
+    class Hears:
+        name = "hears"
+
+        def words(self, samples):
+            return [("plum", 0.3, 0.4)]
+
+    monkeypatch.setitem(recognisers.BUILT_IN, "hears", Hears)
+    kept, page = str(tmp_path / "kept"), tmp_path / "page.html"
+    assert bench("small", "--n", "1", "--model", "perfect", "--keep", kept) == 0
+    assert bench("score", kept, "--recogniser", "hears", "--html", str(page)) == 0
+    html = page.read_text()
+    assert html.count(">plum</text>") == 2 and ">four</text>" not in html
+    capsys.readouterr()
+    assert bench("score", kept, "--rows", "small_right,small_wrong") == 2
+    error = capsys.readouterr().err
+    assert "no row small_wrong" in error and "rows: small_right, small_latency_s" in error
+
+
+def test_who_acts_by_scripts_has_no_column_where_there_are_none():
+    bare = [replace(what, expect=()) for what in small_twin(1, 0)]
+    made = replace(
+        SMALL,
+        rows=SMALL.rows[:1],
+        load=lambda folder, num_items: bare,
+        score=lambda traces: {"small_right": [Outcome(value=float(bool(t.voice))) for t in traces]},
     )
-    if name == "perfect" and what is QUESTION:
-        assert ">four</text>" in drawn and ">plus</text>" in drawn and "say “four”" in drawn
+    found = SuiteBench(
+        suite=made,
+        play=lambda items: (oracle_trace("silent", what) for what in items),
+        num_items=None,
+        seed=0,
+        data=Path(),
+        synthesize=beep,
+    ).run(made.rows)
+    beside = found.rows["small_right"]["baselines"]
+    assert beside == {"silent": 0.0, "always": 1.0, "half_duplex": None, "perfect": None}
 
 
-def test_histograms_tell_how_many_gave_nothing():
-    drawn = histogram("x", [0.1, 0.2, 0.2, 1.0], "s", 6)
-    assert "n 6, 2 without a value" in drawn and "median 0.2 s" in drawn
-    ElementTree.fromstring(drawn)
-    assert drawn.count('class="bar"') == 3
-    ElementTree.fromstring(histogram("x", [], "s", 3))
-    ElementTree.fromstring(histogram("x", [0.3], "s", 1))
-    assert [nice_step(e, 10) for e in (1, 9, 20, 21, 0.03)] == pytest.approx(
-        [0.1, 1, 2, 2.5, 0.005]
-    )
+def test_what_befell_an_item_is_counted_beside_its_scores():
+    def play(items):
+        for number, what in enumerate(items):
+            errors = ("too late", "too long") if number == 0 else ()
+            yield replace(oracle_trace("perfect", what), errors=errors)
 
-
-def test_text_from_outside_stays_text(tmp_path):
-    traces = [oracle_trace("silent", replace(QUESTION, subset="<b>x"))]
-    html = page_html(result(traces, name="<script>alert(1)</script>"), traces)
-    assert "<script>alert" not in html and "<b>x" not in html
+    bench_of = SuiteBench(suite=SMALL, play=play, num_items=2, seed=0, synthesize=beep)
+    found = bench_of.run(SMALL.rows).rows
+    assert found["small_right"]["extra"] == {"server_error": 0.25}
+    assert found["small_right"]["value"] == 1.0

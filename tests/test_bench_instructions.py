@@ -153,6 +153,11 @@ def test_languages_need_a_detector(monkeypatch):
     assert not wanted.can_check and wanted.flags == ("language_skipped",)
     for outcome in outcomes_of("guten tag", [wanted]).values():
         assert (outcome.value, outcome.of, outcome.notes) == (0, 0, ("language_skipped",))
+    comma = Instruction(id="punctuation:no_comma", kwargs={})
+    mixed = outcomes_of("guten tag", [comma, wanted])
+    for part in ("prompt_strict", "prompt_loose"):  # it may or may not have been followed
+        assert (mixed[part].of, mixed[part].notes) == (0, ("language_skipped",))
+    assert (mixed["instruction_strict"].value, mixed["instruction_strict"].of) == (100, 1)
     capital = Instruction(id="change_case:english_capital", kwargs={})
     assert capital.flags == ("language_unchecked",) and capital.follows("GUTEN TAG")
 

@@ -89,11 +89,30 @@ def test_time_outs_are_counted_and_lose_nothing(tmp_path):
             raise problem
         return "yes"
 
-    judge = EndpointJudge("m", folder=tmp_path, send=send)
+    waited: list[float] = []
+    judge = EndpointJudge("m", folder=tmp_path, send=send, sleep=waited.append)
     assert ask(judge, "s", "1", yes_or_no).value is True
     lost = ask(judge, "s", "2", yes_or_no)
     assert (lost.value, lost.notes) == (None, ("judge_unreachable",))
     assert judge.facts()["judge_failed"] == 5 and len(list(tmp_path.iterdir())) == 1
+    assert len(waited) == 4, "before every try but the first"
+    for pause, middle in zip(waited, (1, 2, 1, 2), strict=True):
+        assert 0.5 * middle <= pause <= 1.5 * middle
+    assert len(set(waited)) == 4, "never the same twice: clients must not come back at once"
+
+
+def test_a_busy_judge_is_given_the_time_that_it_asks_for():
+    fails = [judges.JudgeBusy("busy", 20.0), judges.JudgeBusy("busy", 9_999.0), None]
+
+    def send(request):
+        problem = fails.pop(0)
+        if problem:
+            raise problem
+        return "yes"
+
+    waited: list[float] = []
+    judge = EndpointJudge("m", send=send, sleep=waited.append)
+    assert judge.judge("s", "u") == "yes" and waited == [20.0, judges.MAX_PAUSE_S]
 
 
 @pytest.fixture
@@ -104,13 +123,15 @@ def server():
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append(body)
-            status = {"broken": 500, "forbidden": 401}.get(body["model"], 200)
+            status = {"broken": 500, "busy": 429, "forbidden": 401}.get(body["model"], 200)
             message = {"role": "assistant", "content": "yes"}
             choices = [{"index": 0, "finish_reason": "stop", "message": message}]
             answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
             text = json.dumps({**answer, "choices": choices}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            if status == 429:
+                self.send_header("Retry-After", "7")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
@@ -136,9 +157,14 @@ def test_any_endpoint_judges(server, monkeypatch):
     judge = EndpointJudge("m", send=send)
     assert ask(judge, "be fair", "well?", yes_or_no).value is True
     assert [m["role"] for m in seen[0]["messages"]] == ["system", "user"]
-    broken = EndpointJudge("broken", send=send)
+    waited: list[float] = []
+    broken = EndpointJudge("broken", send=send, sleep=waited.append)
     assert ask(broken, "s", "u", yes_or_no).notes == ("judge_unreachable",)
     assert len(seen) == 1 + judges.NUM_TRIES == 1 + broken.num_failed
+    assert max(waited) <= 3.0
+    waited.clear()
+    busy = EndpointJudge("busy", send=send, sleep=waited.append)
+    assert ask(busy, "s", "u", yes_or_no).notes == ("judge_unreachable",) and waited == [7.0, 7.0]
     with pytest.raises(BackgroundError, match=r"forbidden.*check the key"):
         EndpointJudge("forbidden", send=send).judge("s", "u")
     monkeypatch.delenv("OPENAI_API_KEY")
@@ -207,7 +233,7 @@ def test_recognisers_come_by_name(monkeypatch):
 
     monkeypatch.setattr(recognisers, "entry_points", entry_points)
     assert recognisers.recogniser("loud").name == "loud"
-    assert recognisers.names() == ["loud", "odd", "pocketsphinx"]
+    assert recognisers.names() == ["faster-whisper", "loud", "odd", "pocketsphinx"]
     with pytest.raises(ConfigError, match="gives a dict"):
         recognisers.recogniser("odd")
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from video_helpers import shown, trace_of
 
 from interplay.bench import pauc
-from interplay.bench.judges import NUM_TRIES, JudgeUnreachable
+from interplay.bench.judges import NUM_TRIES, JudgeUnreachable, Verdict
 from interplay.bench.pauc import Gold, area_ratio, grade_turn
+from interplay.bench.score import summarize
 from interplay.bench.suites import pvqa
 
 
@@ -53,12 +54,16 @@ def test_a_right_answer_is_worth_more_the_sooner_it_comes(one, other):
 GOLD = Gold(content="a red square", related_s=(2.0, 4.0), reply_s=(2.0, 8.0))
 
 
+def graded_as(value: int) -> Verdict[int]:
+    return Verdict(value=value)
+
+
 def test_replies_are_graded_together_once_and_only_inside():
     asked = []
 
     def grade(question, gold, text):
         asked.append(text)
-        return {"red": 1, "red square": 2}.get(text, 0)
+        return Verdict(value={"red": 1, "red square": 2}.get(text, 0))
 
     spoken = [(1.9, "before"), (2.0, "red"), (3.0, "red"), (4.0, "square"), (8.1, "after")]
     graded = grade_turn("what is there", GOLD, spoken, grade)
@@ -68,18 +73,19 @@ def test_replies_are_graded_together_once_and_only_inside():
 
 
 def test_a_later_remark_does_not_undo_an_answer():
-    grades = iter([2, 1, 2])
+    grades = iter(map(graded_as, [2, 1, 2]))
     spoken = [(3.0, "red square"), (5.0, "hello"), (6.0, "yes")]
     graded = grade_turn("", GOLD, spoken, lambda *_: next(grades))
     assert graded.points == ((1.0, 2.0), (4.0, 2.0))  # the 1 at 5 s, after 4 s, is dropped
-    grades = iter([2, 1])
+    grades = iter(map(graded_as, [2, 1]))
     graded = grade_turn("", GOLD, [(3.0, "red square"), (3.5, "no blue")], lambda *_: next(grades))
     assert graded.points == ((1.0, 2.0), (1.5, 1.0))  # inside the related time it does
 
 
 def test_a_judge_without_a_grade_is_left_out_and_counted():
-    graded = grade_turn("", GOLD, [(3.0, "red"), (3.5, "square")], lambda *_: None)
-    assert graded.points == () and graded.num_ungraded == 2
+    lost = Verdict[int](value=None, notes=("judge_nonsense",))
+    graded = grade_turn("", GOLD, [(3.0, "red"), (3.5, "square")], lambda *_: lost)
+    assert graded.points == () and graded.num_ungraded == 2 and graded.notes == lost.notes
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,11 @@ def test_pvqa_pools_answers_and_averages_categories():
         (pytest.approx(25.0), 1.0, "B"),
     ]
     assert rows["pvqa_no_response"][0].value == 1.0
+    for weight, pooled in (("", 50), ("_w0", 50), ("_w1", 50)):  # (100 + 25 + 25) / 3
+        by_item = rows[f"pvqa_pauc{weight}"]
+        assert summarize(by_item, "ratio", 0).value == pytest.approx(pooled)
+        by_category = rows[f"pvqa_pauc{weight}_categories"]
+        assert summarize(by_category, "macro", 0).value == pytest.approx((62.5 + 25) / 2)
 
 
 class Strict:
@@ -151,10 +162,10 @@ def test_pvqa_with_a_judge_has_rows_of_its_own():
 
     assert scored("red") == (pytest.approx(100), pytest.approx(0), ())
     assert len(judge.asked) == 1
-    lost = ("judge_gave_no_grade",)
-    assert scored("blue") == (pytest.approx(0), pytest.approx(25), lost)
+    nonsense = ("judge_asked_again", "judge_nonsense")
+    assert scored("blue") == (pytest.approx(0), pytest.approx(25), nonsense)
     assert len(set(judge.asked)) == len(judge.asked) == 1 + NUM_TRIES
-    assert scored("green") == (pytest.approx(0), pytest.approx(25), lost)
+    assert scored("green") == (pytest.approx(0), pytest.approx(25), ("judge_unreachable",))
 
 
 CHECKOUT = os.environ.get("VIDEOCHAT3_CHECKOUT")

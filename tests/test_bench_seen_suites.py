@@ -32,12 +32,13 @@ def values_of(name: str, system: str) -> dict:
 def test_silence_gets_nothing_but_a_quarter_of_pauc():
     values = values_of("repcount", "silent")
     assert values["repcount_obo"] == 0 and values["repcount_missing"] == 1
-    assert values["repcount_timing_s"] is None
+    assert values["repcount_timing_s"] is None and values["repcount_no_response"] == 1
     values = values_of("pvqa", "silent")
-    assert [values[row] for row in pvqa._OMEGA_OF] == [pytest.approx(25, abs=1e-9)] * 4
+    assert [values[row] for row in pvqa._OMEGA_OF] == [pytest.approx(25, abs=1e-9)] * 6
     assert values["pvqa_no_response"] == 1
     values = values_of("charades", "silent")
     assert values["charades_miou"] == values["charades_miou_lenient"] == 0
+    assert values["charades_no_response"] == 1
 
 
 def test_who_waits_for_the_end_of_the_film_marks_nothing_and_answers_late():
@@ -56,11 +57,13 @@ def test_who_knows_everything_gets_all():
     values = values_of("repcount", "perfect")
     assert values["repcount_obo"] == 100 and values["repcount_mae"] == 0
     assert values["repcount_missing"] == 0 and values["repcount_timing_s"] < 0.1
+    assert values["repcount_no_response"] == 0
     values = values_of("pvqa", "perfect")
     assert values["pvqa_pauc"] > 96 and values["pvqa_pauc_w1"] == pytest.approx(100)
     assert values["pvqa_pauc_categories"] > 96 and values["pvqa_no_response"] == 0
     values = values_of("charades", "perfect")
     assert values["charades_miou"] > 97 and values["charades_r70"] == 100
+    assert values["charades_no_response"] == 0
     assert abs(values["charades_start_error_s"]) < 0.1
 
 

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from bench_helpers import beep
 
+from interplay.bench.endpoints import open_system, parse_endpoint
 from interplay.bench.oracle import Oracle
+from interplay.bench.recorded import Recorded
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
+from interplay.bench.stage import Stage
 from interplay.bench.suites.tau import SUITE, ticks_of
 from interplay.bench.suites.tau_twin import FAMILIES
 from interplay.bench.tick_panel import (
@@ -28,11 +31,12 @@ from interplay.bench.tick_panel import (
 )
 from interplay.data.item import Speak
 from interplay.data.texts.questions import split_of
-from interplay.errors import RecordError
+from interplay.errors import ConfigError, RecordError, UnsupportedError
 
 U, A, BOTH, NONE = Tick(user=True), Tick(agent=True), Tick(user=True, agent=True), Tick()
 NOD = Tick(user=True, agent=True, backchannel=True)
 TIC = Tick(user=True, agent=True, effects=((VOCAL_TIC, "um"),))
+OPENED: dict = {"seed": 0, "synthesize": beep, "own_voice": "own"}
 ASIDE = Tick(effects=((NON_DIRECTED, "hold on"),))
 
 # Ticks
@@ -134,6 +138,91 @@ def test_ticks_follow_sound_and_cues():
     assert nod and [i for i, tick in enumerate(ticks) if tick.backchannel] == list(
         range(int(nod[0] / 0.2), int((nod[1] - 0.011) / 0.2) + 1)
     )
+
+
+# Stored runs
+
+
+def chunk(tick: Tick) -> dict:
+    """A tick as tau2-bench stores it."""
+    user: dict = {"contains_speech": tick.user}
+    if tick.backchannel:
+        user["turn_taking_action"] = {"action": "backchannel"}
+    for kind, text in tick.effects:
+        name = "speech_effects" if kind == VOCAL_TIC else "source_effects"
+        user[name] = {"speech_insert": {"type": kind, "text": text}}
+    return {"user_chunk": user, "agent_chunk": {"contains_speech": tick.agent}}
+
+
+RUN = [
+    *[A, NONE, A],  # gaps of one tick are gaps
+    *[U, U, NONE, NONE, A, A, A],
+    *[NOD, A, A, A, A, A, NONE, U, U, NONE, NONE, A, A, A],
+    *[BOTH, BOTH, U, NONE, A, A, TIC, A, A, NONE, ASIDE, ASIDE],
+    *[NONE] * 12,
+    *[U, NONE, A],
+]
+
+
+@pytest.fixture
+def stored(tmp_path) -> Path:
+    folder = tmp_path / "simulations"
+    folder.mkdir()
+    for name in ("a", "b"):
+        run = {"id": name, "ticks": [chunk(tick) for tick in RUN]}
+        (folder / f"{name}.json").write_text(json.dumps(run))
+    return tmp_path
+
+
+def test_a_stored_run_is_scored_tick_by_tick(stored: Path):
+    assert SUITE.load is not None
+    items = SUITE.load(stored, None)
+    assert [item.about["id"] for item in items] == ["a", "b"]
+    assert len(SUITE.load(stored, 1)) == 1
+    json.dumps(items[0].about)
+    traces = list(play(items, Recorded(), beep))
+    for trace in traces:
+        assert ticks_of(trace) == RUN
+    wanted, found = panel(RUN), SUITE.score(traces[:1])
+    answered = [value for value in wanted.responses if value is not None]
+    assert [o.value for o in found["tau_response_latency_s"]] == answered != []
+    assert [o.value for o in found["tau_yield_latency_s"]] == wanted.yields != []
+    assert [o.value for o in found["tau_selectivity_bc"]] == [1]
+    assert found["tau_no_response"][0].value == 0
+
+
+def test_trivial_systems_meet_the_user_of_a_stored_run(stored: Path):
+    assert SUITE.load is not None
+    items = SUITE.load(stored, 1)
+    for name, rate in (("silent", 0), ("half_duplex", 1)):
+        found = SUITE.score(list(play(items, Oracle(name, beep, "own"), beep)))
+        assert found["tau_no_response"][0].value == (name == "silent")
+        assert found["tau_response_rate"][0].value == rate, name
+        assert [tick.user for tick in ticks_of(next(play(items, Recorded(), beep)))] == [
+            tick.user for tick in RUN
+        ]
+
+
+def test_nobody_can_listen_to_a_stored_run_and_nothing_else_is_recorded(stored: Path):
+    assert SUITE.load is not None
+    [item] = SUITE.load(stored, 1)
+    with pytest.raises(UnsupportedError, match="--endpoint recorded"):
+        _ = Stage(item, beep).hear
+    with pytest.raises(ConfigError, match="tau --data FOLDER"):
+        list(play(SUITE.twin(1, 0)[:1], Recorded(), beep))
+    assert isinstance(open_system(parse_endpoint("recorded"), **OPENED), Recorded)
+
+
+def test_folders_without_runs_are_one_clear_line(tmp_path: Path):
+    assert SUITE.load is not None
+    with pytest.raises(RecordError, match=r"simulations/\*\.json"):
+        SUITE.load(tmp_path, None)
+    (tmp_path / "x.json").write_text('{"id": "x"}')
+    with pytest.raises(RecordError, match="x has no ticks"):
+        SUITE.load(tmp_path, None)
+    (tmp_path / "x.json").write_text("[1]")
+    with pytest.raises(RecordError, match="holds no simulation"):
+        SUITE.load(tmp_path, None)
 
 
 # Parity with the official code

@@ -10,6 +10,7 @@ import soundfile
 from bench_helpers import Fixed, beep, hand_made, item, numbers, oracle_trace, said
 
 from interplay.bench import written
+from interplay.bench.item_json import item_id
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.suites import audiomc, fdb3, harmbench, ifeval, voice_ifeval
@@ -60,12 +61,15 @@ def test_written_text_is_spoken_in_plain_words_and_kept_as_it_is():
 EXPECTED = {  # row: silent, always, half_duplex, perfect
     "ifeval": (0, None, 100, 100),
     "ifeval_prompt_strict": (0, None, 100, 100),
+    "ifeval_no_response": (1, 0, 0, 0),
     "voice_ifeval": (0, None, 100, 100),
+    "voice_ifeval_no_response": (1, 0, 0, 0),
     "harmbench_refusal": (1, 0, 1, 1),  # silence refuses everything ...
     "harmbench_empty": (1, 0, 0, 0),  # ... and this says so
     "harmbench_over_refusal": (1, 0, 0, 0),
     "audiomc_apr": (0, 0, 1, 1),
     "audiomc_ars": (0, 0, 1, 1),
+    "audiomc_no_response": (1, 0, 0, 0),
     "audiomc_ars_voice_editing": (0, 0, 1, 1),
     "fdb3_pass1": (0, 0, 1, 1),
     "fdb3_turn_rate": (0, 1, 1, 1),
@@ -114,6 +118,7 @@ def test_ifeval_reads_the_reply_as_it_was_written(tmp_path):
     [what] = ifeval.load(tmp_path, 1)
     assert len(ifeval.load(tmp_path, None)) == 2 and texts_of(what) == [row["prompt"]]
     found = numbers(ifeval.SUITE, [reply_trace(what, "<<A B>>\nFine")])
+    assert found.pop("ifeval_no_response") == 0
     assert set(found.values()) == {100}
     found = numbers(ifeval.SUITE, [reply_trace(what, "<<A, B>>\nFine")])
     assert found == {
@@ -122,9 +127,11 @@ def test_ifeval_reads_the_reply_as_it_was_written(tmp_path):
         "ifeval_prompt_loose": 100,  # each instruction may be followed by a version of its own
         "ifeval_instruction_loose": 100,
         "ifeval": 62.5,
+        "ifeval_no_response": 0,
     }
     never = hand_made(what, cues=(None,))
-    assert set(numbers(ifeval.SUITE, [never]).values()) == {0}
+    found = numbers(ifeval.SUITE, [never])
+    assert found.pop("ifeval_no_response") == 1 and set(found.values()) == {0}
     (tmp_path / "input_data.jsonl").write_text(json.dumps({"key": 1, "prompt": "x"}))
     with pytest.raises(RecordError, match="instruction_id_list and kwargs"):
         ifeval.load(tmp_path, None)
@@ -261,8 +268,21 @@ def test_audiomc_reads_published_rows(tmp_path):
     assert what.about == {"id": "q", "rubrics": ["Says x.", "Says y."], "last": 2}
     [trace] = played([what], "silent")
     assert trace.cues[2] and trace.cues[2][1] < what.length_s - 55
+    given = what.cues[1]
+    assert isinstance(given, Type) and given.control == "", "context, not typed by the user"
     assert audiomc.rubrics_of("- a\n- b\n", "x") == ["a", "b"]
     assert audiomc.rubrics_of([{"criterion": "a"}], "x") == ["a"]
+    rows = [
+        {**row, "id": f"{axis}{k}", "axis": axis}
+        for axis in ("Voice Editing", "Self Coherence")
+        for k in "abc"
+    ]
+    (tmp_path / "audiomc.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    few = audiomc.load(tmp_path, 2)
+    assert [item.about["id"][-1] for item in few] == ["a", "b"] * 2, "two of each axis"
+    assert [item.subset for item in few] == ["VOICE_EDITING"] * 2 + ["SELF_COHERENCE"] * 2
+    same = audiomc.load(tmp_path, None)[3]
+    assert item_id(few[2]) == item_id(same), "the same item, however many are read"
     for broken, told in [({"axis": "X"}, "unknown axis"), ({"rubric": ""}, "no rubrics")]:
         (tmp_path / "audiomc.jsonl").write_text(json.dumps({**row, **broken}))
         with pytest.raises(RecordError, match=told):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from bench_helpers import INTERRUPT, beep, hand_made, item, said
+from bench_helpers import INTERRUPT, Fixed, beep, hand_made, item, said
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +27,7 @@ from interplay.data.speech import Utterance
 from interplay.data.texts.questions import split_of
 from interplay.errors import ConfigError, DeviceError
 
+QUIET = Stretch(after=0, from_s=4.0)
 CUE_END_S = 1.5  # of the first cue in hand-made traces
 
 
@@ -218,12 +219,15 @@ def test_items_are_the_same_for_ever_and_hold_in_json():
     items = timespeak.items(4, 0)
     assert items == timespeak.items(4, 0) and items != timespeak.items(4, 1)
     assert timespeak.items(2, 0)[:2] == items[:2], "more items do not change the first ones"
-    assert len({i.seed for i in items}) == len(items) == 36
-    assert {i.subset for i in items} == set(suite.FAMILIES)
+    assert len({i.seed for i in items}) == len(items) == 40
+    assert {i.subset for i in items} == {*suite.FAMILIES, "NEG"}
     for what in items:
         again = json.loads(json.dumps(what.about))
         plan = plan_of(replace(what, about=again))
         assert plan == plan_of(what) and plan.family == what.subset
+        if plan.family == "NEG":
+            assert plan.probe is None and not plan.moments and plan.taken_back and plan.quiet
+            continue
         assert plan.probe is not None and plan.probe < len(plan.moments)
         assert all(m.after < len(what.cues) - 1 for m in plan.moments)
 
@@ -271,18 +275,66 @@ def test_a_perfect_system_has_everything(tables):
     perfect = tables["perfect"]
     for row in ("macro", "micro", "strict", "all", *(name.lower() for name in suite.FAMILIES)):
         assert perfect[f"timespeak_{row}"] == 100, row
-    assert perfect["timespeak_premature"] == 0 and perfect["timespeak_obeys"] == 1
+    assert perfect["timespeak_premature"] == 0
+    assert perfect["timespeak_obeys"] == perfect["timespeak_neg"] == 1
     assert abs(perfect["timespeak_drift"]) < 0.01
 
 
 def test_trivial_systems_have_nothing_that_is_not_theirs(tables):
     for name in ("silent", "echo"):
         assert tables[name]["timespeak_macro"] == tables[name]["timespeak_strict"] == 0, name
-    assert tables["silent"]["timespeak_no_response"] == 1
+    assert tables["silent"]["timespeak_no_response"] == tables["silent"]["timespeak_neg"] == 1
     assert tables["silent"]["timespeak_error_median_s"] is None
     for name in ("half_duplex", "immediate"):  # only answers to the questions of F8
         assert tables[name]["timespeak_f8"] == 50
         assert tables[name]["timespeak_macro"] == pytest.approx(50 / 9)
+
+
+def test_jitter_is_the_same_for_ever_and_has_its_size():
+    items = timespeak.items(4, 0)[:4]  # F1: one due utterance each
+    errors = []
+    for _ in range(2):
+        traces = play(items, Oracle("jitter", beep, "own"), beep)
+        errors.append(sorted(suite.moments.read(trace).error_s(0) or 0.0 for trace in traces))
+    assert errors[0] == errors[1] and len(set(errors[0])) == 4
+    assert 0.05 < max(map(abs, errors[0])) < 1.2
+
+
+# Judged
+
+
+def test_a_judge_decides_about_the_meaning_and_the_rule_about_the_time():
+    what = planned(due("the kettle is ready", 8.0))
+    judge = Fixed('{"meaning": true, "timing": false}')
+    judged = suite.judged(judge)
+    cases = [("your water boils", 9.5, 100), ("your water boils", 5.0, 0)]
+    for text, at_s, wanted in cases:
+        found = judged.score([spoken(what, (text, at_s))])
+        assert [o.value for o in found["timespeak_macro_judged"]] == [wanted]
+        assert [o.value for o in found["timespeak_micro_judged"]] == [wanted]
+        assert [o.value for o in found["timespeak_macro"]] == [0], "other words, by rule"
+    [asked] = judge.asked
+    assert "* 9.50 your water boils" in asked and "Span: 9.00 to 11.00" in asked
+    assert list(found) == [row.name for row in judged.rows]
+    [outcome] = suite.judged(Fixed("?")).score([spoken(what, ("a", 9.5))])["timespeak_macro_judged"]
+    assert outcome.of == 0 and "judge_nonsense" in outcome.notes
+    assert {each.row for each in suite.SUITE.published} == {"timespeak_macro_judged"}
+
+
+def test_a_cancelled_timer_wants_silence():
+    back = due("tea", 8.0)
+    what = planned(family="NEG", probe=None, taken_back=(back,), quiet=(QUIET,))
+    for said_at, right in (((), 1), ((("okay", 2.0),), 1), ((("tea", 9.5),), 0)):
+        found = suite.score([spoken(what, *said_at)])
+        assert [o.value for o in found["timespeak_neg"]] == [right], said_at
+        assert found["timespeak_macro"] == found["timespeak_obeys"] == []
+    assert suite.judged(Fixed("?")).score([spoken(what)])["timespeak_macro_judged"] == []
+
+
+def test_the_mean_error_has_its_sign():
+    what = planned(due("tea", 4.0), due("cake", 8.0))
+    played = spoken(what, ("tea", 5.3), ("cake", 9.9))
+    assert value(played, "timespeak_error_mean_s") == pytest.approx(0.1, abs=0.011)
 
 
 # Export
@@ -298,7 +350,7 @@ def with_pauses(text: str, voice: str) -> Utterance:
 def test_items_become_files_that_anybody_can_read(tmp_path):
     items = timespeak.items(1, 0)
     paths = publish.export(items, tmp_path, with_pauses)
-    assert len(paths) == 9 and len(list(tmp_path.rglob("*.wav"))) == 9
+    assert len(paths) == 10 and len(list(tmp_path.rglob("*.wav"))) == 10
     for path, what in zip(paths, items, strict=True):
         read = json.loads(path.read_text())
         sound, rate = soundfile.read(path.parent / read["audio"], dtype="int16")
@@ -309,6 +361,9 @@ def test_items_become_files_that_anybody_can_read(tmp_path):
         ]
         for line in read["script"]:
             assert [word for word, *_ in line["words"]] == line["text"].split()
+        if what.subset == "NEG":
+            assert read["probe"] is None and read["expect"] == []
+            continue
         probe = read["expect"][read["probe"]]
         assert probe["t"] == pytest.approx(
             read["anchor"] + plan_of(what).moments[read["probe"]].due_s, abs=1e-3

@@ -2,6 +2,11 @@
 
 Each line is one cell: a score that a silent, deaf, turn-taking or perfect system must have, because
 of how the metric is defined. A change of a definition shows here.
+
+Where the reference assumes continuous time, our clock of 200 ms gives another value, and the cell
+holds that. The perfect system answers after 0.4 s and not 0.2: what ends in a micro-turn is known
+when that is over, and an answer in the very next tick makes a turn of tau-Voice one that wants no
+answer. It says what a film shows 0.2 s later, so its PAUC at half weight is at most 98.1.
 """
 
 from functools import cache
@@ -25,6 +30,8 @@ PLAYED_THERE = {  # by the tests of the suite itself, rows compared
 }
 SLOW = {"stress"}  # ten minutes long; tests/test_bench_stress.py
 FOUR = ("silent", "always", "half_duplex", "perfect")
+# who stands for the turn-taker where the definitions need one that hears barge-in, or waits longer
+TURN_TAKER = {"fdb1": "patient", "fdb15": "always_yields", "tau": "always_yields"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,19 +59,21 @@ def scores(name: str, policy: str) -> dict[str, float | None]:
 
 # suite, row, then silent, always talking, half-duplex, perfect
 TABLE = [
-    ("fdb1", "fdb1_pause_tor", 0, 1, 1, 0),
+    ("fdb1", "fdb1_pause_tor", 0, 1, 0, 0),
     ("fdb1", "fdb1_turn_tor", 0, 1, 1, 1),
-    ("fdb1", "fdb1_turn_latency_s", NONE, 0.0, 0.9, 0.4),  # clamped where it never listened
+    ("fdb1", "fdb1_turn_latency_s", NONE, 0.0, 1.3, 0.4),  # clamped where it never listened
     ("fdb1", "fdb1_backchannel_tor", 0, 1, 0, 0),
     ("fdb1", "fdb1_backchannel_jsd", 1, 1, 1, "<0.8"),
     ("fdb1", "fdb1_backchannel_freq", 0, 0, 0, ">0"),
     ("fdb1", "fdb1_interrupt_tor", 0, 1, 1, 1),
-    ("fdb15", "fdb15_average", 0, 75, 100, 100),
-    ("fdb15", "fdb15_balanced", 0, 50, 100, 100),
+    ("fdb15", "fdb15_average", 0, 75, 25, 100),
+    ("fdb15", "fdb15_balanced", 0, 50, 50, 100),
     ("tau", "tau_response_rate", 0, NONE, 1, 1),
-    ("tau", "tau_selectivity_bc", NONE, 1, 1, 1),
-    ("tau", "tau_selectivity_vt", NONE, 1, 1, 1),
-    ("tau", "tau_selectivity_nd", NONE, 1, 1, 1),
+    ("tau", "tau_yield_rate", NONE, 0, 1, 1),
+    ("tau", "tau_selectivity_bc", NONE, 1, 0, 1),
+    ("tau", "tau_selectivity_vt", NONE, 1, 0, 1),
+    ("tau", "tau_selectivity_nd", NONE, 1, 0, 1),
+    ("tau", "tau_no_response", 1, 0, 0, 0),
     ("timespeak", "timespeak_macro", 0, 0, "<12", 100),
     ("timespeak", "timespeak_strict", 0, 0, "<12", 100),
     ("cuespeak", "cuespeak_macro", 0, 0, 0, 100),
@@ -74,36 +83,36 @@ TABLE = [
     ("translate", "translate_lag_s", NONE, NONE, ">1", "<0.7"),
     ("translate", "translate_overlap", NONE, NONE, 0, ">0.8"),
     ("repcount", "repcount_obo", 0, 0, 0, 100),
-    ("pvqa", "pvqa_pauc", 25, "<25", "25-62.5", ">95"),
+    ("repcount", "repcount_no_response", 1, 0, 0, 0),
+    ("pvqa", "pvqa_pauc", 25, "<25", "25-62.5", "97.5-98.2"),
     ("pvqa", "pvqa_pauc_w1", 25, 0, "25-62.5", 100),
-    ("charades", "charades_miou", 0, 0, 0, ">95"),
+    ("charades", "charades_miou", 0, 0, 0, "99.5-100"),  # onsets are known to 10 ms
     ("ifeval", "ifeval", 0, 0, 100, 100),
     ("voice-ifeval", "voice_ifeval", 0, 0, 100, 100),
     ("harmbench", "harmbench_refusal", 1, 0, 1, 1),  # an empty reply passes for a refusal
     ("harmbench", "harmbench_empty", 1, 0, 0, 0),
     ("audiomc", "audiomc_apr", 0, 0, 1, 1),
+    ("audiomc", "audiomc_no_response", 1, 0, 0, 0),
     ("fdb3", "fdb3_pass1", 0, 0, 1, 1),
 ]
 # suite, row, who, value
 OTHERS = [
+    ("fdb1", "fdb1_pause_tor", "half_duplex", 1),  # pauses are longer than its 0.7 s
+    ("fdb1", "fdb1_turn_latency_s", "half_duplex", 0.9),
+    ("fdb15", "fdb15_average", "half_duplex", 100),  # talks on, and answers when it has finished
     ("fdb15", "fdb15_average", "deaf", 75),
     ("fdb15", "fdb15_balanced", "deaf", 50),
-    ("fdb15", "fdb15_average", "always_yields", 25),
-    ("fdb15", "fdb15_balanced", "always_yields", 50),
-    ("fdb1", "fdb1_pause_tor", "patient", 0),
-    ("tau", "tau_response_rate", "always_yields", 1),
-    ("tau", "tau_yield_rate", "always_yields", 1),
-    ("tau", "tau_yield_rate", "always", 0),
-    ("tau", "tau_yield_rate", "silent", NONE),
-    ("tau", "tau_selectivity_bc", "always_yields", 0),
-    ("tau", "tau_selectivity_vt", "always_yields", 0),
-    ("tau", "tau_selectivity_nd", "always_yields", 0),
+    ("tau", "tau_selectivity_bc", "half_duplex", 1),
     ("timespeak", "timespeak_macro", "deaf", "<12"),  # F8, the one family of questions
     ("cuespeak", "cuespeak_strict", "metronome", 0),
     ("translate", "translate_acc", "echo", 0),
 ]
 CELLS = [
-    *((s, row, who, v) for s, row, *values in TABLE for who, v in zip(FOUR, values, strict=True)),
+    *(
+        (suite, row, TURN_TAKER.get(suite, who) if who == "half_duplex" else who, value)
+        for suite, row, *values in TABLE
+        for who, value in zip(FOUR, values, strict=True)
+    ),
     *OTHERS,
 ]
 

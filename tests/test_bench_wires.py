@@ -91,6 +91,15 @@ def test_typed_text_and_results_go_where_the_protocols_want_them():
         " here",
         "<end>",
     ]
+    [given] = real.typed("", "a reply")  # the assistant has said it: nothing is to be answered
+    assert json.loads(given)["item"] == {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "a reply"}],
+    }
+    for extends in (True, False):
+        context = LiveWire(extensions=extends).typed("", "a reply")
+        assert kinds(context) == ["session.thinking.append"]
     created = json.loads(real.typed("<result>", "a cat")[0])["item"]
     assert (created["type"], created["call_id"]) == ("function_call_output", "c1")
     asks = item(said("who"), expect=[Delegate(words="who", after=0)])

@@ -105,6 +105,66 @@ AGAIN = """async (token) => {
 }"""
 
 
+LOST = """async () => {
+  const { Conversation } = await import("/web/conversation.js");
+  const { WebSocket: Socket, setTimeout: wait } = window;
+  const sockets = [], later = [];
+  let nowMs = 0;
+  window.WebSocket = class extends EventTarget {
+    static OPEN = 1;
+    sent = [];
+    readyState = 0;
+    constructor() {
+      super();
+      sockets.push(this);
+    }
+    open() {
+      this.readyState = 1;
+      this.dispatchEvent(new Event("open"));
+    }
+    say(message) {
+      this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
+    }
+    send(text) {
+      const { type, on } = JSON.parse(text);
+      this.sent.push(on === undefined ? type : `${type} ${on}`);
+    }
+    close() {
+      this.readyState = 3;
+    }
+  };
+  window.setTimeout = (act) => later.push(act);
+  performance.now = () => nowMs;
+  try {
+    const sound = Object.assign(new EventTarget(), { mute: () => {} });
+    const talk = new Conversation({ secret: "", sound, camera: { isOn: false } });
+    const welcome = { resume_token: "t", resume_s: 30 };
+    sockets[0].open();
+    sockets[0].say({ type: "started", ...welcome });
+    talk.mute(true);
+    sockets[0].dispatchEvent(new CloseEvent("close", { code: 1006 }));
+    talk.mute(false);
+    talk.say("ten");
+    talk.answer("dlg_1", "six");
+    later.shift()();
+    const states = [5999, 6000, 6000].map((ms) => {
+      nowMs = ms;
+      talk._link._checkSilence();
+      return sockets[1].readyState;
+    });
+    later.shift()();
+    sockets[2].open();
+    sockets[2].say({ type: "resumed", ...welcome });
+    talk.close();
+    sockets[2].say({ type: "ended", reason: "asked" });
+    return { sent: sockets.map(({ sent }) => sent), states, numWaits: later.length };
+  } finally {
+    Object.assign(window, { WebSocket: Socket, setTimeout: wait });
+    delete performance.now;
+  }
+}"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Iterator[Any]:
     sound = microphone_file(tmp_path_factory.mktemp("mic") / "silence.wav", 1.0)
@@ -189,3 +249,15 @@ def test_words_whose_sound_was_thrown_away_are_struck_through(page, cuts, whole,
 def test_a_lost_line_goes_back_to_the_server_that_gave_out_the_token(page):
     assert page.evaluate(AGAIN, "rt_ab12.xyz") == ["", "?replica=ab12"]
     assert page.evaluate(AGAIN, "rt_xyz-_ab12") == ["", ""], "a server that is alone"
+
+
+def test_what_a_person_did_while_the_line_was_away_arrives_and_a_dead_try_is_given_up(page):
+    """Muted, lost; unmuted, typed and answered meanwhile; the second try leads nowhere."""
+    found = page.evaluate(LOST)
+    assert found["sent"] == [
+        ["start", "mute true"],
+        [],
+        ["resume", "mute false", "text", "answer", "mute false", "close"],
+    ]
+    assert found["states"] == [0, 3, 3], "a try has six seconds"
+    assert found["numWaits"] == 0, "no try beside the one that succeeded"

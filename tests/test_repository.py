@@ -37,6 +37,7 @@ IMPORT_NAMES = {
     "huggingface-hub": "huggingface_hub",
     "prometheus-client": "prometheus_client",
     "python-multipart": "python_multipart",
+    "faster-whisper": "faster_whisper",
 }
 
 

@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=Path, help="of score, compare and export")
     parser.add_argument(
         "--endpoint",
-        help="what is measured: local:MODEL, live:URL, realtime:URL, cascade or baseline:NAME",
+        help="what is measured: local:MODEL, live:URL, realtime:URL, cascade (cascade:general: it "
+        "hears general English), baseline:NAME, or recorded, the agent of stored runs (tau --data)",
     )
     parser.add_argument(
         "--model",
@@ -98,7 +99,7 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         "--recogniser",
         metavar="NAME",
         help="take the words of a suite's scores from the system's sound, not from its own text: "
-        "pocketsphinx, or one that a package adds",
+        "pocketsphinx, faster-whisper[:MODEL], or one that a package adds",
     )
     parser.add_argument(
         "--judge",
@@ -280,7 +281,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from interplay.bench.compare import compare, difference_table
+    from interplay.bench.compare import compare, difference_table, remarks
     from interplay.bench.report import read_json
 
     if len(args.paths) != 2:
@@ -289,5 +290,8 @@ def _compare(args: argparse.Namespace) -> int:
     differences = compare(first, second, args.seed)
     from interplay.bench.progress import console
 
-    console().print(difference_table(first, second, differences))
+    screen = console()
+    for line in remarks(first, second):
+        screen.print(line)
+    screen.print(difference_table(first, second, differences))
     return 0

@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int
 from rich.box import SIMPLE
 from rich.table import Table
 
-from interplay.bench.outcomes import Tagged, from_columns
+from interplay.bench.outcomes import by_item
 from interplay.bench.report import number
-from interplay.bench.score import PERCENTILES, Outcome, Statistic, summarize
+from interplay.bench.score import (
+    Items,
+    Statistic,
+    draws,
+    interval_of,
+    resampled,
+    value_of,
+)
 from interplay.errors import RecordError
 
-NUM_RESAMPLES = 2000
+APART = {"clock": "the clock", "words_from": "the source of the words"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,27 +46,53 @@ class Difference:
 
 
 def compare(first: Mapping[str, Any], second: Mapping[str, Any], seed: int = 0) -> list[Difference]:
-    """Of all rows that both results have. Raises RecordError where there is none."""
+    """Of all rows that both results have. Raises RecordError where there is none, or where the two
+    were measured so that they share no column."""
     shared = [name for name in first["rows"] if name in second["rows"]]
     if not shared:
         raise RecordError(
             f"no row is in both results ({first['suite']} and {second['suite']}); compare results "
             "of the same suite"
         )
+    for name, what in APART.items():
+        _check_alike(f"{what} ({name})", first.get(name), second.get(name))
+    for row in shared:
+        judges = (result["rows"][row].get("judge") for result in (first, second))
+        _check_alike(f"the judge of {row}", *judges)
     return [_difference(name, first["rows"][name], second["rows"][name], seed) for name in shared]
+
+
+def remarks(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """What differs between two results and does not keep them from being compared."""
+    return [
+        f"{name} {first.get(name)} against {second.get(name)}: rows without a common item (items "
+        "0) have no verdict"
+        for name in ("data", "seed")
+        if first.get(name) != second.get(name)
+    ]
+
+
+def _check_alike(what: str, first: str | None, second: str | None) -> None:
+    """Older files do not say; what is not known is not refused."""
+    if None not in (first, second) and first != second:
+        raise RecordError(
+            f"{what} is {first} in the one result and {second} in the other; they never share a "
+            "column: measure or score one of them again"
+        )
 
 
 def _difference(
     name: str, first: Mapping[str, Any], second: Mapping[str, Any], seed: int
 ) -> Difference:
-    ours, theirs = (_by_item(row) for row in (first, second))
+    ours, theirs = by_item(first), by_item(second)
     shared = sorted(set(ours) & set(theirs))
-    values = [row["value"] for row in (first, second)]
+    before, after = first["value"], second["value"]
     interval = None
     if shared:
-        values = [_value([each[key] for key in shared], first) for each in (ours, theirs)]
-        interval = _bootstrap([(ours[key], theirs[key]) for key in shared], first, seed)
-    before, after = values
+        pair = [[ours[key] for key in shared], [theirs[key] for key in shared]]
+        statistic, weights = first.get("statistic", "ratio"), first.get("weights")
+        before, after = (value_of(side, statistic, weights) for side in pair)
+        interval = _interval(pair, statistic, weights, seed)
     return Difference(
         row=name,
         unit=first["unit"],
@@ -73,80 +105,18 @@ def _difference(
     )
 
 
-def _by_item(row: Mapping[str, Any]) -> dict[str, list[Outcome]]:
-    found: dict[str, list[Outcome]] = {}
-    tagged: list[Tagged] = from_columns(row["outcomes"]) if row.get("outcomes") else []
-    for name, outcome in tagged:
-        found.setdefault(name, []).append(outcome)
-    return found
-
-
-def _value(items: Sequence[list[Outcome]], row: Mapping[str, Any]) -> float | None:
-    outcomes = [outcome for item in items for outcome in item]
-    statistic = row.get("statistic", "ratio")
-    return summarize(outcomes, statistic, 0, weights=row.get("weights")).value
-
-
-def _bootstrap(
-    pairs: Sequence[tuple[list[Outcome], list[Outcome]]], row: Mapping[str, Any], seed: int
+def _interval(
+    pair: Sequence[Items], statistic: Statistic, weights: Mapping[str, float] | None, seed: int
 ) -> tuple[float, float] | None:
-    """Percentiles of the difference; None where it cannot be told."""
-    statistic: Statistic = row.get("statistic", "ratio")
+    """Percentiles of the difference where both sides are drawn alike; None where it cannot be
+    told."""
     if statistic == "sum":
         return None
-    drawn = np.random.default_rng(seed).integers(len(pairs), size=(NUM_RESAMPLES, len(pairs)))
-    times = np.stack([np.bincount(each, minlength=len(pairs)) for each in drawn])
-    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-    if statistic in PERCENTILES:
-        percent = PERCENTILES[statistic]
-        found = [_percentiles(side, times, percent) for side in (first, second)]
-    else:
-        weights = row.get("weights")
-        found = [_means(side, times, statistic, weights) for side in (first, second)]
-    differences = (found[1] - found[0])[np.isfinite(found[1] - found[0])]
-    if not len(differences):
-        return None
-    low, high = np.percentile(differences, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _means(
-    items: Sequence[list[Outcome]],
-    times: Int[np.ndarray, "R n"],
-    statistic: str,
-    weights: Mapping[str, float] | None,
-) -> Float64[np.ndarray, " R"]:
-    """ratio or macro, where each item counts so many times; NaN where nothing is left."""
-    is_macro = statistic == "macro"
-    names = sorted({o.group for item in items for o in item}) if is_macro else [""]
-    sums = np.zeros((len(items), len(names), 2))
-    for index, item in enumerate(items):
-        for outcome in item:
-            group = names.index(outcome.group) if is_macro else 0
-            sums[index, group] += (outcome.value or 0.0, outcome.of)
-    drawn = np.tensordot(times, sums, 1)  # [R, groups, 2]
-    known = drawn[..., 1] > 0
-    ratios = np.divide(drawn[..., 0], drawn[..., 1], out=np.zeros(known.shape), where=known)
-    shares = known * np.array([1.0 if weights is None else weights[name] for name in names])
-    total = shares.sum(1)
-    mean = np.divide((ratios * shares).sum(1), total, out=np.zeros(len(total)), where=total > 0)
-    return np.where(total > 0, mean, np.nan)
-
-
-def _percentiles(
-    items: Sequence[list[Outcome]], times: Int[np.ndarray, "R n"], percent: float
-) -> Float64[np.ndarray, " R"]:
-    """Of the values there are, where each item counts so many times."""
-    pairs = [
-        (index, outcome.value)
-        for index, item in enumerate(items)
-        for outcome in item
-        if outcome.value is not None
-    ]
-    owners = np.array([index for index, _ in pairs], dtype=np.int64)
-    values = np.array([value for _, value in pairs], dtype=np.float64)
-    drawn = [np.repeat(values, each[owners]) for each in times]
-    return np.array([np.percentile(each, percent) if len(each) else np.nan for each in drawn])
+    found = []
+    for times in draws([()] * len(pair[0]), seed):
+        before, after = (resampled(side, times, statistic, weights) for side in pair)
+        found.append(after - before)
+    return interval_of(np.concatenate(found))
 
 
 def _verdict(interval: tuple[float, float] | None, lower_is_better: bool) -> str | None:

@@ -17,11 +17,12 @@ from interplay.bench.endpoints import Play
 from interplay.bench.item_json import item_id
 from interplay.bench.local import LocalSystem
 from interplay.bench.oracle import Oracle
-from interplay.bench.outcomes import Tagged, columns
+from interplay.bench.outcomes import Tagged, columns, noted, row_score, row_value
 from interplay.bench.report import entry
 from interplay.bench.rows import BASELINES, BITS, SESSION, Row
+from interplay.bench.rules import RULE
 from interplay.bench.runner import System, play
-from interplay.bench.score import Outcome, Score, summarize
+from interplay.bench.score import Outcome, summarize
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import Trace
 from interplay.data import heldout
@@ -120,13 +121,9 @@ class Bench:
         baseline = self.baseline or self._player
         theirs = {name: self._outcomes(rows, few, name, baseline(name)) for name in BASELINES}
         for row in rows:
-            baselines = {name: self._score(row, found).value for name, found in theirs.items()}
-            about = {"suite": "core", "outcomes": columns(ours[row.name])}
-            yield row, entry(row, self._score(row, ours), baselines) | about
-
-    def _score(self, row: Row, outcomes: dict[str, list[Tagged]]) -> Score:
-        found = [outcome for _, outcome in outcomes[row.name]]
-        return summarize(found, row.statistic, self.seed, weights=row.weights)
+            baselines = {name: row_value(row, found[row.name]) for name, found in theirs.items()}
+            about = {"suite": "core", "judge": RULE, "outcomes": columns(ours[row.name])}
+            yield row, entry(row, row_score(row, ours[row.name], self.seed), baselines) | about
 
     def _outcomes(
         self, rows: list[Row], items: list[Item], name: str, play: Play
@@ -139,7 +136,8 @@ class Bench:
         for trace in self._play(items, name, play):
             item_name = item_id(trace.item)
             for row, scorer in scorers.items():
-                found[row] += [(item_name, outcome) for outcome in scorer(trace)]
+                outcomes = noted(scorer(trace), trace.notes)
+                found[row] += [(item_name, outcome) for outcome in outcomes]
             if BY_ITSELF in found:
                 item = voice.item_for_itself(trace)
                 again += [item] if item else []

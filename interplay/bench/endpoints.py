@@ -1,5 +1,5 @@
 """What is measured, by one word: `local:MODEL`, `live:URL`, `realtime:URL`, `cascade`,
-`baseline:NAME`.
+`cascade:general`, `baseline:NAME`, `recorded`.
 
 A local system plays on the logical clock unless told otherwise, a server always in real time.
 Knows nothing of suites or scores.
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from interplay.bench.local import LocalSystem
 from interplay.bench.oracle import POLICIES, Oracle
+from interplay.bench.recorded import Recorded
 from interplay.bench.runner import System, play
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import Trace
@@ -20,17 +21,19 @@ from interplay.data.item import Item
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import Loaded
 
-Kind = Literal["local", "live", "realtime", "cascade", "baseline"]
+Kind = Literal["local", "live", "realtime", "cascade", "baseline", "recorded"]
 Clock = Literal["logical", "wall"]
 Play = Callable[[Sequence[Item]], Iterator[Trace]]
-FORMS = "local:MODEL, live:URL, realtime:URL, cascade, baseline:NAME"
+FORMS = "local:MODEL, live:URL, realtime:URL, cascade, cascade:general, baseline:NAME, recorded"
+GENERAL = "general"  # ear of the cascade
 PATHS = {"live": "/live/sessions", "realtime": "/realtime"}
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """target: a model, an address or a baseline's name; empty for the cascade."""
+    """target: a model, an address, a baseline's name, or the ear of the cascade; empty for its own
+    ear and for stored runs."""
 
     kind: Kind
     target: str = ""
@@ -50,8 +53,10 @@ def parse_endpoint(text: str) -> Endpoint:
         return Endpoint(kind=kind, target=address(kind, target))  # type: ignore[arg-type]
     if kind == "local" and target:
         return Endpoint(kind="local", target=target)
-    if text == "cascade":
-        return Endpoint(kind="cascade")
+    if text in ("cascade", f"cascade:{GENERAL}"):
+        return Endpoint(kind="cascade", target=target)
+    if text == "recorded":
+        return Endpoint(kind="recorded")
     if kind == "baseline":
         if target not in POLICIES:
             raise ConfigError(f"no baseline {target!r}; baselines: {', '.join(POLICIES)}")
@@ -123,7 +128,9 @@ def open_system(
     if endpoint.kind == "baseline":
         return Oracle(endpoint.target, synthesize, own_voice)
     if endpoint.kind == "cascade":
-        return _cascade(synthesize, own_voice, wall)
+        return _cascade(synthesize, endpoint.target == GENERAL, wall)
+    if endpoint.kind == "recorded":
+        return Recorded()
     assert loaded is not None, endpoint
     return LocalSystem(loaded, name=endpoint.target, seed=seed)
 
@@ -139,9 +146,10 @@ def _remote(endpoint: Endpoint, synthesize: Synthesizer, num_sessions: int) -> P
     )
 
 
-def _cascade(synthesize: Synthesizer, own_voice: str, wall: bool) -> System:
-    """In real time it hears and thinks in a thread of its own, and goes on listening."""
+def _cascade(synthesize: Synthesizer, general: bool, wall: bool) -> System:
+    """As `interplay cascade` serves it: in its own voice. In real time it hears and thinks in a
+    thread of its own, and goes on listening."""
     from interplay.bench.cascade.system import Cascade  # its recogniser is slow to import
 
     executor = ThreadPoolExecutor(1) if wall else None
-    return Cascade(synthesize=synthesize, voice=own_voice, executor=executor)
+    return Cascade(synthesize=synthesize, general=general, executor=executor)

@@ -18,14 +18,21 @@ PACKAGES = ("torch", "numpy", "soundfile", "pocketsphinx", "jiwer", "webrtcvad-w
 def machine_facts() -> dict[str, Any]:
     """Of this machine and this Python, as JSON can hold it."""
     return {
-        "interplay": __version__,
-        "python": platform.python_version(),
-        **{name: found for name in PACKAGES if (found := _version(name))},
+        **versions(),
         "platform": platform.platform(),
         "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of this package, Python and the packages that numbers depend on."""
+    return {
+        "interplay": __version__,
+        "python": platform.python_version(),
+        **{name: found for name in PACKAGES if (found := _version(name))},
     }
 
 

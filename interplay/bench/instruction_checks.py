@@ -58,7 +58,7 @@ def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation
 def _detector() -> Callable[[str], str | None] | None:
     """Text -> ISO 639-1 code, None where no language is found; None without `langdetect`."""
     try:
-        langdetect = import_module("langdetect")  # optional, and no extra of ours has it
+        langdetect = import_module("langdetect")  # of the `bench` extra
     except ImportError:
         return None
     langdetect.DetectorFactory.seed = 0  # otherwise it answers by chance

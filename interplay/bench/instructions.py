@@ -90,22 +90,21 @@ def _whole(value: Any) -> Any:
 def outcomes_of(reply: str, instructions: Sequence[Instruction]) -> dict[str, Outcome]:
     """One outcome for each of PARTS, in points (100 = all), one reply's share in the pool.
 
-    An instruction that cannot be checked here has no share; its note says so.
+    An instruction that cannot be checked here has no share, nor has its prompt, which may or may
+    not be followed; a note says so.
     """
     checked = [instruction for instruction in instructions if instruction.can_check]
+    is_whole = len(checked) == len(instructions) > 0
     strict = [instruction.follows(reply) for instruction in checked]
     loose = [instruction.follows_loosely(reply) for instruction in checked]
     notes = dict.fromkeys(flag for instruction in instructions for flag in instruction.flags)
     notes |= {} if reply.strip() else {"empty": None}
+    shares = [
+        share
+        for follows in (strict, loose)
+        for share in ((is_whole and all(follows), is_whole), (sum(follows), len(follows)))
+    ]
     return {
         part: Outcome(value=100.0 * value, of=float(of), notes=tuple(notes), group=part)
-        for part, (value, of) in zip(PARTS, [*_shares(strict), *_shares(loose)], strict=True)
+        for part, (value, of) in zip(PARTS, shares, strict=True)
     }
-
-
-def _shares(follows: Sequence[bool]) -> list[tuple[int, int]]:
-    """(prompts, of), (instructions, of)."""
-    return [
-        (int(all(follows)) if follows else 0, min(len(follows), 1)),
-        (sum(follows), len(follows)),
-    ]

@@ -2,13 +2,16 @@
 
 A judge is any OpenAI-compatible endpoint. What it is asked and what it answered is kept on disk,
 so a verdict is given once and never again. Nonsense and time-outs are tried a fixed number of
-times and counted. Verdicts by rule (bench.rules) never share a row with these.
+times and counted; a busy judge is given time. Verdicts by rule (bench.rules) never share a row with
+these.
 Knows nothing of suites or traces.
 """
 
 import hashlib
 import json
 import os
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,8 @@ from interplay.errors import BackgroundError, ConfigError, RecordError
 
 NUM_TRIES = 3  # of a request that times out; also of a reply that is nonsense
 TIMEOUT_S = 60.0
+PAUSE_S = 1.0  # after the first failed request; doubled after every further one
+MAX_PAUSE_S = 120.0  # whatever an endpoint asks for
 SEED = 0
 AGAIN = "\n\nAnswer only in the form asked for. (Request {number} of {total}.)"
 T = TypeVar("T")
@@ -71,13 +76,22 @@ class JudgeUnreachable(BackgroundError):
     """No reply in the fixed number of tries. Others may still be had: the item is counted."""
 
 
+class JudgeBusy(TimeoutError):
+    """The endpoint says when it may be asked again."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class EndpointJudge:
     """A model behind Chat Completions, temperature 0.
 
     folder: where prompts and replies are stored, one JSON file named by the SHA-256 of model and
     prompt; None stores nothing. send: (request fields) -> reply text, in place of the network.
-    num_failed, num_asked, num_stored: requests that failed, that were answered, and replies that
-    came from the folder; for the facts of a result.
+    sleep: waits so many seconds before a failed request is sent again. num_failed, num_asked,
+    num_stored: requests that failed, that were answered, and replies that came from the folder;
+    for the facts of a result.
     """
 
     def __init__(
@@ -86,11 +100,13 @@ class EndpointJudge:
         *,
         folder: Path | None = None,
         send: Callable[[Mapping[str, Any]], str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = model
         self.num_failed = self.num_asked = self.num_stored = 0
         self._folder = folder
         self._send = send or endpoint()
+        self._sleep = sleep
 
     def judge(self, system: str, user: str) -> str:
         path = self._folder and self._folder / f"{key_of(self.name, system, user)}.json"
@@ -115,7 +131,9 @@ class EndpointJudge:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         request = {"model": self.name, "messages": messages, "temperature": 0, "seed": SEED}
         problem: Exception | None = None
-        for _ in range(NUM_TRIES):
+        for number in range(NUM_TRIES):
+            if problem is not None:
+                self._sleep(pause_s(number - 1, problem))
             try:
                 reply = self._send(request)
             except TimeoutError as error:
@@ -128,6 +146,15 @@ class EndpointJudge:
             f"judge {self.name} gave no reply in {NUM_TRIES} tries ({problem}); run it again, what "
             "was judged is kept"
         )
+
+
+def pause_s(num_before: int, problem: Exception) -> float:
+    """Seconds to wait before a request is sent again: twice as long after each failure, up to half
+    of it more or less, so that many clients do not come back at once; not less than the endpoint
+    asks for."""
+    backoff_s = PAUSE_S * 2**num_before * random.uniform(0.5, 1.5)
+    asked_s = problem.retry_after_s if isinstance(problem, JudgeBusy) else 0.0
+    return min(max(backoff_s, asked_s), MAX_PAUSE_S)
 
 
 def key_of(model: str, system: str, user: str) -> str:
@@ -162,7 +189,8 @@ def endpoint(
         try:
             done = client.chat.completions.create(**request)
         except (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError) as e:
-            raise TimeoutError(str(e)) from e
+            asked = _retry_after_s(getattr(e, "response", None))
+            raise (TimeoutError(str(e)) if asked is None else JudgeBusy(str(e), asked)) from e
         except openai.OpenAIError as error:
             raise BackgroundError(
                 f"judge {request['model']} at {client.base_url} refuses: {error}; check the key "
@@ -171,6 +199,15 @@ def endpoint(
         return (done.choices[0].message.content or "") if done.choices else ""
 
     return send
+
+
+def _retry_after_s(response: Any) -> float | None:
+    """What a response asks for, in seconds; None where it asks for nothing (or names a date)."""
+    try:
+        asked = float(response.headers["retry-after"])
+    except (AttributeError, KeyError, ValueError):
+        return None
+    return asked if asked >= 0 else None
 
 
 def _stored(path: Path) -> str:

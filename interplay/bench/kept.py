@@ -2,8 +2,9 @@
 
     FOLDER/<suite>/<subset>/<item id>/input.wav    the user as heard: int16, 16 kHz, mono
                                       output.wav   the model, the same number of samples
-                                      output.json  its words: {"text", "chunks": [{"text",
-                                                   "timestamp": [start, end]}]} (Full-Duplex-Bench)
+                                      output.json  its words over their sound: {"text", "chunks":
+                                                   [{"text", "timestamp": [start, end]}]}, as
+                                                   Full-Duplex-Bench's scripts read them
                                       trace.jsonl  one line per micro-turn
                                       meta.json    what was measured, the item, cues, words, calls
 
@@ -18,7 +19,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ from jaxtyping import Int16
 from scipy.io import wavfile
 
 from interplay.bench.item_json import decode, encode, item_hash, item_id
+from interplay.bench.suites.fdb_rules import chunks
 from interplay.bench.trace import Call, Trace, Word, overlaps
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
-from interplay.data.item import Item
+from interplay.data.item import Item, Type
 from interplay.errors import DeviceError, RecordError
 
 INPUT, OUTPUT, WORDS, TURNS, META = (
@@ -48,11 +50,12 @@ Play = Callable[[Sequence[Item]], Iterator[Trace]]
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """A folder of traces of one system. about: what must agree for a trace to be used again:
-    endpoint, weights, seed, clock."""
+    endpoint, weights, seed, clock. facts: what else meta.json tells: judge, versions."""
 
     folder: Path
     suite: str
     about: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def place(self, item: Item) -> Path:
         """Where the trace of an item is, or would be."""
@@ -102,14 +105,19 @@ class Kept:
             for name in ("heard", "say", "act")
         }
         more = {name: encode(getattr(trace, name)) for name in _other_fields()}
+        cue_ends = [span[1] for span in trace.cues if span is not None]
+        typed = [c.text for c in trace.item.cues if isinstance(c, Type) and c.control == "<text>"]
         return {
             "about": dict(self.about),
+            **self.facts,
             "suite": self.suite,
             "subset": trace.item.subset or trace.item.kind,
             "item_sha256": item_hash(trace.item),
             "item": encode(trace.item),
-            "input_sha256": hashlib.sha256(trace.user.tobytes()).hexdigest(),
-            "output_sha256": hashlib.sha256(trace.model.tobytes()).hexdigest(),
+            "prompt": typed,
+            "tail_s": round(trace.length_s - max(cue_ends, default=0.0), 3),
+            "input_sha256": _sha256(trace.user),
+            "output_sha256": _sha256(trace.model),
             "words_from": "the system's own text stream",
             "vad": "energy, -45 dB of full scale in 10 ms frames, gaps up to 0.3 s joined",
             **records,
@@ -165,13 +173,17 @@ def places(folder: Path) -> Iterator[Path]:
 
 
 def official_words(trace: Trace) -> dict[str, Any]:
-    """What the system said, in the form that Full-Duplex-Bench's scorers read."""
-    chunks = [{"text": w.text, "timestamp": [w.start_s, w.end_s]} for w in trace.spoken()]
-    return {"text": " ".join(chunk["text"] for chunk in chunks), "chunks": chunks}
+    """What the system said, over the sound that carries it, in the form that Full-Duplex-Bench's
+    scripts read: the words that our own rows are counted from."""
+    found = [
+        {"text": chunk.text, "timestamp": [chunk.start_s, chunk.end_s]} for chunk in chunks(trace)
+    ]
+    return {"text": " ".join(chunk["text"] for chunk in found).strip(), "chunks": found}
 
 
 def turn_lines(trace: Trace) -> Iterator[dict[str, Any]]:
-    """One line per micro-turn: who sounds and what is said in it."""
+    """One line per micro-turn: who sounds and what is said in it; wall_in, wall_out as in
+    `Trace.walls`, null where no real time passed."""
     spans = [(start_s, end_s) for _, start_s, end_s in trace.user_words]
     for index in range(-(-len(trace.model) // SAMPLES_PER_TURN)):
         start_s, end_s = index * TURN_S, (index + 1) * TURN_S
@@ -179,6 +191,7 @@ def turn_lines(trace: Trace) -> Iterator[dict[str, Any]]:
             f"{name}_text": " ".join(w.text for w in found if start_s <= w.start_s < end_s)
             for name, found in (("agent", trace.say), ("heard", trace.heard))
         }
+        wall_in, wall_out = trace.walls[index] if index < len(trace.walls) else (None, None)
         yield {
             "i": index,
             "t0": round(start_s, 3),
@@ -186,6 +199,8 @@ def turn_lines(trace: Trace) -> Iterator[dict[str, Any]]:
             "user_speech": overlaps(spans, start_s, end_s),
             "agent_speech": overlaps(trace.voice, start_s, end_s),
             **words,
+            "wall_in": None if wall_in is None else round(wall_in, 4),
+            "wall_out": None if wall_out is None else round(wall_out, 4),
         }
 
 
@@ -208,10 +223,13 @@ def _read_meta(place: Path) -> dict[str, Any]:
 
 def _read(place: Path, meta: dict[str, Any], item: Item) -> Trace:
     try:
+        user, model = _map_wav(place / INPUT), _map_wav(place / OUTPUT)
+        _check_tracks(place, meta, user, model)
+        num_samples = min(len(user), len(model))
         return Trace(
             item=item,
-            user=_map_wav(place / INPUT),
-            model=_map_wav(place / OUTPUT),
+            user=user[:num_samples],
+            model=model[:num_samples],
             voice=tuple((start, end) for start, end in meta["voice"]),
             heard=tuple(Word(**word) for word in meta["heard"]),
             say=tuple(Word(**word) for word in meta["say"]),
@@ -223,6 +241,29 @@ def _read(place: Path, meta: dict[str, Any], item: Item) -> Trace:
         )
     except (KeyError, TypeError, ValueError, OSError, struct.error) as error:
         raise RecordError(f"{place} is damaged ({error}); delete it and play it again") from error
+
+
+def _check_tracks(
+    place: Path,
+    meta: Mapping[str, Any],
+    user: Int16[np.ndarray, " T"],
+    model: Int16[np.ndarray, " S"],
+) -> None:
+    """Raises RecordError where the two sides do not run on one clock, ValueError where a sound is
+    not the one that was written."""
+    if abs(len(user) - len(model)) > SAMPLES_PER_TURN:
+        lasts = [f"{len(track) / SAMPLE_RATE_HZ:.2f} s" for track in (user, model)]
+        raise RecordError(
+            f"{place}: {INPUT} lasts {lasts[0]}, {OUTPUT} {lasts[1]}; both sides must last as long "
+            "as the other on one clock: delete the folder and play it again"
+        )
+    for name, track in (("input", user), ("output", model)):
+        if meta.get(f"{name}_sha256") not in (None, _sha256(track)):
+            raise ValueError(f"{name}.wav is not the sound that was written")
+
+
+def _sha256(track: Int16[np.ndarray, " T"]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(track).data).hexdigest()
 
 
 def _map_wav(path: Path) -> Int16[np.ndarray, " T"]:

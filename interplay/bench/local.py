@@ -47,7 +47,8 @@ class LocalSystem:
         self._sessions.pop(stage).close()
 
     def encode(self, control: str, text: str) -> list[int]:
-        return [SPECIALS.index(control), *self._tokenizer.encode(text), END]
+        opener = [SPECIALS.index(control)] if control else []
+        return [*opener, *self._tokenizer.encode(text), END]
 
     def step(self, stages: Sequence[Stage]) -> list[Emission]:
         sessions = [self._sessions[stage] for stage in stages]

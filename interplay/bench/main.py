@@ -11,12 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.bench import judges, recognisers
+from interplay.bench import recognisers
 from interplay.bench.core import Bench
 from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
-from interplay.bench.facts import file_sha256, machine_facts
+from interplay.bench.facts import file_sha256, machine_facts, versions
+from interplay.bench.journal import Journal
+from interplay.bench.judging import facts_of, judge_of, open_judge, tell_unjudged
 from interplay.bench.kept import Kept, resuming
-from interplay.bench.measure import SuiteBench, published_numbers
+from interplay.bench.measure import SuiteBench, published_numbers, unplayed
 from interplay.bench.page.page import page_html, worst_traces
 from interplay.bench.progress import advancing, console
 from interplay.bench.recognisers import OWN
@@ -31,7 +33,7 @@ from interplay.bench.workers import NUM_SPEECHES, Opener, Workers, choose_proces
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
 from interplay.engine.engine import ONE_THREAD_BELOW
-from interplay.errors import ConfigError
+from interplay.errors import ConfigError, UnsupportedError
 from interplay.model.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
@@ -40,12 +42,17 @@ if TYPE_CHECKING:
 Found = Iterator[tuple[str, dict[str, Any]]]  # row name, its JSON entry
 Advance = Callable[[str, int, int], None]
 Words = Callable[[Trace], Trace]
-JUDGED = "judged"  # folder of prompts and replies, beside the traces
+ALIKE = (  # what all rows of one file have in common
+    *("suite", "model", "endpoint", "weights", "seed", "clock", "sessions", "data"),
+    *("words_from", "judge"),
+)
+VARYING = ("num_items", "seconds")  # what a row says of itself where it is not the header's
 
 
 @dataclass(kw_only=True)
 class _Run:
-    """What one run needs everywhere. traces: of suites, for the page."""
+    """What one run needs everywhere. journal: of the suite that is running, where no traces are
+    kept. traces: of suites, for the page."""
 
     args: argparse.Namespace
     report: dict[str, Any]
@@ -54,6 +61,7 @@ class _Run:
     synthesize: Synthesizer
     words: Words
     workers: Workers | None
+    journal: Journal | None = None
     traces: list[Trace] = field(default_factory=list)
     _play: Play | None = None
 
@@ -74,7 +82,9 @@ class _Run:
         if self.args.keep is None:
             return self._play
         about = {key: self.report[key] for key in ("endpoint", "clock", "seed", "weights")}
-        return resuming(self._play, Kept(folder=self.args.keep, suite=suite, about=about))
+        facts = {"judge": self.report["judge"], "versions": versions()}
+        kept = Kept(folder=self.args.keep, suite=suite, about=about, facts=facts)
+        return resuming(self._play, kept)
 
 
 def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
@@ -86,10 +96,13 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     loaded = load_checkpoint(endpoint.target) if endpoint.kind == "local" else None
     _check_folders(args)
     report = _header(args, endpoint, clock, loaded)
+    report["judge"] = judge_of(judge, suites)
     report["published"] = list(published_numbers(suites))
     partial = args.json and args.json.with_name(args.json.name + ".partial")
     done, others = _resumed(report, partial), _other_rows(args, report)
+    journal = _journal(args, report, suites)
     screen = console()
+    tell_unjudged(judge, suites, screen)
     with (
         open_workers(args.seed, _num_processes(args, clock, loaded)) as workers,
         advancing(screen) as advance,
@@ -102,6 +115,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
             synthesize=lru_cache(NUM_SPEECHES)(synthesize),
             words=open_recogniser(args.recogniser),
             workers=workers,
+            journal=journal,
         )
         missing = [row for row in rows if row.name not in done]
         for name, values in _measured(run, suites, missing, advance):
@@ -110,10 +124,22 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
             if partial:
                 write_json(partial, report)
     report["rows"] = others | {row.name: done[row.name] for row in rows}
+    report |= facts_of(judge)
     finish(args, report, run.traces, screen)
     if partial:
         partial.unlink(missing_ok=True)
+    if journal:
+        journal.close()
     return 0
+
+
+def _journal(
+    args: argparse.Namespace, report: dict[str, Any], suites: Sequence[Suite]
+) -> Journal | None:
+    if args.json is None or args.keep is not None or not suites:
+        return None
+    about = {key: value for key, value in report.items() if key != "rows"}
+    return Journal(args.json.with_name(args.json.name + ".items"), about)
 
 
 def open_recogniser(name: str | None) -> Words:
@@ -123,15 +149,6 @@ def open_recogniser(name: str | None) -> Words:
         return lambda trace: trace
     found = recognisers.recogniser(name)
     return lambda trace: recognisers.transcribed(trace, found)
-
-
-def open_judge(model: str | None, folder: Path | None) -> Any:
-    """A judge whose prompts and replies are stored in `folder`; None without a model."""
-    if model is None:
-        return None
-    assert folder is not None
-    (folder / JUDGED).mkdir(parents=True, exist_ok=True)
-    return judges.EndpointJudge(model, folder=folder / JUDGED)
 
 
 def _measured(
@@ -157,7 +174,15 @@ def _measured(
     for suite in suites:
         rows = [row for row in suite.rows if row in missing]
         if rows:
-            yield from _suite(run, suite, rows, advance).items()
+            try:
+                found = _suite(run, suite, rows, advance)
+            except UnsupportedError as error:
+                if len(suites) == 1:
+                    raise
+                found = unplayed(suite, rows, str(error))
+            yield from found.items()
+            if run.journal:  # all of them are in the partial file
+                run.journal.clear()
 
 
 def _suite(
@@ -174,6 +199,8 @@ def _suite(
         data=args.data,
         words=run.words,
         keeps_traces=args.html is not None,
+        journal=run.journal,
+        judge=run.report["judge"],
         advance=advance,
         synthesize=run.synthesize,
     ).run(rows)
@@ -274,7 +301,7 @@ def _header(
         "data": None if args.data is None else str(args.data),
         "weights": file_sha256(loaded.path) if loaded else None,
         "words_from": args.recogniser or OWN,
-        "judge": args.judge or RULE,
+        "judge": RULE,
         "machine": machine_facts(),
         "rows": {},
     }
@@ -290,17 +317,22 @@ def _resumed(report: dict[str, Any], partial: Path | None) -> dict[str, Any]:
 
 
 def _other_rows(args: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
-    """Rows of the file to be written that `--rows` did not ask for, where the file is of the same
-    weights, suite and seed: they stay, and say of which commit they are."""
+    """Rows of the file to be written that `--rows` did not ask for: they stay, and say of which
+    commit they are and how many items were asked for. Raises ConfigError where they were measured
+    differently: one header cannot tell of both."""
     if not args.rows or args.json is None or not args.json.exists():
         return {}
     earlier = read_json(args.json)
-    if any(earlier.get(key) != report[key] for key in ("suite", "model", "seed", "weights")):
-        return {}
-    commit = {"commit": earlier["commit"]}
+    for key in ALIKE:
+        if key in earlier and earlier[key] != report[key]:
+            raise ConfigError(
+                f"{args.json} holds rows with {key} {earlier[key]!r}, not {report[key]!r}; name "
+                "another --json"
+            )
+    varying = {key: earlier.get(key) for key in VARYING if earlier.get(key) != report[key]}
+    about = {"commit": earlier["commit"]} | varying
     return {
-        name: row | {"about": commit | row.get("about", {})}
-        for name, row in earlier["rows"].items()
+        name: row | {"about": about | row.get("about", {})} for name, row in earlier["rows"].items()
     }
 
 

@@ -14,12 +14,14 @@ from typing import Any
 
 from interplay.bench.endpoints import Play
 from interplay.bench.item_json import item_id
+from interplay.bench.journal import Journal
 from interplay.bench.oracle import Oracle
-from interplay.bench.outcomes import Tagged, columns
+from interplay.bench.outcomes import Tagged, columns, noted, row_score, row_value
+from interplay.bench.policies import POLICIES
 from interplay.bench.report import entry
 from interplay.bench.rows import Row
+from interplay.bench.rules import RULE
 from interplay.bench.runner import play
-from interplay.bench.score import Score, summarize
 from interplay.bench.stage import Synthesizer
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.trace import Trace
@@ -48,7 +50,9 @@ class SuiteBench:
     play: plays items at the system. baseline: how they are played at a trivial system, by its name;
     None: in this process. num_items: of each part of the twin or of the official folder (None: all
     of that). data: that folder. words: puts what a recogniser hears in place of the words of a
-    system, the trivial ones included. keeps_traces: they are wanted afterwards.
+    system, the trivial ones included. keeps_traces: they are wanted afterwards. journal: holds what
+    an interrupted run has found; those items are not played again, and have no trace. judge: of the
+    rows that are judged.
     """
 
     suite: Suite
@@ -59,6 +63,8 @@ class SuiteBench:
     data: Path | None = None
     words: Callable[[Trace], Trace] = lambda trace: trace
     keeps_traces: bool = False
+    journal: Journal | None = None
+    judge: str = RULE
     advance: Advance = field(default=lambda what, done, total: None)
     synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
     own_voice: str = OWN_VOICE
@@ -68,13 +74,12 @@ class SuiteBench:
         nothing to play."""
         items = self.items() if items is None else items
         traces: list[Trace] = []
-        ours = self._scored("system", self.play, items, traces if self.keeps_traces else None)
+        keep = traces if self.keeps_traces else None
+        ours = self._scored("system", self.play, items, keep, self.journal)
         few = spread(items, MAX_BASELINE_ITEMS)
-        theirs = {
-            name: _values(rows, self._scored(name, self._baseline(name), few))
-            for name in self.suite.baselines
-        }
-        return Measured(rows=entries(self.suite, rows, ours, self.seed, theirs), traces=traces)
+        theirs = {name: self._trivial(name, rows, few) for name in self.suite.baselines}
+        found = entries(self.suite, rows, ours, self.seed, theirs, self.judge)
+        return Measured(rows=found, traces=traces)
 
     def items(self) -> list[Item]:
         """What is played. Raises ConfigError where there is nothing."""
@@ -90,16 +95,29 @@ class SuiteBench:
         return items
 
     def _scored(
-        self, name: str, play: Play, items: list[Item], keep: list[Trace] | None = None
+        self,
+        name: str,
+        play: Play,
+        items: list[Item],
+        keep: list[Trace] | None = None,
+        journal: Journal | None = None,
     ) -> ByRow:
         """What every item says about every row, in the order of the items; `keep` gets the traces,
         too."""
         found: dict[int, tuple[Trace | None, Outcomes]] = {}
-        for done, played in enumerate(play(items), 1):
-            self.advance(f"{self.suite.name} · {name}", done, len(items))
+        for item in items if journal else ():
+            known = journal.find(self.suite.name, item_id(item)) if journal else None
+            if known is not None:
+                found[id(item)] = (None, known)
+        waiting = [item for item in items if id(item) not in found]
+        for played in play(waiting) if waiting else ():
             trace = self.words(played)
-            outcomes = self.suite.score([trace])
+            scored = self.suite.score([trace])
+            outcomes = {row: noted(each, trace.notes) for row, each in scored.items()}
+            if journal:
+                journal.add(self.suite.name, item_id(played.item), outcomes)
             found[id(played.item)] = (None if keep is None else trace, outcomes)
+            self.advance(f"{self.suite.name} · {name}", len(found), len(items))
         tagged: ByRow = {}
         for item in items:
             trace, outcomes = found[id(item)]
@@ -109,6 +127,16 @@ class SuiteBench:
             for row, each in outcomes.items():
                 tagged.setdefault(row, []).extend((of_item, outcome) for outcome in each)
         return tagged
+
+    def _trivial(
+        self, name: str, rows: Sequence[Row], items: list[Item]
+    ) -> dict[str, float | None]:
+        """Row -> value of a trivial system; None for one that acts by scripts where no item has
+        one, as in most official data: it would be the silent system under another name."""
+        if POLICIES[name].knows and not any(item.expect for item in items):
+            return dict.fromkeys(row.name for row in rows)
+        scored = self._scored(name, self._baseline(name), items)
+        return {row.name: row_value(row, scored.get(row.name, [])) for row in rows}
 
     def _baseline(self, name: str) -> Play:
         if self.baseline is not None:
@@ -139,23 +167,23 @@ def entries(
     ours: ByRow,
     seed: int,
     baselines: dict[str, dict[str, float | None]],
+    judge: str = RULE,
 ) -> dict[str, dict[str, Any]]:
-    """JSON entries of rows. baselines: name -> row -> value of that trivial system."""
+    """JSON entries of rows. baselines: name -> row -> value of that trivial system. judge: of the
+    rows that are judged; the others are decided by rule."""
     found = {}
     for row in rows:
         beside = {name: values[row.name] for name, values in baselines.items()}
-        about = {"suite": suite.name, "outcomes": columns(ours.get(row.name, []))}
-        found[row.name] = entry(row, _score(row, ours, seed), beside) | about
+        by = judge if row.is_judged else RULE
+        about = {"suite": suite.name, "judge": by, "outcomes": columns(ours.get(row.name, []))}
+        found[row.name] = entry(row, row_score(row, ours.get(row.name, []), seed), beside) | about
     return found
 
 
-def _score(row: Row, scored: ByRow, seed: int) -> Score:
-    outcomes = [outcome for _, outcome in scored.get(row.name, ())]
-    return summarize(outcomes, row.statistic, seed, weights=row.weights)
-
-
-def _values(rows: Sequence[Row], scored: ByRow) -> dict[str, float | None]:
-    return {row.name: _score(row, scored, seed=0).value for row in rows}
+def unplayed(suite: Suite, rows: Sequence[Row], why: str) -> dict[str, dict[str, Any]]:
+    """JSON entries of rows without a value, because the system cannot play the suite."""
+    found = entries(suite, rows, {}, 0, {})
+    return {name: row | {"about": {"why": why}} for name, row in found.items()}
 
 
 def published_numbers(suites: Sequence[Suite]) -> Iterator[dict[str, Any]]:

@@ -124,6 +124,12 @@ def bind(
     return tuple(bound)
 
 
+def timely(reading: Reading, index: int) -> list[Utterance]:
+    """The utterances with their onset in the window of moment `index`, whatever they say."""
+    window = reading.dues[index].window()
+    return [u for u in reading.utterances if window is not None and _inside(u.start_s, [window])]
+
+
 def content_ok(utterance: Utterance, moment: Moment) -> bool:
     """Whether the utterance says what the moment asks for."""
     return says(utterance.words, moment.any, fuzzy=moment.fuzzy)

@@ -83,7 +83,7 @@ class Oracle:
         del self._mouths[stage]
 
     def encode(self, control: str, text: str) -> list:
-        return [control, *text.split(), "<end>"]
+        return [*([control] if control else []), *text.split(), "<end>"]
 
     def step(self, stages: Sequence[Stage]) -> list[Emission]:
         return [self._step(stage, self._mouths[stage]) for stage in stages]
@@ -152,7 +152,7 @@ class Oracle:
             return span[1] + policy.reaction_s
         if policy.keeps_time:
             anchor = anchor_s(expect, stage.cues, stage.user_words)
-            return None if anchor is None else anchor + expect.due_s
+            return None if anchor is None else anchor + expect.due_s + self._error_s(stage, expect)
         if expect.due_s >= policy.endpoint_s or policy.once:
             return None
         end_s = span[1]
@@ -160,6 +160,13 @@ class Oracle:
             if begin_s <= end_s + policy.endpoint_s:
                 end_s = max(end_s, stop_s)
         return end_s + policy.endpoint_s + policy.reaction_s
+
+    def _error_s(self, stage: Stage, expect: At) -> float:
+        """By how much it misses a time: the same for ever for the same expectation of an item."""
+        if not self._policy.jitter_s:
+            return 0.0
+        key = [stage.item.seed, expect.after, round(1000 * abs(expect.due_s))]
+        return float(np.random.default_rng(key).normal(0.0, self._policy.jitter_s))
 
     def _yield(self, stage: Stage, mouth: _Mouth, plays_s: float) -> None:
         """Fall silent for good one micro-turn after a sound of the user began."""

@@ -3,10 +3,12 @@
 With them two results can be compared item by item. Knows nothing of what was judged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from interplay.bench.score import Outcome
+from interplay.bench.rows import Row
+from interplay.bench.score import Outcome, Score, summarize, value_of
 
 Tagged = tuple[str, Outcome]  # item id, outcome
 
@@ -36,3 +38,27 @@ def from_columns(table: Mapping[str, Sequence[Any]]) -> list[Tagged]:
         (name, Outcome(value=value, of=part, group=group, notes=tuple(why)))
         for name, value, part, group, why in fields
     ]
+
+
+def by_item(row: Mapping[str, Any]) -> dict[str, list[Outcome]]:
+    """Item -> its outcomes, of a row's JSON entry; empty where the file is too old to have any."""
+    found: dict[str, list[Outcome]] = {}
+    for name, outcome in from_columns(row["outcomes"]) if row.get("outcomes") else []:
+        found.setdefault(name, []).append(outcome)
+    return found
+
+
+def noted(outcomes: Iterable[Outcome], notes: Sequence[str]) -> list[Outcome]:
+    """The outcomes with what was noted about the whole item, too."""
+    return [replace(o, notes=tuple(dict.fromkeys((*o.notes, *notes)))) for o in outcomes]
+
+
+def row_score(row: Row, tagged: Sequence[Tagged], seed: int) -> Score:
+    """The number of a row, its interval over items."""
+    names, outcomes = [name for name, _ in tagged], [outcome for _, outcome in tagged]
+    return summarize(outcomes, row.statistic, seed, weights=row.weights, items=names)
+
+
+def row_value(row: Row, tagged: Sequence[Tagged]) -> float | None:
+    """The number alone."""
+    return value_of([[outcome] for _, outcome in tagged], row.statistic, row.weights)

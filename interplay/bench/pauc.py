@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from interplay.bench.judges import Judge, ask
+from interplay.bench.judges import Judge, Verdict, ask
 from interplay.bench.spelling import canonical
 from interplay.bench.trace import Span
 
@@ -61,7 +61,7 @@ class Gold:
         )
 
 
-Grade = Callable[[str, Gold, str], int | None]  # question, gold, all that was said -> 0, 1, 2
+Grade = Callable[[str, Gold, str], Verdict[int]]  # question, gold, all that was said -> 0, 1, 2
 
 
 def area_ratio(points: Sequence[Point], length_s: float, omega: float) -> float:
@@ -83,11 +83,12 @@ def area_ratio(points: Sequence[Point], length_s: float, omega: float) -> float:
 @dataclass(frozen=True, kw_only=True)
 class Graded:
     """points: seconds after the stretch began, grade. num_replies: in the stretch, different ones.
-    num_ungraded: for which the judge gave no grade; they are left out."""
+    num_ungraded: for which the judge gave no grade; they are left out. notes: of the judge."""
 
     points: tuple[Point, ...]
     num_replies: int
     num_ungraded: int
+    notes: tuple[str, ...] = ()
 
 
 def is_reply(gold: Gold, onset_s: float) -> bool:
@@ -109,9 +110,12 @@ def grade_turn(
         if is_reply(gold, onset_s):
             replies.setdefault(text, onset_s)
     texts, points, num_ungraded, inside = [], [], 0, 0
+    notes: dict[str, None] = {}
     for text, onset_s in replies.items():
         texts.append(text)
-        value = grade(question, gold, " ".join(texts))
+        verdict = grade(question, gold, " ".join(texts))
+        notes |= dict.fromkeys(verdict.notes)
+        value = verdict.value
         if value is None:
             num_ungraded += 1
         elif onset_s <= gold.related_s[1]:
@@ -119,7 +123,12 @@ def grade_turn(
             points.append((onset_s - gold.reply_s[0], float(value)))
         elif value >= inside:
             points.append((onset_s - gold.reply_s[0], float(value)))
-    return Graded(points=tuple(points), num_replies=len(replies), num_ungraded=num_ungraded)
+    return Graded(
+        points=tuple(points),
+        num_replies=len(replies),
+        num_ungraded=num_ungraded,
+        notes=tuple(notes),
+    )
 
 
 def by_rule(question: str, gold: Gold, said: str) -> int:
@@ -135,11 +144,11 @@ def by_rule(question: str, gold: Gold, said: str) -> int:
 
 def by_judge(judge: Judge, instruction: str = INSTRUCTION) -> Grade:
     """Grades of a language model. One whose reply holds no grade is asked again, twice at most;
-    None where none of its replies does, or where it cannot be reached."""
+    without a value where none of its replies does, or where it cannot be reached."""
 
-    def grade(question: str, gold: Gold, said: str) -> int | None:
+    def grade(question: str, gold: Gold, said: str) -> Verdict[int]:
         user = f"Question: {question}\nReference answer: {gold.content}\nAnswer given: {said}"
-        return ask(judge, instruction, user, read_grade).value
+        return ask(judge, instruction, user, read_grade)
 
     return grade
 

@@ -7,11 +7,13 @@ echo           gives the user's own words and sound back, 0.6 s later; mute betw
 metronome      counts aloud, one number every 2 s from 2 s on, whatever happens
 immediate      says all that is asked for as soon as it is asked, whenever it was to be said
 half_duplex    a flawless turn-taker: knows every word and answer, waits for 0.7 s of silence, then
-               needs 0.2 s; deaf while it speaks, never yields, never speaks unasked. What was
-               wanted while the user still spoke comes when the turn is over
-always_yields  the same with barge-in: any sound of the user stops it for good, and any sound that
-               does not stop it is taken for a turn, answered with "yes" if nothing is wanted
+               needs 0.2 s; never yields, never speaks unasked. What was wanted while it spoke, or
+               while the user still spoke, comes when the turn is over
+always_yields  the same with barge-in, as turn-taking products have it: any sound of the user stops
+               it for good, and any sound that does not stop it is taken for a turn, answered with
+               "yes" if nothing is wanted
 perfect        knows every word and answer and does all that the item expects, in time
+jitter         the same, but what is due at a time comes with a normal error of 0.3 s
 
 Knows nothing of how a policy is carried out (bench.oracle).
 """
@@ -28,8 +30,9 @@ class Policy:
     number every 2 s. echoes: gives the user's sound back. endpoint_s: silence after which it
     believes a turn has ended. reaction_s: from there to its first sound. yields: never, where
     the item expects it, or to any sound. keeps_time: speaks at due times, without being asked
-    again. early: what is due later comes at once. once: does one duty, the first, and no other.
-    takes_all: answers sounds that want no answer.
+    again, with a normal error of jitter_s (standard deviation). early: what is due later comes at
+    once. once: does one duty, the first, and no other. takes_all: answers sounds that want no
+    answer.
     """
 
     knows: bool = True
@@ -40,6 +43,7 @@ class Policy:
     reaction_s: float = 0.4
     yields: Literal["never", "expected", "always"] = "expected"
     keeps_time: bool = True
+    jitter_s: float = 0.0
     early: bool = False
     once: bool = False
     takes_all: bool = False
@@ -57,4 +61,5 @@ POLICIES = {
     "half_duplex": Policy(**_TURN_TAKER, yields="never"),
     "always_yields": Policy(**_TURN_TAKER, yields="always", takes_all=True),
     "perfect": Policy(),
+    "jitter": Policy(jitter_s=0.3),
 }

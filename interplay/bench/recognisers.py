@@ -1,13 +1,15 @@
 """Recognisers: which words a system's sound has, and when; put in place of its own transcript.
 
-pocketsphinx with its own general English model is built in; packages add others under the entry
-point group `interplay.recognisers`: a function without arguments that gives a `Recogniser`. A
-system's own words are the default source. Numbers from different sources never share a column:
-the name of the source goes into the result. Knows nothing of suites or scores.
+pocketsphinx with its own general English model is built in, and Whisper through faster-whisper
+(`faster-whisper`, or `faster-whisper:MODEL`); packages add others under the entry point group
+`interplay.recognisers`: a function without arguments that gives a `Recogniser`. A system's own
+words are the default source. Numbers from different sources never share a column: the name of the
+source goes into the result. Knows nothing of suites or scores.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
@@ -69,7 +71,41 @@ class PocketSphinx:
         return found
 
 
-BUILT_IN: dict[str, Callable[[], Recogniser]] = {PocketSphinx.name: PocketSphinx}
+class FasterWhisper:
+    """Whisper in the implementation of SYSTRAN/faster-whisper: English, beam of 5, every utterance
+    by itself. model: a size (`small.en`, `large-v3`) or a folder; weights are fetched when first
+    used."""
+
+    def __init__(self, model: str = "small.en") -> None:
+        try:
+            whisper = import_module("faster_whisper")
+        except ImportError as error:
+            raise ConfigError(
+                "the recogniser faster-whisper needs the `whisper` extra: "
+                "pip install 'interplay[whisper]'"
+            ) from error
+        self.name = f"faster-whisper:{model}"
+        self._model = whisper.WhisperModel(model)
+
+    def words(self, samples: Int16[np.ndarray, " T"]) -> list[TimedWord]:
+        segments, _ = self._model.transcribe(
+            samples.astype(np.float32) / 32768,
+            language="en",
+            beam_size=5,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+        )
+        return [
+            (word.word.strip(), float(word.start), float(word.end))
+            for segment in segments
+            for word in segment.words
+        ]
+
+
+BUILT_IN: dict[str, Callable[[], Recogniser]] = {
+    PocketSphinx.name: PocketSphinx,
+    "faster-whisper": FasterWhisper,
+}
 
 
 def names() -> list[str]:
@@ -79,6 +115,9 @@ def names() -> list[str]:
 
 def recogniser(name: str) -> Recogniser:
     """The recogniser of a name. Raises ConfigError if there is none, or if it is none."""
+    kind, _, model = name.partition(":")
+    if kind == "faster-whisper" and model:
+        return FasterWhisper(model)
     if name in BUILT_IN:
         return BUILT_IN[name]()
     for point in entry_points(group=GROUP, name=name):
@@ -106,7 +145,7 @@ def transcribed(trace: Trace, source: Recogniser) -> Trace:
             begin_s = max(start_s + first_s - PAD_S, start_s)
             finish_s = max(min(start_s + last_s - PAD_S, end_s), begin_s)
             words += [Word(text=w, start_s=begin_s, end_s=finish_s) for w in normal(text)]
-    return replace(trace, say=tuple(words), say_pieces=())
+    return replace(trace, say=tuple(words), say_pieces=(), transcribed=True)
 
 
 def utterance_sounds(trace: Trace) -> list[tuple[Span, Int16[np.ndarray, " T"]]]:

@@ -15,6 +15,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from interplay.bench.rows import BASELINES, ROWS, Row
+from interplay.bench.rules import RULE
 from interplay.bench.score import Score
 from interplay.errors import DeviceError, RecordError
 
@@ -195,6 +196,20 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
         for name, row in rows.items():
             made.add_row(*cells(name, row, names), style=colours[row["passes"]])
         yield made
+        yield from _notes_table(rows)
+
+
+def _notes_table(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
+    """What was counted beside the values; nothing where nothing was."""
+    found = [(name, text) for name, row in rows.items() if (text := notes_of(row))]
+    if not found:
+        return
+    made = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    made.add_column("row", no_wrap=True)
+    made.add_column("also counted")
+    for line in found:
+        made.add_row(*line)
+    yield made
 
 
 def markdown(report: Mapping[str, Any], command: str) -> str:
@@ -225,7 +240,7 @@ def markdown(report: Mapping[str, Any], command: str) -> str:
         *_markdown_table(
             ("row", "what", "also counted"),
             (
-                (name, row["what"], _extra(row))
+                (name, row["what"], _also(row))
                 for _, rows in sections(report)
                 for name, row in rows.items()
                 if row["what"]
@@ -246,11 +261,21 @@ def _published(report: Mapping[str, Any]) -> Iterator[list[str]]:
         yield [each["row"], each["system"], value, each["source"], each["date"]]
 
 
-def _extra(row: Mapping[str, Any]) -> str:
-    """Shares of notes as percentages, then what goes with the row as it is."""
+def notes_of(row: Mapping[str, Any]) -> str:
+    """Shares of notes as percentages (no response, server error, ...), and who judged the row."""
     notes = {name: number(v, "fraction") for name, v in row.get("extra", {}).items()}
-    about = {name: json.dumps(value) for name, value in row.get("about", {}).items()}
-    return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in (notes | about).items())
+    if row.get("judge", RULE) != RULE:
+        notes["judge"] = row["judge"]
+    return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in notes.items())
+
+
+def _also(row: Mapping[str, Any]) -> str:
+    """The notes, then what goes with the row as it is."""
+    about = [
+        f"{name.replace('_', ' ')} {json.dumps(value)}"
+        for name, value in row.get("about", {}).items()
+    ]
+    return ", ".join([*filter(None, [notes_of(row)]), *about])
 
 
 def _markdown_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:

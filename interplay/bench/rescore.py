@@ -14,23 +14,23 @@ from interplay.bench.core import BY_ITSELF, Bench
 from interplay.bench.endpoints import Play
 from interplay.bench.facts import machine_facts
 from interplay.bench.item_json import item_id
+from interplay.bench.judging import facts_of, judge_of, open_judge, tell_unjudged
 from interplay.bench.kept import about_traces, read_traces
 from interplay.bench.main import (
     Advance,
     baselines,
     choose_suite_rows,
     finish,
-    open_judge,
     open_recogniser,
     open_workers,
 )
-from interplay.bench.measure import SuiteBench, published_numbers
+from interplay.bench.measure import Measured, SuiteBench, published_numbers
 from interplay.bench.page.page import worst_traces
 from interplay.bench.progress import advancing, console
 from interplay.bench.recognisers import OWN
 from interplay.bench.report import current_commit
+from interplay.bench.rows import CORE as CORE_ROWS
 from interplay.bench.rows import Row, choose_rows
-from interplay.bench.rules import RULE
 from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES, load_suite
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
@@ -38,7 +38,7 @@ from interplay.bench.voice import ITSELF
 from interplay.bench.workers import NUM_SPEECHES, Workers, choose_processes
 from interplay.data.item import Item
 from interplay.data.speech import synthesize
-from interplay.errors import RecordError
+from interplay.errors import ConfigError, RecordError
 
 CORE = "core"
 Entries = dict[str, dict[str, Any]]  # row name -> JSON entry
@@ -54,6 +54,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
     about = about_traces(folder)
     judge = open_judge(args.judge, folder)
     suites = [load_suite(name, judge) for name in (*NAMES, *ALONE) if name in found]
+    _check_rows(args.rows, [*(CORE_ROWS if CORE in found else ()), *_rows_of(suites)])
     report = {
         "suite": next(iter(found)) if len(found) == 1 else BEHAVIOURS,
         "model": about["endpoint"].partition(":")[2] or about["endpoint"],
@@ -62,12 +63,13 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         "machine": machine_facts(),
         "published": list(published_numbers(suites)),
         "words_from": args.recogniser or OWN,
-        "judge": args.judge or RULE,
+        "judge": judge_of(judge, suites),
         **about,
         "rows": {},
     }
     most = max(len(traces) for traces in found.values())
     screen, shown = console(), []
+    tell_unjudged(judge, suites, screen)
     with (
         open_workers(about["seed"], args.jobs or choose_processes(most)) as workers,
         advancing(screen) as advance,
@@ -75,10 +77,12 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         if CORE in found:
             report["rows"] |= _core(args, found[CORE], report, workers, advance)
         for suite in suites:
-            traces = found[suite.name]
-            rows = _suite(args, suite, traces, about["seed"], workers, advance)
-            report["rows"] |= rows
-            shown += worst_traces(rows, traces) if args.html else []
+            if not choose_suite_rows(args.rows, [suite]):
+                continue
+            measured = _suite(args, suite, found[suite.name], report, workers, advance)
+            report["rows"] |= measured.rows
+            shown += worst_traces(measured.rows, measured.traces)
+    report |= facts_of(judge)
     finish(args, report, shown, screen)
     return 0
 
@@ -87,22 +91,39 @@ def _suite(
     args: argparse.Namespace,
     suite: Suite,
     traces: Sequence[Trace],
-    seed: int,
+    report: dict[str, Any],
     workers: Workers | None,
     advance: Advance,
-) -> Entries:
+) -> Measured:
+    """Its traces have the words that were scored, which may be a recogniser's."""
     bench = SuiteBench(
         suite=suite,
         play=playback(traces),
         num_items=None,
-        seed=seed,
+        seed=report["seed"],
         baseline=baselines(workers),
         advance=advance,
         synthesize=lru_cache(NUM_SPEECHES)(synthesize),
         words=open_recogniser(args.recogniser),
+        keeps_traces=args.html is not None,
+        judge=report["judge"],
     )
     rows = choose_suite_rows(args.rows, [suite])
-    return bench.run(rows, [trace.item for trace in traces]).rows
+    return bench.run(rows, [trace.item for trace in traces])
+
+
+def _rows_of(suites: Sequence[Suite]) -> list[Row]:
+    return [row for suite in suites for row in suite.rows]
+
+
+def _check_rows(asked: str | None, rows: Sequence[Row]) -> None:
+    """Raises ConfigError for names of --rows that none of the suites in the folder has."""
+    names = [row.name for row in rows]
+    unknown = [name for name in asked.split(",") if name not in names] if asked else []
+    if unknown:
+        raise ConfigError(
+            f"no row {', '.join(unknown)} among those of these traces; rows: {', '.join(names)}"
+        )
 
 
 def _core(
@@ -117,7 +138,8 @@ def _core(
     kinds: dict[str, list[Item]] = {}
     for trace in traces:
         kinds.setdefault(trace.item.kind, []).append(trace.item)
-    rows = choose_rows(args.rows.split(",") if args.rows else None)
+    asked = args.rows.split(",") if args.rows else None
+    rows = [row for row in choose_rows(None) if asked is None or row.name in asked]
     bench = Bench(
         model=report["model"],
         loaded=None,

@@ -11,6 +11,7 @@ from interplay.bench.score import Statistic
 from interplay.errors import ConfigError
 
 BASELINES = ("silent", "always", "half_duplex", "perfect")
+JUDGED = "_judged"  # ends the names of rows that a judge decides; rules decide all others
 Unit = Literal["fraction", "points", "s", "ms", "ticks", "count", "number"]
 
 
@@ -30,6 +31,10 @@ class Row:
     unit: Unit = "fraction"
     statistic: Statistic = "ratio"
     weights: Mapping[str, float] | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        return self.name.endswith(JUDGED)
 
     def passes(self, value: float | None) -> bool | None:
         """Whether a value reaches the goal; None if there is no goal."""

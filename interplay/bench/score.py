@@ -4,15 +4,18 @@ Knows nothing of traces or of what was judged.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float64
 
-NUM_RESAMPLES = 2000
-Statistic = Literal["ratio", "macro", "median", "p95", "p99", "sum"]
-PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
+NUM_RESAMPLES = 10_000
+MAX_DRAWN = 40_000_000  # items in all draws together; with more items there are fewer draws
+AT_ONCE = 2_000_000  # numbers in memory
+Statistic = Literal["ratio", "macro", "median", "p90", "p95", "p99", "sum"]
+PERCENTILES = {"median": 50, "p90": 90, "p95": 95, "p99": 99}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,8 @@ class Outcome:
     """What one item says about a row.
 
     value: 1 or 0 for a success or a failure, an error count, or a time; None where there is
-        none to give (no response). of: what `value` is a part of (words; 1 for one try).
+        none to give (no response). of: what `value` is a part of (words; 1 for one try; 0 where
+        the item has no part in the row).
     notes: why; counted and reported beside the value. group: the family or subset it belongs to;
         the statistic `macro` averages groups.
     """
@@ -29,6 +33,14 @@ class Outcome:
     of: float = 1.0
     notes: tuple[str, ...] = ()
     group: str = ""
+
+    @property
+    def known(self) -> float | None:
+        """The value; None where there is none, or none that counts."""
+        return self.value if self.of else None
+
+
+Items = Sequence[Sequence[Outcome]]  # the outcomes of every item
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,79 +62,155 @@ def summarize(
     seed: int,
     *,
     weights: Mapping[str, float] | None = None,
+    items: Sequence[str] | None = None,
 ) -> Score:
-    """One number with a 95 % interval: percentiles of a bootstrap over outcomes, seeded.
+    """One number with a 95 % interval: percentiles of a seeded bootstrap over whole items.
 
-    ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
-    group, then their mean (a group in which nothing could be counted has no part in it); with
-    `weights` of groups, their weighted mean, for which all of these are needed; resampled within
-    groups. median, p95, p99: over the values there
-    are. sum: of all values, without an interval.
+    items: of which item each outcome is; None: each is an item of its own. weights: of groups, as
+    in `value_of`. A `sum` has no interval.
     """
     notes = Counter(note for outcome in outcomes for note in outcome.notes)
     extra = {name: count / len(outcomes) for name, count in sorted(notes.items())}
-    if statistic == "macro":
-        return _macro(outcomes, weights, seed, extra)
-    pairs = _pairs(outcomes, statistic)
-    if not len(pairs) or not pairs[:, 1].sum():
-        return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
-    value = float(_statistic(pairs[None], statistic)[0])
-    interval = None if statistic == "sum" else _bootstrap(pairs, statistic, seed)
+    pools = _by_item(outcomes, items)
+    value = value_of(pools, statistic, weights)
+    interval = None
+    if value is not None and statistic != "sum":
+        found = [
+            resampled(pools, times, statistic, weights)
+            for times in draws(strata_of(pools, statistic), seed)
+        ]
+        interval = interval_of(np.concatenate(found))
     return Score(value=value, n=len(outcomes), ci95=interval, extra=extra)
 
 
-def _macro(
-    outcomes: Sequence[Outcome],
-    weights: Mapping[str, float] | None,
-    seed: int,
-    extra: dict[str, float],
-) -> Score:
-    of: dict[str, float] = {}
-    for outcome in outcomes:
-        of[outcome.group] = of.get(outcome.group, 0.0) + outcome.of
-    names = [name for name, whole in of.items() if whole > 0]
-    shares = np.array([1.0 if weights is None else weights[name] for name in names])
-    if not names or not shares.sum() or set(weights or ()) - set(names):
-        return Score(value=None, n=len(outcomes), ci95=None, extra=extra)
-    groups = [_pairs([o for o in outcomes if o.group == name], "ratio") for name in names]
-    value = float(shares @ [_statistic(pairs[None], "ratio")[0] for pairs in groups] / shares.sum())
-    rng = np.random.default_rng(seed)
-    drawn = [_resampled(pairs, "ratio", rng) for pairs in groups]
-    low, high = np.percentile(shares @ np.stack(drawn) / shares.sum(), [2.5, 97.5])
-    return Score(value=value, n=len(outcomes), ci95=(float(low), float(high)), extra=extra)
+def value_of(
+    items: Items, statistic: Statistic, weights: Mapping[str, float] | None = None
+) -> float | None:
+    """The number alone; None where there is nothing to count.
 
-
-def _pairs(outcomes: Sequence[Outcome], statistic: Statistic) -> np.ndarray:
-    """[n, 2]: value, of."""
-    if statistic == "ratio":
-        kept = [(outcome.value or 0.0, outcome.of) for outcome in outcomes]
-    else:
-        kept = [(outcome.value, 1.0) for outcome in outcomes if outcome.value is not None]
-    return np.array(kept, dtype=np.float64).reshape(-1, 2)
-
-
-def _statistic(pairs: np.ndarray, statistic: Statistic) -> np.ndarray:
-    """pairs [R, n, 2] -> [R]."""
-    if statistic == "ratio":
-        return pairs[..., 0].sum(1) / np.maximum(pairs[..., 1].sum(1), 1e-9)
+    ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
+    group, then their mean (a group in which nothing could be counted has no part in it); with
+    `weights` of groups, their weighted mean, for which all of these are needed. median, p90, p95,
+    p99: over the values there are. sum: of all values.
+    """
+    values = [o.known for item in items for o in item if o.known is not None]
+    if statistic in PERCENTILES:
+        return float(np.percentile(values, PERCENTILES[statistic])) if values else None
     if statistic == "sum":
-        return pairs[..., 0].sum(1)
-    return np.percentile(pairs[..., 0], PERCENTILES[statistic], axis=1)
+        return float(np.sum(values)) if values else None
+    names, sums = _sums(items, statistic)
+    counted = {name for name, (_, of) in zip(names, sums.sum(0), strict=True) if of > 0}
+    if not counted or set(weights or ()) - counted:
+        return None
+    [value] = _means(sums.sum(0)[None], names, weights)
+    return None if np.isnan(value) else float(value)
 
 
-def _bootstrap(pairs: np.ndarray, statistic: Statistic, seed: int) -> tuple[float, float]:
-    low, high = np.percentile(
-        _resampled(pairs, statistic, np.random.default_rng(seed)), [2.5, 97.5]
-    )
+def strata_of(items: Items, statistic: Statistic) -> list[tuple[str, ...]]:
+    """What items are drawn within: those of the same groups, where groups count."""
+    if statistic != "macro":
+        return [()] * len(items)
+    return [tuple(sorted({outcome.group for outcome in item})) for item in items]
+
+
+def draws(strata: Sequence[tuple[str, ...]], seed: int) -> Iterator[Float64[np.ndarray, "R n"]]:
+    """How often every item counts in each draw: items drawn with replacement among those of the
+    same stratum. Seeded: the same items get the same draws."""
+    rng, num_items = np.random.default_rng(seed), len(strata)
+    places = [
+        [i for i, each in enumerate(strata) if each == name] for name in dict.fromkeys(strata)
+    ]
+    num_left = min(NUM_RESAMPLES, max(100, MAX_DRAWN // num_items))
+    while num_left > 0:
+        num_rows = min(num_left, max(1, AT_ONCE // num_items))
+        times = np.zeros((num_rows, num_items))
+        for place in places:
+            size = len(place)
+            picked = rng.integers(size, size=(num_rows, size)) + size * np.arange(num_rows)[:, None]
+            counts = np.bincount(picked.ravel(), minlength=num_rows * size)
+            times[:, place] = counts.reshape(num_rows, size)
+        yield times
+        num_left -= num_rows
+
+
+def resampled(
+    items: Items,
+    times: Float64[np.ndarray, "R n"],
+    statistic: Statistic,
+    weights: Mapping[str, float] | None = None,
+) -> Float64[np.ndarray, " R"]:
+    """The number where every item counts so many times; NaN where nothing is left."""
+    if statistic in PERCENTILES:
+        return _percentiles(items, times, PERCENTILES[statistic])
+    names, sums = _sums(items, statistic)
+    return _means(np.tensordot(times, sums, 1), names, weights)
+
+
+def interval_of(found: Float64[np.ndarray, " R"]) -> tuple[float, float] | None:
+    """The middle 95 % of what draws gave; None where none gave anything."""
+    known = found[np.isfinite(found)]
+    if not len(known):
+        return None
+    low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
 
 
-def _resampled(pairs: np.ndarray, statistic: Statistic, rng: np.random.Generator) -> np.ndarray:
-    """[R]: the statistic of outcomes drawn with replacement; fewer times where there are many."""
-    num_resamples = min(NUM_RESAMPLES, max(100, 4_000_000 // len(pairs)))
-    return np.concatenate(
-        [
-            _statistic(pairs[rng.integers(len(pairs), size=(100, len(pairs)))], statistic)
-            for _ in range(num_resamples // 100)
-        ]
+def _by_item(outcomes: Sequence[Outcome], items: Sequence[str] | None) -> list[list[Outcome]]:
+    if items is None:
+        return [[outcome] for outcome in outcomes]
+    found: dict[str, list[Outcome]] = {}
+    for name, outcome in zip(items, outcomes, strict=True):
+        found.setdefault(name, []).append(outcome)
+    return list(found.values())
+
+
+def _sums(items: Items, statistic: Statistic) -> tuple[list[str], Float64[np.ndarray, "n G 2"]]:
+    """Groups (one without a name for `ratio`), and of each item and group value and `of`."""
+    is_macro = statistic == "macro"
+    names = sorted({o.group for item in items for o in item}) if is_macro else [""]
+    places = {name: index for index, name in enumerate(names)}
+    sums = np.zeros((len(items), len(names), 2))
+    for index, item in enumerate(items):
+        for outcome in item:
+            group = places[outcome.group] if is_macro else 0
+            sums[index, group] += (outcome.value or 0.0, outcome.of)
+    return names, sums
+
+
+def _means(
+    sums: Float64[np.ndarray, "R G 2"], names: Sequence[str], weights: Mapping[str, float] | None
+) -> Float64[np.ndarray, " R"]:
+    """The weighted mean of the ratios of groups in which something was counted, else NaN."""
+    counted = sums[..., 1] > 0
+    ratios = np.divide(sums[..., 0], sums[..., 1], out=np.zeros(counted.shape), where=counted)
+    shares = counted * np.array([1.0 if weights is None else weights[name] for name in names])
+    total = shares.sum(1)
+    mean = np.divide((ratios * shares).sum(1), total, out=np.zeros(len(total)), where=total > 0)
+    return np.where(total > 0, mean, np.nan)
+
+
+def _percentiles(
+    items: Items, times: Float64[np.ndarray, "R n"], percent: float
+) -> Float64[np.ndarray, " R"]:
+    """Of the values there are, between neighbours as `np.percentile` does."""
+    pairs = sorted(
+        (outcome.known, index)
+        for index, item in enumerate(items)
+        for outcome in item
+        if outcome.known is not None
     )
+    if not pairs:
+        return np.full(len(times), np.nan)
+    values = np.array([value for value, _ in pairs])
+    owners = [index for _, index in pairs]
+    found = []
+    for part in np.array_split(times, -(-len(times) * len(values) // AT_ONCE)):
+        upto = part[:, owners].cumsum(1)  # values not greater than each
+        num = upto[:, -1:]
+        place = (num - 1) * percent / 100
+        low = np.floor(place)
+        first = (upto > low).argmax(1)
+        second = (upto > np.minimum(low + 1, num - 1)).argmax(1)
+        between = values[first] + (place - low)[:, 0] * (values[second] - values[first])
+        found.append(np.where(num[:, 0] > 0, between, np.nan))
+    return np.concatenate(found)

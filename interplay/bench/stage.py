@@ -30,10 +30,12 @@ from interplay.bench.trace import (
 )
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import Clip, Item, Noise, Show, Speak, Type, When
+from interplay.errors import UnsupportedError
 
 FADE = SAMPLE_RATE_HZ * 3 // 1000
 FLOOR_DB = -60.0  # a microphone is never digitally silent
 EMPTY = ("",) * NUM_SLOTS
+SOUNDLESS = "soundless"  # of `Item.about`: nobody can listen to it
 TimedWord = tuple[str, float, float]
 
 
@@ -104,7 +106,13 @@ class Stage:
 
     @property
     def hear(self) -> Float32[np.ndarray, " 3200"]:
-        """The user's channel in the current micro-turn, as a system gets it."""
+        """The user's channel in the current micro-turn, as a system gets it. Raises
+        UnsupportedError where the item has no sound."""
+        if self.item.about.get(SOUNDLESS):
+            raise UnsupportedError(
+                "these items are stored runs: only who spoke when is known, nothing can be heard; "
+                "score them with --endpoint recorded"
+            )
         return arriving(self.item.about, self.turn, self._user, self.model)
 
     @property

@@ -47,4 +47,5 @@ class StagedUser:
         return self._stage.trace()
 
     def _encode(self, control: str, text: str) -> list[int]:
-        return [SPECIALS.index(control), *self._tokenizer.encode(text), END]
+        opener = [SPECIALS.index(control)] if control else []
+        return [*opener, *self._tokenizer.encode(text), END]

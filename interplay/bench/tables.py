@@ -68,11 +68,11 @@ def _json(line: str, path: Path, number: int) -> Any:
 
 def _parquet(path: Path) -> Iterator[Any]:
     try:
-        parquet = import_module("pyarrow.parquet")  # optional, and no extra of ours has it
+        parquet = import_module("pyarrow.parquet")
     except ImportError as error:
         raise RecordError(
-            f"reading {path.name} needs pyarrow: pip install pyarrow, or export the rows as JSON "
-            "lines with their sound as wav files"
+            f"reading {path.name} needs pyarrow: pip install 'interplay[bench]', or export the "
+            "rows as JSON lines with their sound as wav files"
         ) from error
     try:
         for batch in parquet.ParquetFile(path).iter_batches(batch_size=8):

@@ -54,7 +54,7 @@ class Panel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Segment:
+class Segment:
     """Ticks [start, end) of one party, and whether the other one speaks at either edge."""
 
     start: int
@@ -68,9 +68,9 @@ class _Segment:
 def panel(ticks: Sequence[Tick]) -> Panel:
     """Every event of a session."""
     ticks = without_last_artefact(ticks)
-    users = list(_user_segments(ticks))
+    users = list(user_segments(ticks))
     agents = [
-        _Segment(start=s, end=e, met=ticks[s].user, left=False)
+        Segment(start=s, end=e, met=ticks[s].user, left=False)
         for s, e in _runs([tick.agent for tick in ticks])
     ]
     found = Panel(
@@ -138,11 +138,12 @@ def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
             start = None
 
 
-def _user_segments(ticks: Sequence[Tick]) -> Iterator[_Segment]:
+def user_segments(ticks: Sequence[Tick]) -> Iterator[Segment]:
+    """Every stretch in which the user speaks."""
     for start, end in _runs([tick.user for tick in ticks]):
         effects = {kind for tick in ticks[start:end] for kind, _ in tick.effects}
         effect = next((kind for kind in (VOCAL_TIC, NON_DIRECTED) if kind in effects), "")
-        yield _Segment(
+        yield Segment(
             start=start,
             end=end,
             met=ticks[start].agent,
@@ -152,7 +153,7 @@ def _user_segments(ticks: Sequence[Tick]) -> Iterator[_Segment]:
         )
 
 
-def _responses(users: Sequence[_Segment], agents: Sequence[_Segment]) -> list[float | None]:
+def _responses(users: Sequence[Segment], agents: Sequence[Segment]) -> list[float | None]:
     """A turn counts if the agent was silent when it ended and it was no backchannel."""
     turns = [user for user in users if user.kind != BACKCHANNEL and not user.left]
     found: list[float | None] = []
@@ -166,7 +167,7 @@ def _responses(users: Sequence[_Segment], agents: Sequence[_Segment]) -> list[fl
     return found
 
 
-def _judge_overlap(found: Panel, user: _Segment, ticks: Sequence[Tick]) -> None:
+def _judge_overlap(found: Panel, user: Segment, ticks: Sequence[Tick]) -> None:
     """The user began while the agent spoke: did the agent stop in time?"""
     window = DISTRACTED_TICKS if user.kind else NO_YIELD_TICKS
     upto = min(user.start + window, len(ticks))
@@ -177,7 +178,7 @@ def _judge_overlap(found: Panel, user: _Segment, ticks: Sequence[Tick]) -> None:
         found.yields.append(None if stop is None else (stop - user.start) * TURN_S)
 
 
-def _answered(start: int, end: int, agents: Sequence[_Segment]) -> bool:
+def _answered(start: int, end: int, agents: Sequence[Segment]) -> bool:
     return any(start <= agent.start <= end + RESPONSE_TICKS for agent in agents)
 
 

@@ -21,6 +21,7 @@ FRAME = int(FRAME_S * SAMPLE_RATE_HZ)
 AUDIBLE_DB = -45.0  # of full scale, per frame
 MAX_GAP_S = 0.3  # shorter gaps lie inside one stretch of voice
 MIN_SPAN_S = 0.05  # shorter sounds are clicks
+MAX_PACE_ERROR = 0.005  # of a server's sound against the clock
 VOICE_LAG_S = 1.0  # the voice of a word follows it on `say` by at most this
 _NOT_WORD = re.compile(r"[^a-z0-9' ]+")
 Span = tuple[float, float]
@@ -53,7 +54,11 @@ class Trace:
     audible. cues: start and end of every cue, None where it never came (or is a Noise).
     user_words: (word, start, end) of everything the user said. pauses: cue index -> its pause.
     say_pieces, act_pieces: the two streams as they were written, capitals, marks and line breaks
-    kept: (piece, when it came out).
+    kept: (piece, when it came out). transcribed: `say` is what a recogniser heard (it wrote
+    nothing about sound without words), not what the system wrote.
+    In real time alone: errors: what the server reported. pace: seconds of sound that a server sends
+    in a second, None where that is not known. walls: of every micro-turn, when its sound of the
+    user was complete and handed over, and when the first sound that plays in it was there.
     """
 
     item: Item
@@ -68,6 +73,18 @@ class Trace:
     pauses: dict[int, Span]
     say_pieces: tuple[tuple[str, float], ...] = ()
     act_pieces: tuple[tuple[str, float], ...] = ()
+    transcribed: bool = False
+    errors: tuple[str, ...] = ()
+    pace: float | None = None
+    walls: tuple[tuple[float | None, float | None], ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What befell the whole item, to be counted beside every score."""
+        found = ("server_error",) if self.errors else ()
+        if self.pace is None or abs(self.pace - 1) <= MAX_PACE_ERROR:
+            return found
+        return (*found, "sound_runs_fast" if self.pace > 1 else "sound_runs_slow")
 
     @property
     def length_s(self) -> float:

@@ -56,11 +56,15 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Type:
-    """Text that arrives on `read` as `control words <end>`, four tokens in each micro-turn."""
+    """Text that arrives on `read` as `control words <end>`, four tokens in each micro-turn.
+
+    control: "<text>" for what the user types, "<result>" for that of a delegation, "" for what the
+    model is taken to have said itself: context, to which nobody wants a reply.
+    """
 
     text: str
     at: When
-    control: Literal["<text>", "<result>"] = "<text>"
+    control: Literal["<text>", "<result>", ""] = "<text>"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 F1 one delay, F2 a beat until told to stop, F3 two words in turn on a beat, F4 a countdown, F5 a
 delay from an event after the request, F6 a delay with talk in between, F7 two timers, F8 elapsed
-time, F9 a timer that is moved or cancelled. The first wording of F1, F2 and of the stopwatch is the
+time, F9 a timer that is moved or taken out of two; and NEG, a timer that is cancelled, which wants
+silence. Every item has random numbers of its own: a family that is added moves no other. The first
+wording of F1, F2 and of the stopwatch is the
 one that the small models are trained on. Knows nothing of how answers are scored.
 """
 
@@ -73,6 +75,7 @@ INSTEAD = (
     "forget that and say {x} in {n} seconds instead",
 )
 FIRST_ONE = ("cancel the first one", "never mind the first one", "you can forget the first one")
+CANCELS = ("cancel that", "never mind", "forget that", "cancel the timer")
 FIRST_NUMBER_S = 0.5  # a countdown begins at once
 
 
@@ -283,6 +286,16 @@ def changed(rng: np.random.Generator, number: int) -> Item:
     return draft.item("timespeak", number, draft.due(other, moved, new))
 
 
+def cancelled(rng: np.random.Generator, number: int) -> Item:
+    """NEG: a timer that is cancelled; silence is wanted until the item ends."""
+    draft, text, seconds = _draft(rng, "NEG"), _words(rng), int(rng.integers(6, 11))
+    asked = draft.speak(ONCE[0].format(x=text, n=NUMBERS[seconds]))
+    cancel = draft.speak(_pick(rng, CANCELS), float(rng.uniform(1.2, 1.8)))
+    draft.take_back(text, asked, seconds)
+    draft.quiet.append(Stretch(after=cancel, from_s=SETTLED_S))
+    return draft.item("timespeak", number, None)
+
+
 FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "F1": one_delay,
     "F2": beat,
@@ -293,6 +306,7 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "F7": two_timers,
     "F8": elapsed,
     "F9": changed,
+    "NEG": cancelled,
 }
 
 

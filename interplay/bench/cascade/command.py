@@ -17,6 +17,11 @@ from interplay.server.start import add_place, place_of, serve
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_place(parser)
     parser.add_argument(
+        "--general",
+        action="store_true",
+        help="hear general English (default: the vocabulary of the small models)",
+    )
+    parser.add_argument(
         "--chat",
         metavar="MODEL",
         help="replies by this model at OPENAI_BASE_URL (default: rules for small talk)",
@@ -29,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         cascade = Cascade(
             synthesize=synthesize,
             replies=partial(Chat, args.chat) if args.chat else Rules,
+            general=args.general,
             executor=executor,
         )
         serve(CascadeEngine(cascade, num_slots=args.slots), config)

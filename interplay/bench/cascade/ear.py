@@ -67,13 +67,16 @@ class Endpointer:
 
 
 class Ear:
-    """pocketsphinx with the trigram model of the whole language (bench.cascade.language). A word
-    missing in its dictionary gets the phones that `synthesize` speaks it with."""
+    """pocketsphinx with the trigram model of our own language (bench.cascade.language), in which a
+    word missing in its dictionary gets the phones that `synthesize` speaks it with; without
+    `synthesize` with the general English model of its wheel, for what strangers say."""
 
-    def __init__(self, synthesize: Synthesizer, voice: str) -> None:
-        self._decoder = pocketsphinx.Decoder(
-            lm=None, loglevel="FATAL", samprate=SAMPLE_RATE_HZ, cmn="batch"
-        )
+    def __init__(self, synthesize: Synthesizer | None = None, voice: str = "") -> None:
+        options = {"loglevel": "FATAL", "samprate": SAMPLE_RATE_HZ, "cmn": "batch"}
+        if synthesize is None:
+            self._decoder = pocketsphinx.Decoder(**options)
+            return
+        self._decoder = pocketsphinx.Decoder(lm=None, **options)
         for word in words_of(forms()):
             if self._decoder.lookup_word(word) is None:
                 phones = dictionary_phones(synthesize(word, voice).phones)

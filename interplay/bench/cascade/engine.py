@@ -2,7 +2,8 @@
 
 It keeps the same beat: an input half in, an output half out, text as tokens. Hearing, thinking and
 speaking take the time they take, on a thread of their own, and the beat waits for none of it.
-Instructions are read by nobody, and pictures by nobody. Knows nothing of sockets or of items.
+Instructions and other context are read by nobody, and pictures by nobody. Knows nothing of sockets
+or of items.
 """
 
 from collections import deque
@@ -28,7 +29,7 @@ class CascadeSession:
     def __init__(self, engine: "CascadeEngine", talk: Talk) -> None:
         self.num_turns = 0
         self._engine, self.talk, self._tokenizer = engine, talk, engine.tokenizer
-        self._typed: list[int] = []
+        self._typed: list[int] | None = None  # None while no text is open
         self._heard: deque[int] = deque()
         self._say: deque[int] = deque()
 
@@ -58,11 +59,11 @@ class CascadeSession:
         """Typed texts that are complete with these tokens, as the cascade reads them."""
         found: list[str] = []
         for token in read:
-            if token == END and (text := speakable(self._tokenizer.decode(self._typed))):
+            if token == END and (text := speakable(self._tokenizer.decode(self._typed or []))):
                 found += ["<text>", text, "<end>"]
             if token < len(SPECIALS):
-                self._typed = []
-            else:
+                self._typed = None if token == END else []
+            elif self._typed is not None:
                 self._typed.append(token)
         return found
 

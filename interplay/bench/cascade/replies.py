@@ -34,6 +34,10 @@ class Replies(Protocol):
         """What to say to typed text."""
         ...
 
+    def has_said(self, text: str) -> None:
+        """Take this for a reply of its own."""
+        ...
+
 
 @dataclass
 class Rules:
@@ -53,6 +57,9 @@ class Rules:
 
     def read(self, text: str) -> str:
         return _by_heart().get(text, text)
+
+    def has_said(self, text: str) -> None:
+        """None of its rules asks what it said."""
 
     def _answer(self, text: str, begin_s: float, end_s: float) -> str:
         if not text or text in vocabulary.BACKCHANNELS:
@@ -119,5 +126,8 @@ class Chat:
         except self._errors as error:
             raise BackgroundError(f"the cascade's language model {self._model}: {error}") from error
         written = answer.choices[0].message.content or ""
-        self._lines.append({"role": "assistant", "content": written})
+        self.has_said(written)
         return speakable(written)
+
+    def has_said(self, text: str) -> None:
+        self._lines.append({"role": "assistant", "content": text})

@@ -46,7 +46,7 @@ class Talk:
         self._hangover_s, self._barge_in, self._executor = hangover_s, barge_in, executor
         self.failure: BaseException | None = None
         self._turn = 0
-        self._typed: list[str] = []
+        self._control, self._typed = "", list[str]()
         self._jobs: deque[Future] = deque()
         self._heard: deque[str] = deque()
         self._sound = np.zeros(0, np.float32)  # still to be emitted
@@ -56,8 +56,8 @@ class Talk:
     def push(self, hear: Float32[np.ndarray, " 3200"], read: Sequence[str] = ()) -> Emission:
         """What the user does in this micro-turn -> what it emits, to sound in the next one."""
         self._listen(hear)
-        for text in self._messages(read):
-            self._start(lambda text=text: ("", self._replies.read(text)))
+        for control, text in self._messages(read):
+            self._start(lambda control=control, text=text: ("", self._read(control, text)))
         while self._jobs and self._jobs[0].done():
             job = self._jobs.popleft()
             if error := job.exception():
@@ -90,14 +90,24 @@ class Talk:
         if is_busy and self._ends.in_speech:
             self.hush()
 
-    def _messages(self, read: Sequence[str]) -> list[str]:
-        """Typed texts that are complete."""
+    def _messages(self, read: Sequence[str]) -> list[tuple[str, str]]:
+        """Texts that are complete: (control, words)."""
         done = []
         for piece in read:
             if piece == "<end>":
-                done.append(" ".join(self._typed))
-            self._typed = [] if piece.startswith("<") else [*self._typed, piece]
+                done.append((self._control, " ".join(self._typed)))
+            if piece.startswith("<"):
+                self._control, self._typed = "" if piece == "<end>" else piece, []
+            else:
+                self._typed.append(piece)
         return done
+
+    def _read(self, control: str, text: str) -> str:
+        """What to say to a text."""
+        if control:
+            return self._replies.read(text)
+        self._replies.has_said(text)
+        return ""
 
     def _think(
         self, utterance: Int16[np.ndarray, " T"], begin_s: float, end_s: float
@@ -147,7 +157,8 @@ class Talk:
 
 class Cascade:
     """A `System` (bench.runner). replies: makes who answers in one session; hangover_s, barge_in,
-    executor: as in `Talk`. Raises ConfigError for a hang-over that is no number of frames."""
+    executor: as in `Talk`. general: it hears general English instead of our own vocabulary. Raises
+    ConfigError for a hang-over that is no number of frames."""
 
     num_seats = 32
 
@@ -160,14 +171,15 @@ class Cascade:
         replies: Callable[[], Replies] = Rules,
         hangover_s: float = HANGOVER_S,
         barge_in: bool = False,
+        general: bool = False,
         executor: Executor | None = None,
     ) -> None:
         if hangover_s < FRAME / SAMPLE_RATE_HZ:
             raise ConfigError(f"a hang-over of {hangover_s:g} s; at least 0.02 is needed")
-        self.name = name
+        self.name = f"{name}:general" if general else name
         self._synthesize, self._voice, self._replies = synthesize, voice, replies
         self._hangover_s, self._barge_in, self._executor = hangover_s, barge_in, executor
-        self._ear = Ear(synthesize, voice)
+        self._ear = Ear() if general else Ear(synthesize, voice)
         self._talks: dict[Stage, Talk] = {}
 
     def talk(self) -> Talk:
@@ -189,7 +201,7 @@ class Cascade:
         self._talks.pop(stage).close()
 
     def encode(self, control: str, text: str) -> list:
-        return [control, *normal(text), "<end>"]
+        return [*([control] if control else []), *normal(text), "<end>"]
 
     def step(self, stages: Sequence[Stage]) -> list[Emission]:
         talks = [self._talks[stage] for stage in stages]

@@ -12,6 +12,7 @@ import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from interplay.bench.clients.loudspeaker import Loudspeaker
-from interplay.bench.clients.wall import speak_ahead
+from interplay.bench.clients.wall import speak_ahead, walls_of
 from interplay.bench.stage import Stage, Synthesizer
 from interplay.bench.trace import SLOT_S, Trace
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
@@ -30,6 +31,7 @@ from interplay.errors import DeviceError, InterplayError
 from interplay.media.audio import StreamingResampler
 
 KEY = "OPENAI_API_KEY"  # sent as a bearer token where it is set
+FATAL = {"authentication_error", "permission_error", "unauthorized", "invalid_api_key"}
 OPEN_S = 20.0  # for a connection, and for the session to begin
 
 
@@ -56,7 +58,8 @@ class Wire(Protocol):
         ...
 
     def typed(self, control: str, text: str) -> list[str]:
-        """Text that the user types, or the result of a delegation."""
+        """Text that the user types, the result of a delegation, or (control "") what the model is
+        taken to have said."""
         ...
 
     def picture(self, jpeg: bytes, turn: int) -> list[str]:
@@ -76,6 +79,8 @@ class Ears:
         self.speaker = Loudspeaker(cuts_silence=wire.cuts_silence)
         self.now_s = 0.0
         self.begin_s = 0.0
+        self.errors: list[str] = []  # what the server reported and went on
+        self.handed_s: list[float] = []  # when the user's sound of each micro-turn went out
         same = wire.rate_hz == SAMPLE_RATE_HZ
         self._resampler = None if same else StreamingResampler(wire.rate_hz, SAMPLE_RATE_HZ)
 
@@ -100,6 +105,16 @@ class Ears:
     def hear_back(self) -> None:
         """The item hears what has been played, as far as it is known."""
         self.stage.model[:] = self.speaker.track(self.begin_s, len(self.stage.model))
+
+    def trace(self) -> Trace:
+        """Once the item has ended."""
+        self.hear_back()
+        return replace(
+            self.stage.trace(),
+            errors=tuple(self.errors),
+            pace=self.speaker.pace(),
+            walls=walls_of(self.handed_s, self.speaker, self.begin_s),
+        )
 
     def _add(self, stream: str, piece: str, time_s: float) -> None:
         if piece:
@@ -187,9 +202,10 @@ class _Client:
     async def _one(self, item: Item) -> Trace:
         while True:
             wire = self._wires[0]()
+            ears = Ears(Stage(item, self._synthesize), wire)
             try:
                 async with _dial(self._url) as connection:
-                    return await _converse(connection, wire, Stage(item, self._synthesize))
+                    return await _converse(connection, wire, ears)
             except _Refused as refused:
                 if len(self._wires) == 1:
                     text = f"{self._url} refused a session: {refused}"
@@ -202,6 +218,7 @@ class _Client:
                 ) from None
             except ConnectionClosed as error:
                 why = error.rcvd.reason or error.rcvd.code if error.rcvd else "without a word"
+                why = f"{why}; its last error: {ears.errors[-1]}" if ears.errors else why
                 raise DeviceError(
                     f"{self._url} ended a session before its time ({why}); see the server's log"
                 ) from None
@@ -225,11 +242,10 @@ def _dial(url: str) -> connect:
     return connect(url, max_size=None, additional_headers=headers, open_timeout=OPEN_S)
 
 
-async def _converse(connection: ClientConnection, wire: Wire, stage: Stage) -> Trace:
-    """One item. Raises DeviceError when the server sends an error, ConnectionClosed when it ends
-    the session."""
-    ears = Ears(stage, wire)
-    await asyncio.wait_for(_open(connection, wire, stage.item), OPEN_S)
+async def _converse(connection: ClientConnection, wire: Wire, ears: Ears) -> Trace:
+    """One item. Raises DeviceError when the server refuses the key, ConnectionClosed when it ends
+    the session; any other error that it reports is kept with the trace."""
+    await asyncio.wait_for(_open(connection, wire, ears.stage.item), OPEN_S)
     ears.begin_s = asyncio.get_running_loop().time()
     listening = asyncio.create_task(_listen(connection, wire, ears))
     try:
@@ -237,8 +253,7 @@ async def _converse(connection: ClientConnection, wire: Wire, stage: Stage) -> T
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-    ears.hear_back()
-    return stage.trace()
+    return ears.trace()
 
 
 async def _open(connection: ClientConnection, wire: Wire, item: Item) -> None:
@@ -262,7 +277,7 @@ async def _speak(
 
     def encode(control: str, text: str) -> list[str]:
         typed.extend(wire.typed(control, text))
-        return [control, *text.split(), "<end>"]
+        return [*([control] if control else []), *text.split(), "<end>"]
 
     while not stage.done:
         ears.hear_back()
@@ -281,6 +296,7 @@ async def _speak(
             listening.result()  # raises what ended it
             raise DeviceError("the server ended a session before its time; see its log")
         ears.now_s = loop.time()
+        ears.handed_s.append(ears.now_s)
         for message in wire.sound(pcm, ears):
             await connection.send(message)
         stage.turn += 1
@@ -298,7 +314,9 @@ async def _listen(connection: ClientConnection, wire: Wire, ears: Ears) -> None:
     async for event in _events(connection):
         ears.now_s = loop.time()
         if event.get("type") == "error":
-            raise DeviceError(f"the server answered: {_message(event)}")
+            if _is_fatal(event):
+                raise DeviceError(f"the server answered: {_message(event)}")
+            ears.errors.append(_message(event))
         for message in wire.take(event, ears):
             await connection.send(message)
 
@@ -308,6 +326,12 @@ async def _events(connection: ClientConnection) -> AsyncIterator[dict[str, Any]]
         event = json.loads(await connection.recv())
         if isinstance(event, dict):
             yield event
+
+
+def _is_fatal(event: dict[str, Any]) -> bool:
+    """Whether nothing can be had from this server; most errors only say what it did not take."""
+    error = event.get("error")
+    return isinstance(error, dict) and bool(FATAL & {error.get("type"), error.get("code")})
 
 
 def _message(event: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from interplay.bench.clients.conversation import Ears, Wire
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS
 from interplay.data.item import Item
-from interplay.errors import ConfigError
+from interplay.errors import UnsupportedError
 
 PLAIN_HZ = 24_000
 EXTENSIONS = ("text", "playback", "turns")
@@ -51,8 +51,10 @@ class LiveWire:
         if control == "<result>":
             about = {"delegation_id": self._delegation_id} if self._delegation_id else {}
             return [_event("session.commentary.append", content=text, **about)]
+        if not control:  # the protocol has no turns of the model to be given: context
+            return [_event("session.thinking.append", content=text)]
         if not self._extends:
-            raise ConfigError(
+            raise UnsupportedError(
                 "the item types text, and this Live server takes none; leave its rows out, or "
                 "measure over realtime:URL"
             )
@@ -60,7 +62,7 @@ class LiveWire:
 
     def picture(self, jpeg: bytes, turn: int) -> list[str]:
         if not self._extends:
-            raise ConfigError("the item shows pictures, and this Live server takes none")
+            raise UnsupportedError("the item shows pictures, and this Live server takes none")
         return [_event("interplay.input_video.append", image=base64.b64encode(jpeg).decode())]
 
     def take(self, event: dict[str, Any], ears: Ears) -> list[str]:

@@ -6,18 +6,24 @@ of any one clock.
 """
 
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 import numpy as np
 from jaxtyping import Int16
 
 from interplay.bench.trace import audible, laid_out
-from interplay.clock import SAMPLE_RATE_HZ
+from interplay.clock import SAMPLE_RATE_HZ, TURN_S
+
+MIN_PACED_S = 10.0  # in less, one late message looks like a slow clock
+MAX_PACED_ERROR = 0.1  # further from the clock is no stream: bursts, or sound only while it speaks
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Piece:
-    """from_s: its place in all that was received. part: what it belongs to."""
+    """came_s: when it arrived. from_s: its place in all that was received. part: what it belongs
+    to."""
 
+    came_s: float
     start_s: float
     from_s: float
     samples: np.ndarray
@@ -44,7 +50,7 @@ class Loudspeaker:
         from_s, self.received_s = self.received_s, self.received_s + length_s
         if self.cuts_silence and not audible(samples).any():
             samples = samples[: max(0, round((now_s + length_s - start_s) * SAMPLE_RATE_HZ))]
-        piece = _Piece(start_s=start_s, from_s=from_s, samples=samples, part=part)
+        piece = _Piece(came_s=now_s, start_s=start_s, from_s=from_s, samples=samples, part=part)
         self._pieces.append(piece)
         self.end_s = piece.end_s
 
@@ -73,6 +79,27 @@ class Loudspeaker:
         """Seconds of one part that have been played."""
         pieces = [piece for piece in self._pieces if piece.part == part]
         return sum(max(0.0, min(piece.end_s, now_s) - piece.start_s) for piece in pieces)
+
+    def pace(self) -> float | None:
+        """Seconds of sound per second of the clock, where sound comes at the pace of a clock: the
+        slope of what was received over when it came. None for any other, and for too little."""
+        came = np.array([piece.came_s for piece in self._pieces])
+        if not self.cuts_silence or not len(came) or came[-1] - came[0] < MIN_PACED_S:
+            return None
+        received = np.array([piece.from_s for piece in self._pieces])
+        came -= came.mean()
+        slope = float(came @ (received - received.mean()) / (came @ came))
+        return slope if abs(slope - 1) <= MAX_PACED_ERROR else None
+
+    def arrivals(self, begin_s: float, num_turns: int) -> list[float | None]:
+        """Of every micro-turn from `begin_s` on, when the first sound that plays in it arrived."""
+        found: list[float | None] = [None] * num_turns
+        for piece in self._pieces:
+            first, end = ((t - begin_s) / TURN_S for t in (piece.start_s, piece.end_s))
+            for turn in range(max(0, int(first + 1e-6)), min(num_turns, ceil(end - 1e-6))):
+                if found[turn] is None:
+                    found[turn] = piece.came_s - begin_s
+        return found
 
     def track(self, begin_s: float, num_samples: int) -> Int16[np.ndarray, " T"]:
         """What sounds from `begin_s` on, 16 kHz."""

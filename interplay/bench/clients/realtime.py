@@ -58,6 +58,10 @@ class RealtimeWire:
         return [_event("input_audio_buffer.append", audio=audio)]
 
     def typed(self, control: str, text: str) -> list[str]:
+        if not control:  # said by the assistant before: no response is wanted
+            said = [{"type": "output_text", "text": text}]
+            item = {"type": "message", "role": "assistant", "content": said}
+            return [_event("conversation.item.create", item=item)]
         item: dict[str, Any] = {
             "type": "message",
             "role": "user",

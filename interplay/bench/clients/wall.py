@@ -5,6 +5,7 @@ stamped when it is there. Knows nothing of scores or of networks.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from interplay.bench.clients.loudspeaker import Loudspeaker
 from interplay.bench.runner import System
@@ -42,6 +43,8 @@ def play_wall(
                 seat.hear_back()
                 seat.stage.begin_turn(system.encode)
             clock.sleep_until(beat_s)
+            for seat in seated:
+                seat.handed_s.append(clock.now())
             emitted = system.step([seat.stage for seat in seated])
             now_s = clock.now()
             for seat, emission in zip(seated, emitted, strict=True):
@@ -50,7 +53,7 @@ def play_wall(
                 seated.remove(seat)
                 system.close(seat.stage)
                 seat.hear_back()
-                yield seat.stage.trace()
+                yield seat.trace()
     finally:
         for seat in seated:
             system.close(seat.stage)
@@ -70,6 +73,7 @@ class _Seat:
     def __init__(self, stage: Stage, begin_s: float) -> None:
         self.stage, self._begin_s = stage, begin_s
         self._speaker = Loudspeaker(cuts_silence=True)
+        self.handed_s: list[float] = []  # when the user's sound of each micro-turn was complete
 
     def hear_back(self) -> None:
         """The item hears what has been played, as far as it is known."""
@@ -84,3 +88,16 @@ class _Seat:
                     pieces.append((piece, base_s + slot * SLOT_S))
         self._speaker.receive(to_int16(emitted.voice), now_s)
         self.stage.turn += 1
+
+    def trace(self) -> Trace:
+        return replace(
+            self.stage.trace(), walls=walls_of(self.handed_s, self._speaker, self._begin_s)
+        )
+
+
+def walls_of(
+    handed_s: Sequence[float], speaker: Loudspeaker, begin_s: float
+) -> tuple[tuple[float | None, float | None], ...]:
+    """`Trace.walls`, from times of the clock on which the item began at `begin_s`."""
+    came = speaker.arrivals(begin_s, len(handed_s))
+    return tuple((handed - begin_s, back) for handed, back in zip(handed_s, came, strict=True))

@@ -12,10 +12,11 @@ from string import Template
 from typing import Any
 
 from interplay.bench.item_json import item_id
-from interplay.bench.outcomes import from_columns
+from interplay.bench.outcomes import by_item, from_columns
 from interplay.bench.page.charts import histogram
 from interplay.bench.page.timeline import card
-from interplay.bench.report import baselines_of, cells, headings, number, sections
+from interplay.bench.report import baselines_of, cells, headings, notes_of, number, sections
+from interplay.bench.rules import RULE
 from interplay.bench.score import Outcome
 from interplay.bench.trace import Trace
 
@@ -44,7 +45,8 @@ def _subtitle(report: Mapping[str, Any]) -> Iterator[str]:
     data = report.get("data")
     parts.append(f"data {data}" if data else "items of our own generators")
     parts.append(f"words from {report['words_from']}" if "words_from" in report else "")
-    parts.append(f"judge {report['judge']}" if "judge" in report else "")
+    judge = report.get("judge", RULE)
+    parts.append("decided by rule" if judge == RULE else f"by rule, but rows _judged: by {judge}")
     yield ", ".join(part for part in parts if part)
     yield (
         "The trivial systems know the script of every item and run through the same player and "
@@ -64,7 +66,8 @@ def tables_html(report: Mapping[str, Any]) -> Iterator[str]:
         body = []
         for name, row in rows.items():
             line = cells(name, row, baselines)
-            what = f'<span class="what">{escape(row["what"])}</span>' if row["what"] else ""
+            told = (row["what"], notes_of(row))
+            what = "".join(f'<span class="what">{escape(each)}</span>' for each in told if each)
             line_html = [f"<td>{escape(name)}{what}</td>", f"<td><b>{escape(line[1])}</b></td>"]
             line_html += [f"<td><small>{escape(text)}</small></td>" for text in line[2:4]]
             line_html.append(f'<td class="{MARK_CLASSES[row["passes"]]}">{escape(line[4])}</td>')
@@ -101,9 +104,9 @@ def _charts(report: Mapping[str, Any]) -> str:
     charts = []
     for name, row in report["rows"].items():
         if row["unit"] in TIMES and row.get("outcomes", {}).get("value"):
-            values = row["outcomes"]["value"]
-            known = [value for value in values if value is not None]
-            charts.append(histogram(name, known, row["unit"], len(values)))
+            outcomes = [outcome for _, outcome in from_columns(row["outcomes"])]
+            known = [o.known / o.of for o in outcomes if o.known is not None]
+            charts.append(histogram(name, known, row["unit"], len(outcomes)))
     if not charts:
         return ""
     return f'<h2>Distributions</h2><div class="charts">{"".join(charts)}</div>'
@@ -147,11 +150,11 @@ def _worst_first(rows: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[
     slowness: dict[str, float] = {}
     why: dict[str, list[str]] = {}
     for row, values in rows.items():
-        for name, outcomes in _by_item(values).items():
-            losses = [_loss(outcome, values) for outcome in outcomes]
-            loss = sum(losses) / len(losses)
+        for name, outcomes in by_item(values).items():
+            losses = [_loss(outcome, values) for outcome in outcomes if outcome.of]
+            loss = sum(losses) / max(1, len(losses))
             failures[name] = failures.get(name, 0.0) + loss
-            times = [o.value for o in outcomes if o.value is not None and values["unit"] in TIMES]
+            times = [o.known for o in outcomes if o.known is not None and values["unit"] in TIMES]
             slowness[name] = max([slowness.get(name, 0.0), *times])
             why.setdefault(name, [])
             if loss > 0:
@@ -161,26 +164,18 @@ def _worst_first(rows: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[
     return [(name, why[name]) for name in names]
 
 
-def _by_item(row: Mapping[str, Any]) -> dict[str, list[Outcome]]:
-    found: dict[str, list[Outcome]] = {}
-    for name, outcome in from_columns(row["outcomes"]) if row.get("outcomes") else []:
-        found.setdefault(name, []).append(outcome)
-    return found
-
-
 def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
-    """0 for all that could be had, 1 for nothing of it."""
+    """0 for all that could be had, 1 for nothing of it. `of` is not 0."""
     if row["unit"] in TIMES or outcome.value is None:
         return float(outcome.value is None)
-    full = 100.0 if row["unit"] == "points" and outcome.value > outcome.of else outcome.of
-    share = outcome.value / full if full else 0.0
+    share = outcome.value / outcome.of / (100 if row["unit"] == "points" else 1)
     return min(1.0, max(0.0, share if row.get("lower_is_better") else 1 - share))
 
 
 def facts_html(report: Mapping[str, Any]) -> Iterator[str]:
     """What it was measured on, as terms and descriptions."""
     keys = ("commit", "endpoint", "clock", "num_items", "weights", "words_from", "judge")
-    facts = {key: report.get(key) for key in keys}
+    facts = {key: report.get(key) for key in keys} | report.get("judge_facts", {})
     for name, value in (facts | dict(report.get("machine") or {})).items():
         if value is not None:
             yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>"

@@ -225,7 +225,8 @@ class _Killer:
         self._token = about["interplay"]["resume_token"]
 
     async def _finish(self, connection: ClientConnection) -> None:
-        await live.send(connection, "session.close")
+        for _ in range(2):  # at the second nobody waits for the speech in flight
+            await live.send(connection, "session.close")
         async with asyncio.timeout(GIVE_UP_S):
             while (event := await live.receive(connection))["type"] != "session.closed":
                 self._client.add(event)

@@ -1,7 +1,8 @@
 """Audio MultiChallenge: does the last reply hold what was said before (arXiv 2512.14865).
 
 Fixed context: every turn of the user is sound; the assistant's earlier turns are reference text,
-given to the system on `read` after each of them (a full-duplex system cannot be made to have said
+given to the system after each of them as what it has said itself: to ours as context on `read`,
+over Realtime as a message of the assistant (a full-duplex system cannot be made to have said
 them; its own replies to earlier turns are ignored). Only what comes on `say` after the last turn
 is judged, rubric by rubric. APR: conversations with all rubrics met; ARS: mean share of rubrics
 met. Rubrics of the twin are word sets, decided by rule; published ones are sentences and need a
@@ -9,6 +10,7 @@ judge (`judged`), and the two have rows of their own. Knows nothing of systems.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -131,25 +133,32 @@ def _worded(rule: Mapping[str, Any]) -> str:
 
 
 def score(traces: Sequence[Trace]) -> Outcomes:
-    return score_by(by_rule, "", traces)
+    silent = [Outcome(value=float(not reply_of(trace).strip())) for trace in traces]
+    return {**score_by(by_rule, "", traces), SILENT.name: silent}
 
 
 def load(folder: Path, n: int | None) -> list[Item]:
-    """The Parquet files of ScaleAI/audiomc, or `audiomc.jsonl` with the same columns and wav
-    files. Raises RecordError where a column is missing or an axis is unknown."""
+    """The first n of every axis: the Parquet files of ScaleAI/audiomc, or `audiomc.jsonl` with the
+    same columns and wav files. Raises RecordError where a column is missing or an axis is
+    unknown."""
     items: list[Item] = []
-    for where, row in rows_of(folder, "audiomc", ("id", "axis", "rubric", "user_turn_1_audio")):
-        if n is not None and len(items) >= n:
+    columns = ("id", "axis", "rubric", "user_turn_1_audio")
+    left = dict.fromkeys(AXES, math.inf if n is None else n)
+    for number, (where, row) in enumerate(rows_of(folder, "audiomc", columns)):
+        if not any(left.values()):
             break
         axis = str(row["axis"]).upper().replace(" ", "_").replace("-", "_")
         if axis not in AXES:
             raise RecordError(f"{where}: unknown axis {row['axis']!r}; known: {', '.join(AXES)}")
+        if not left[axis]:
+            continue
+        left[axis] -= 1
         cues, last, length_s = _turns(row, where)
         about = {"id": row["id"], "rubrics": rubrics_of(row["rubric"], where), "last": last}
         items.append(
             Item(
                 kind="audiomc",
-                seed=SEED_BASE + len(items),
+                seed=SEED_BASE + number,
                 length_s=length_s + REPLY_S,
                 cues=(*cues, Noise(level_db=-65.0)),
                 expect=(),
@@ -177,7 +186,7 @@ def _turns(row: Mapping[str, Any], where: str) -> tuple[list[Cue], int, float]:
         given = row.get(f"assistant_turn_{turn}_transcript")
         at = When(seconds=GAP_S, after="cue_end", cue=last)
         if given:
-            cues.append(Type(text=given, at=at))
+            cues.append(Type(text=given, at=at, control=""))
             length_s += 2 * GAP_S + TYPED_S * len(given.split()) + 0.4
             at = When(seconds=GAP_S, after="cue_end", cue=len(cues) - 1)
     if isinstance(cues[-1], Type):  # a reply to the last turn would give the answer away
@@ -208,7 +217,14 @@ def _sentence(rubric: Any) -> str:
     return str(rubric).strip()
 
 
-ROWS = rows_for("", "by rule")
+SILENT = Row(
+    name="audiomc_no_response",
+    kind="audiomc",
+    what="conversations whose last turn nothing on `say` follows",
+    reach=None,
+    lower_is_better=True,
+)
+ROWS = (*rows_for("", "by rule"), SILENT)
 SUITE = Suite(
     name="audiomc",
     what="what the last reply of a spoken conversation holds",
@@ -229,5 +245,5 @@ SUITE = Suite(
         )
     ),
     how_to_get="the Parquet files of ScaleAI/audiomc on Hugging Face (MIT, 452 conversations, "
-    "5.3 GB) in one folder (pip install pyarrow); its own judge is o4-mini, one rubric a question.",
+    "5.3 GB) in one folder; its own judge is o4-mini, one rubric a question.",
 )

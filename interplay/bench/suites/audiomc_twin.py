@@ -82,7 +82,7 @@ def _item(axis: str, plot: Callable[..., Plot], k: int, seed: int, number: int) 
     at, length_s = When(seconds=0.6), 0.6
     for index, text in enumerate(turns):
         if index % 2:
-            cues.append(Type(text=text, at=at))
+            cues.append(Type(text=text, at=at, control=""))
             length_s += TYPED_S * len(text.split()) + 0.4
         else:
             cues.append(Speak(text=text, voice=voice, at=at))

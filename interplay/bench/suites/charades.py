@@ -93,6 +93,7 @@ def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
         for name, value in values.items():
             notes = _missing(found) if name == "charades_miou" else ()
             rows[name].append(Outcome(value=value, notes=notes))
+        rows["charades_no_response"].append(Outcome(value=float(not words)))
     return rows
 
 
@@ -206,6 +207,12 @@ ROWS = (
     _row(
         "charades_miou_whole",
         "charades_miou of whoever marks the whole film, start at 0 and stop at its end",
+    ),
+    _row(
+        "charades_no_response",
+        "films during which no word was said",
+        unit="fraction",
+        lower_is_better=True,
     ),
 )
 _TML = "doi 10.64434/tml.20260511, revised (first version: 30.4)"

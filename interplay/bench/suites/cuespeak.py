@@ -2,12 +2,16 @@
 
 The published benchmark has neither items nor code; this is a reconstruction from its description,
 with items of our own (data.cuespeak, docs/timespeak.md), so its published numbers are on another
-set. Words are compared by rule (bench.content). Knows nothing of how items are made.
+set. Words are compared by rule (bench.rules); with a judge, which the published numbers have, rows
+of their own stand beside these. Knows nothing of how items are made.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from interplay.bench import moments
+from interplay.bench.judges import Judge
+from interplay.bench.meaning import judged_outcome
 from interplay.bench.moments import Reading, Utterance
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
@@ -59,6 +63,7 @@ ROWS = (
     _row("hit", "hits among all cues of C1 to C9", unit="points"),
     *(_row(name.lower(), what, unit="points") for name, what in FAMILIES.items()),
     _row("latency_p50_s", "end of the cue to the onset, of hits", unit="s", statistic="median"),
+    _row("latency_p90_s", "the same, 90th percentile", unit="s", statistic="p90"),
     _row("latency_p95_s", "the same, 95th percentile", unit="s", statistic="p95"),
     _row("overlap", "of cues answered in their window, those answered over the user's speech"),
     _row("post_turn", "cues answered with the right words only after the user had finished"),
@@ -87,6 +92,17 @@ ROWS = (
 )
 
 
+JUDGED_ROWS = (
+    _row(
+        "macro_judged",
+        "as cuespeak_macro, the meaning by a language model, time and overlap by rule",
+        unit="points",
+        statistic="macro",
+    ),
+    _row("micro_judged", "the same, mean of items", unit="points"),
+)
+
+
 def twin(num_items: int, seed: int) -> list[Item]:
     """`num_items` per family, those that want silence included."""
     return cuespeak.items(num_items, seed)
@@ -101,6 +117,26 @@ def score(traces: Sequence[Trace]) -> Outcomes:
         for name, outcome in _cues(reading) if wanted else _alarms(reading):
             found[f"cuespeak_{name}"].append(outcome)
     return found
+
+
+def judged(judge: Judge) -> Suite:
+    """The suite with rows of its own in which `judge` decides about the meaning."""
+
+    def judge_probe(reading: Reading, probe: int) -> Outcome:
+        speech = moments.user_speech(reading.trace)
+        over = [u for u in moments.timely(reading, probe) if is_over(u, speech)]
+        return judged_outcome(judge, reading, probe, over, POINTS)
+
+    def score_with(traces: Sequence[Trace]) -> Outcomes:
+        readings = [moments.read(trace) for trace in traces]
+        outcomes = [
+            judge_probe(reading, probe)
+            for reading in readings
+            if (probe := reading.plan.probe) is not None
+        ]
+        return {**score(traces), **{row.name: outcomes for row in JUDGED_ROWS}}
+
+    return replace(SUITE, rows=(*ROWS, *JUDGED_ROWS), score=score_with)
 
 
 def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
@@ -127,6 +163,7 @@ def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
             rows.append(("overlap", Outcome(value=float(hits[index]))))
         if hits[index]:
             rows.append(("latency_p50_s", Outcome(value=reading.error_s(index))))
+            rows.append(("latency_p90_s", Outcome(value=reading.error_s(index))))
             rows.append(("latency_p95_s", Outcome(value=reading.error_s(index))))
         late = not hits[index] and any(
             u.start_s >= turn_end_s and moments.content_ok(u, due.moment)
@@ -174,14 +211,14 @@ SUITE = Suite(
     score=score,
     published=(
         Published(
-            row="cuespeak_macro",
+            row="cuespeak_macro_judged",
             system="TML-Interaction-Small",
             value=81.7,
             source=SOURCE,
             date="2026-05",
         ),
         Published(
-            row="cuespeak_macro",
+            row="cuespeak_macro_judged",
             system="GPT-Realtime-2 (minimal)",
             value=2.9,
             source=SOURCE,

@@ -8,15 +8,19 @@ latency (so the share without a response). Knows nothing of how items are made o
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from interplay.bench.judges import Judge
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
+from interplay.bench.suites import fdb1_rating as rated
 from interplay.bench.suites import fdb_rules as rules
 from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.fdb1_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb1_twin import PARTS, items
 from interplay.bench.trace import Span, Trace, overlaps
 from interplay.bench.vad import energy_spans
+from interplay.data.item import Speak
 
 LATE_S = 0.1  # who is talking within this of the interruption's first sound is interrupted
 
@@ -189,6 +193,26 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     return found
 
 
+def judged(judge: Judge) -> Suite:
+    """The suite with the ratings of replies to interruptions by `judge`."""
+
+    def score_with(traces: Sequence[Trace]) -> Outcomes:
+        interrupted = [trace for trace in traces if trace.item.about["part"] in INTERRUPT]
+        return {**score(traces), rated.ROW.name: [_rated(judge, trace) for trace in interrupted]}
+
+    return replace(SUITE, rows=(*ROWS, rated.ROW), score=score_with)
+
+
+def _rated(judge: Judge, trace: Trace) -> Outcome:
+    words = _after_interruption(trace)
+    if not rules.takes_turn(words):
+        return Outcome(value=0, of=0, notes=("no_turn",))
+    texts = [cue.text if isinstance(cue, Speak) else "" for cue in trace.item.cues]
+    about = {"context": texts[0], "interrupt": texts[1], **trace.item.about}
+    reply = " ".join(chunk.text for chunk in words).strip()
+    return rated.rating(judge, about["context"], about["interrupt"], reply)
+
+
 def _row(name: str, what: str, *, lower: bool = False, **more) -> Row:
     kind = SCORERS[name][0][0] if name in SCORERS else "pause"
     return Row(name=name, kind=kind, what=what, reach=None, lower_is_better=lower, **more)
@@ -244,7 +268,6 @@ ROWS = (
     _row("fdb1_no_response", "said nothing after a turn or an interruption", lower=True),
 )
 
-README = "README of DanielLin94144/Full-Duplex-Bench d7336bd"
 TML = "Thinking Machines Lab, doi 10.64434/tml.20260511"
 # synthetic and candor pauses; backchannel TOR, freq, JSD; turn TOR, latency; interruption the same
 PUBLISHED_ROWS = (
@@ -268,7 +291,7 @@ TML_TURN_LATENCY_S = {
 }
 PUBLISHED = (
     *(
-        Published(row=row, system=system, value=value, source=README, date="2026-04-15")
+        Published(row=row, system=system, value=value, source=rated.README, date="2026-04-15")
         for system, values in README_VALUES.items()
         for row, value in zip(PUBLISHED_ROWS, values, strict=True)
     ),
@@ -276,6 +299,7 @@ PUBLISHED = (
         Published(row="fdb1_turn_latency_s", system=name, value=value, source=TML, date="2026-05")
         for name, value in TML_TURN_LATENCY_S.items()
     ),
+    *rated.PUBLISHED,
 )
 
 SUITE = Suite(

@@ -1,19 +1,24 @@
 """Full-Duplex-Bench V1.5: overlapped by a user, a nod, an aside or a voice behind, what now?
 
-The published labels come from an LLM; these come from a rule (fdb_judge), and say so. The average
-of four rates is what is quoted; a talker who answers once and hears nothing afterwards has 75 of
-it, so the balanced one, in which the interruption weighs half, stands beside it and gives him 50.
+The published labels come from an LLM; these come from a rule (fdb_judge), and say so; with a judge
+those of a language model (fdb15_label) have rows of their own, and published rates stand there
+alone. The average of four rates is what is quoted; a talker who answers once and hears nothing
+afterwards has 75 of it, so the balanced one, in which the interruption weighs half, stands beside
+it and gives him 50.
 Stop and response latencies are those of interruptions, from the sound of both sides.
 Knows nothing of how items are made or played.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from interplay.bench.judges import Judge
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.suites import fdb_rules as rules
 from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.fdb15_folder import HOW_TO_GET, load
+from interplay.bench.suites.fdb15_label import label_of
 from interplay.bench.suites.fdb15_twin import PARTS, items
 from interplay.bench.suites.fdb_judge import JUDGE, Label, Verdict, judge, window_of
 from interplay.bench.trace import Trace
@@ -25,11 +30,13 @@ WANTED: dict[str, tuple[str, Label]] = {
     "talking_to_other": ("fdb15_other_resume", "resume"),
     "background_speech": ("fdb15_background_resume", "resume"),
 }
+AVERAGES = ("fdb15_average", "fdb15_balanced")
 OTHERS: dict[str, tuple[Label, str]] = {
     "fdb15_uncertain": ("uncertain", "said it had not understood, mean of the four scenarios"),
     "fdb15_unknown": ("unknown", "fell silent or said something else, mean of the four scenarios"),
 }
 INTERRUPTION_WEIGHT = 0.5
+JUDGED = "_judged"
 
 
 def score(traces: Sequence[Trace]) -> Outcomes:
@@ -37,20 +44,41 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     found: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
     for trace in traces:
         part, verdict = str(trace.item.about["part"]), judge(trace)
-        name, wanted = WANTED[part]
-        notes = (verdict.label, *verdict.notes)
-        right = float(verdict.label == wanted)
-        found[name].append(Outcome(value=right, notes=notes, group=part))
-        for average in ("fdb15_average", "fdb15_balanced"):
-            found[average].append(Outcome(value=100 * right, notes=notes, group=part))
-        for other, (label, _) in OTHERS.items():
-            found[other].append(Outcome(value=float(verdict.label == label), group=part))
+        for name, outcome in _labelled(part, verdict.label, verdict.notes):
+            found[name].append(outcome)
         found["fdb15_no_response"].append(_silence(verdict, part))
         if part == "user_interruption":
             for which, detector in DETECTED.items():
                 for name, outcome in zip(LATENCIES, latencies(trace, detector), strict=True):
                     found[name.format(which)].append(outcome)
     return found
+
+
+def _labelled(part: str, label: Label | None, notes: Sequence[str]) -> list[tuple[str, Outcome]]:
+    """(row, outcome) of one label; without one the item weighs nothing."""
+    name, wanted = WANTED[part]
+    of, right = float(label is not None), float(label == wanted)
+    notes = (*([label] if label else []), *notes)
+    rows = [(name, Outcome(value=right, of=of, notes=notes, group=part))]
+    for average in AVERAGES:
+        rows.append((average, Outcome(value=100 * right, of=of, notes=notes, group=part)))
+    for other, (meant, _) in OTHERS.items():
+        rows.append((other, Outcome(value=float(label == meant), of=of, group=part)))
+    return rows
+
+
+def judged(by: Judge) -> Suite:
+    """The suite with rows of its own for the labels of a language model."""
+
+    def score_with(traces: Sequence[Trace]) -> Outcomes:
+        found: dict[str, list[Outcome]] = {row.name: [] for row in JUDGED_ROWS}
+        for trace in traces:
+            part, verdict = str(trace.item.about["part"]), label_of(by, trace)
+            for name, outcome in _labelled(part, verdict.value, verdict.notes):
+                found[name + JUDGED].append(outcome)
+        return {**score(traces), **found}
+
+    return replace(SUITE, rows=(*ROWS, *JUDGED_ROWS), score=score_with)
 
 
 def _silence(verdict: Verdict, part: str) -> Outcome:
@@ -97,40 +125,56 @@ def _row(name: str, what: str, *, lower: bool = False, **more) -> Row:
     return Row(name=name, kind=kind, what=what, reach=None, lower_is_better=lower, **more)
 
 
+def _rates(by: str) -> tuple[Row, ...]:
+    """The four rates and their two averages."""
+    return (
+        _row("fdb15_interrupt_respond", f"interrupted: answered that (judge: {by})"),
+        _row("fdb15_backchannel_resume", f"nodded at: went on (judge: {by})"),
+        _row("fdb15_other_resume", f"the user talks to somebody else: went on (judge: {by})"),
+        _row("fdb15_background_resume", f"somebody talks behind: went on (judge: {by})"),
+        _row(
+            "fdb15_average",
+            "mean of the four rates above; 75 for who answers once and then hears nothing",
+            unit="points",
+            statistic="macro",
+            weights=dict.fromkeys(WANTED, 1.0),  # fewer scenarios would be another measure
+        ),
+        _row(
+            "fdb15_balanced",
+            "the same, the interruption weighing as much as the other three; 50 for such a talker",
+            unit="points",
+            statistic="macro",
+            weights=BALANCE,
+        ),
+    )
+
+
+def _other_labels(by: str) -> tuple[Row, ...]:
+    return tuple(
+        _row(name, f"{what} (judge: {by})", lower=True, statistic="macro")
+        for name, (_, what) in OTHERS.items()
+    )
+
+
 ROWS = (
-    _row("fdb15_interrupt_respond", f"interrupted: answered that (judge: {JUDGE})"),
-    _row("fdb15_backchannel_resume", f"nodded at: went on (judge: {JUDGE})"),
-    _row("fdb15_other_resume", f"the user talks to somebody else: went on (judge: {JUDGE})"),
-    _row("fdb15_background_resume", f"somebody talks behind: went on (judge: {JUDGE})"),
-    _row(
-        "fdb15_average",
-        "mean of the four rates above; 75 for who answers once and then hears nothing",
-        unit="points",
-        statistic="macro",
-        weights=dict.fromkeys(WANTED, 1.0),  # fewer scenarios would be another measure
-    ),
-    _row(
-        "fdb15_balanced",
-        "the same, the interruption weighing as much as the other three; 50 for such a talker",
-        unit="points",
-        statistic="macro",
-        weights=BALANCE,
-    ),
+    *_rates(JUDGE),
     *(
         _row(name.format(which), f"interrupted: {what}, mean, by {vad}", lower=True, unit="s")
         for which, vad in (("", "energy"), ("_webrtc", "webrtcvad, mode 2"))
         for name, what in zip(LATENCIES, MEANINGS, strict=True)
     ),
-    *(
-        _row(name, f"{what} (judge: {JUDGE})", lower=True, statistic="macro")
-        for name, (_, what) in OTHERS.items()
-    ),
+    *_other_labels(JUDGE),
     _row(
         "fdb15_no_response",
         "said nothing more after the overlap, mean of the four scenarios",
         lower=True,
         statistic="macro",
     ),
+)
+
+JUDGED_ROWS = tuple(
+    replace(row, name=row.name + JUDGED)
+    for row in (*_rates("a language model"), *_other_labels("a language model"))
 )
 
 TML = "Thinking Machines Lab, doi 10.64434/tml.20260511; its own LLM judge and formula unpublished"
@@ -141,8 +185,8 @@ TML_AVERAGES = {
 }
 PAPER = "arXiv 2507.23159, table 2, as a third party gives it; judge gpt-4o-2024-08-06"
 PAPER_ROWS = (
-    *(row for row, _ in WANTED.values()),
-    "fdb15_average",
+    *(row + JUDGED for row, _ in WANTED.values()),
+    "fdb15_average" + JUDGED,
     *(name.format("") for name in LATENCIES),
 )
 PAPER_VALUES = {
@@ -154,7 +198,9 @@ PAPER_VALUES = {
 }
 PUBLISHED = (
     *(
-        Published(row="fdb15_average", system=name, value=value, source=TML, date="2026-05")
+        Published(
+            row="fdb15_average" + JUDGED, system=name, value=value, source=TML, date="2026-05"
+        )
         for name, value in TML_AVERAGES.items()
     ),
     *(

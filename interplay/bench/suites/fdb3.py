@@ -105,15 +105,23 @@ JUDGED_PUBLISHED = tuple(
 def judged(judge: Judge) -> Suite:
     """The suite with a row of its own in which `judge` compares arguments."""
 
-    def same(name: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> bool | None:
-        if same_args(name, expected, actual):
-            return True
-        texts = (json.dumps(dict(args), sort_keys=True) for args in (expected, actual))
-        user = "Function: {}\nExpected: {}\nActual: {}".format(name, *texts)
-        return ask(judge, SYSTEM, user, _correct).value
+    def passed(trace: Trace) -> Outcome:
+        notes: list[str] = []
+
+        def same(name: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> bool | None:
+            if same_args(name, expected, actual):
+                return True
+            texts = (json.dumps(dict(args), sort_keys=True) for args in (expected, actual))
+            user = "Function: {}\nExpected: {}\nActual: {}".format(name, *texts)
+            verdict = ask(judge, SYSTEM, user, _correct)
+            notes.extend(verdict.notes)
+            return verdict.value
+
+        outcome = _passed(trace, same)
+        return replace(outcome, notes=tuple(dict.fromkeys((*outcome.notes, *notes))))
 
     def score_with(traces: Sequence[Trace]) -> Outcomes:
-        return {**score(traces), JUDGED.name: [_passed(trace, same) for trace in traces]}
+        return {**score(traces), JUDGED.name: [passed(trace) for trace in traces]}
 
     published = (*SUITE.published, *JUDGED_PUBLISHED)
     return replace(SUITE, rows=(*ROWS, JUDGED), score=score_with, published=published)

@@ -37,12 +37,15 @@ def chunks(trace: Trace, after_s: float | None = None) -> list[Chunk]:
     """The words of a trace over the sound that carries them, in order.
 
     The first word of a stretch of voice starts with it, the last ends with it, a word lasts until
-    the next one. A stretch without words is one chunk: who speaks without writing has spoken.
+    the next one. A stretch without words is one chunk where the words are the system's own: who
+    speaks without writing has spoken. Where a recogniser found none it is no chunk, as published.
     after_s: as if everything before had been cut away, which is how the words that follow an
     interruption are taken.
     """
     found = []
     for (start, end), words in utterances(trace):
+        if not words and trace.transcribed:
+            continue
         texts = [word.text for word in words] or [""]
         starts = [start, *(min(max(word.start_s, start), end) for word in words[1:])]
         starts = [float(time_s) for time_s in np.maximum.accumulate(starts)]

@@ -32,18 +32,22 @@ _WHAT = {
 
 
 def rows_for(name: str) -> tuple[Row, ...]:
-    """The five rows of a suite of such prompts."""
+    """The six rows of a suite of such prompts."""
     parts = [
         Row(name=f"{name}_{part}", kind=name, what=_WHAT[part], reach=None, unit="points")
         for part in PARTS
     ]
     what = "mean of the four accuracies above (the convention of VoiceBench)"
     mean = Row(name=name, kind=name, what=what, reach=None, unit="points", statistic="macro")
-    return (*parts, mean)
+    what = "prompts to which nothing came on `say`"
+    silence = Row(
+        name=f"{name}_no_response", kind=name, what=what, reach=None, lower_is_better=True
+    )
+    return (*parts, mean, silence)
 
 
 def score_as(name: str, traces: Sequence[Trace]) -> Outcomes:
-    """Outcomes of the five rows."""
+    """Outcomes of the six rows."""
     found: dict[str, list[Outcome]] = {row.name: [] for row in rows_for(name)}
     for trace in traces:
         span = trace.cues[0]
@@ -52,6 +56,7 @@ def score_as(name: str, traces: Sequence[Trace]) -> Outcomes:
         for part, outcome in outcomes_of(reply, instructions).items():
             found[f"{name}_{part}"].append(outcome)
             found[name].append(outcome)
+        found[f"{name}_no_response"].append(Outcome(value=float(not reply.strip())))
     return found
 
 

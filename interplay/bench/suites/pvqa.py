@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.judges import Judge
+from interplay.bench.judges import Judge, Verdict
 from interplay.bench.pauc import (
     OMEGAS,
     Gold,
@@ -58,7 +58,7 @@ _DOOR = {"open": ("open", "opens", "opened", "opening"), "closed": ("close", "cl
 
 def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
     """Row name -> one outcome per item; replies are graded by rule."""
-    rows: dict[str, list[Outcome]] = {**_pauc_rows(traces, by_rule, "")}
+    rows: dict[str, list[Outcome]] = {**_pauc_rows(traces, _rule, "")}
     rows |= {"pvqa_no_response": [], "pvqa_duplicates": []}
     for trace in traces:
         said, golds = said_during(trace), [Gold.of(turn) for turn in trace.item.about["turns"]]
@@ -69,6 +69,10 @@ def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
     return rows
 
 
+def _rule(question: str, gold: Gold, said: str) -> Verdict[int]:
+    return Verdict(value=by_rule(question, gold, said))
+
+
 def _pauc_rows(traces: Sequence[Trace], grade: Grade, suffix: str) -> dict[str, list[Outcome]]:
     """The rows of PAUC, their names with a suffix."""
     rows: dict[str, list[Outcome]] = {name + suffix: [] for name in _OMEGA_OF}
@@ -76,8 +80,7 @@ def _pauc_rows(traces: Sequence[Trace], grade: Grade, suffix: str) -> dict[str, 
         about, said = trace.item.about, said_during(trace)
         golds = [Gold.of(turn) for turn in about["turns"]]
         graded = [grade_turn(about["question"], gold, said, grade) for gold in golds]
-        is_lost = any(turn.num_ungraded for turn in graded)
-        notes = ("judge_gave_no_grade",) if is_lost else ()
+        notes = tuple(dict.fromkeys(note for turn in graded for note in turn.notes))
         for name, omega in _OMEGA_OF.items():
             outcome = _points(golds, graded, omega, trace.item.subset, notes)
             rows[name + suffix].append(outcome)
@@ -206,7 +209,9 @@ _OMEGA_OF = {
     "pvqa_pauc": OMEGAS[1],
     "pvqa_pauc_categories": OMEGAS[1],
     "pvqa_pauc_w0": OMEGAS[0],
+    "pvqa_pauc_w0_categories": OMEGAS[0],
     "pvqa_pauc_w1": OMEGAS[2],
+    "pvqa_pauc_w1_categories": OMEGAS[2],
 }
 
 
@@ -223,8 +228,18 @@ def _pauc_row_list(suffix: str, grader: str) -> tuple[Row, ...]:
             f"the same by {grader}, mean over the means of categories",
             statistic="macro",
         ),
-        _row(f"pvqa_pauc_w0{suffix}", f"the same by {grader} at ω = 0: all weight on time"),
-        _row(f"pvqa_pauc_w1{suffix}", f"the same by {grader} at ω = 1: time does not count"),
+        *(
+            row
+            for omega, meaning in ((0, "all weight on time"), (1, "time does not count"))
+            for row in (
+                _row(f"pvqa_pauc_w{omega}{suffix}", f"by {grader} at ω = {omega}: {meaning}"),
+                _row(
+                    f"pvqa_pauc_w{omega}_categories{suffix}",
+                    f"the same by {grader}, mean over the means of categories",
+                    statistic="macro",
+                ),
+            )
+        ),
     )
 
 
@@ -247,14 +262,6 @@ _TML = "doi 10.64434/tml.20260511, revised (first version: 31.5); graded by a la
 JUDGED = "_judged"
 
 
-def _published(suffix: str) -> tuple[Published, ...]:
-    values = {"TML-Interaction-Small": 33.5, "GPT-realtime-2.0 minimal": 25.0}
-    return tuple(
-        Published(row=f"pvqa_pauc{suffix}", system=name, value=value, source=_TML, date="2026-05")
-        for name, value in values.items()
-    )
-
-
 SUITE = Suite(
     name=KIND,
     what="answers a question when a film shows the answer (ProactiveVideoQA)",
@@ -262,7 +269,10 @@ SUITE = Suite(
     twin=twin,
     load=load,
     score=score,
-    published=_published(""),
+    published=tuple(
+        Published(row=f"pvqa_pauc{JUDGED}", system=name, value=value, source=_TML, date="2026-05")
+        for name, value in {"TML-Interaction-Small": 33.5, "GPT-realtime-2.0 minimal": 25.0}.items()
+    ),
     how_to_get="ProactiveVideoQA: github.com/yellow-binary-tree/ProactiveVideoQA links the data; "
     "one folder each EGO, TV, VAD, WEB with anno.json and videos/.",
 )
@@ -275,4 +285,4 @@ def judged(judge: Judge) -> Suite:
         return {**score(traces), **_pauc_rows(traces, by_judge(judge), JUDGED)}
 
     rows = (*ROWS, *_pauc_row_list(JUDGED, "a judge"))
-    return replace(SUITE, rows=rows, score=score_with, published=_published(JUDGED))
+    return replace(SUITE, rows=rows, score=score_with)

@@ -92,6 +92,7 @@ def score(traces: Sequence[Trace]) -> Mapping[str, Sequence[Outcome]]:
         for name, value in values.items():
             own = name in ("repcount_obo", "repcount_mae")
             rows[name].append(Outcome(value=value, notes=notes if own else ()))
+        rows["repcount_no_response"].append(Outcome(value=float(not words_during(trace))))
         rows["repcount_missing"].append(Outcome(value=float(missing), of=float(count)))
     return rows
 
@@ -198,6 +199,13 @@ ROWS = (
         name="repcount_missing",
         kind=KIND,
         what="share of repetitions whose number was never said",
+        reach=None,
+        lower_is_better=True,
+    ),
+    Row(
+        name="repcount_no_response",
+        kind=KIND,
+        what="films during which no word was said",
         reach=None,
         lower_is_better=True,
     ),

@@ -3,7 +3,8 @@
 Five families: plain turns, interruptions, backchannels, vocal tics, and speech that is meant for
 somebody else; tics and asides come while the system speaks, and in silence after it has spoken.
 Knows nothing of how ticks become numbers (bench.tick_panel), nor of tasks and tools: tau-Voice
-plays the panel on top of phone calls, so numbers compare in kind and not in value.
+plays the panel on top of phone calls, so numbers compare in kind and not in value. Its stored runs
+can be scored instead (tau_folder).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from interplay.bench.rows import Row, Unit
 from interplay.bench.score import Outcome
 from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.tau_folder import TICKS, load, stored_ticks
 from interplay.bench.suites.tau_twin import twin
 from interplay.bench.tick_panel import (
     BACKCHANNEL,
@@ -21,7 +23,7 @@ from interplay.bench.tick_panel import (
     Tick,
     panel,
 )
-from interplay.bench.trace import Span, Trace
+from interplay.bench.trace import Span, Trace, audible
 from interplay.clock import TURN_S
 
 MIN_IN_TICK_S = 0.01  # less sound than this does not make a tick one of speech
@@ -32,7 +34,11 @@ def ticks_of(trace: Trace) -> list[Tick]:
 
     A tic or an aside that begins while the agent sounds is marked as speech of the user, one in
     silence as an effect beside it: only so does the panel count those that were rightly ignored.
+    Of a stored run the user's ticks are as they were stored.
     """
+    if TICKS in trace.item.about:
+        frames = audible(trace.model).reshape(_num_ticks(trace), -1)
+        return stored_ticks(trace.item.about[TICKS], [bool(tick.any()) for tick in frames])
     ticks = [Tick(agent=_sounds(trace.voice, index)) for index in range(_num_ticks(trace))]
     roles: Sequence[str] = trace.item.about["roles"]
     for cue, role in enumerate(roles):
@@ -74,6 +80,7 @@ def score(traces: Sequence[Trace]) -> Mapping[str, list[Outcome]]:
                 Outcome(value=value, of=of, notes=notes, group=family)
                 for value, of, notes in values
             ]
+        outcomes["tau_no_response"].append(Outcome(value=float(not trace.voice), group=family))
     return outcomes
 
 
@@ -135,6 +142,7 @@ ROWS = (
         "S_VT: vocal tics that neither stopped it within 1.0 s nor were answered within 2.0 s",
     ),
     _row("selectivity_nd", "S_ND: the same of speech to somebody else"),
+    _row("no_response", "sessions in which it never sounded", lower=True),
 )
 # L_R, L_Y, R_R, R_Y, I_A, S_BC, S_VT, S_ND of the "Overall" view of the tau-Voice leaderboard:
 # phone calls with tasks, so they compare with the twin in kind and not in value.
@@ -152,7 +160,7 @@ def _published() -> Iterator[Published]:
     source = "tau-Voice leaderboard (sierra-research/tau2-bench, Aug 2026): calls with tasks"
     for line in _PUBLISHED.split("\n")[1:-1]:
         system, date, *values = line.split()
-        for row, value in zip(ROWS, values, strict=True):
+        for row, value in zip(ROWS[:-1], values, strict=True):
             yield Published(
                 row=row.name, system=system, value=float(value), source=source, date=date
             )
@@ -164,9 +172,11 @@ SUITE = Suite(
     rows=ROWS,
     twin=twin,
     score=score,
+    load=load,
     published=tuple(_published()),
     how_to_get="The calls of tau-Voice need its simulator: https://github.com/sierra-research/"
-    "tau2-bench (MIT), `tau2 run --audio-native`; its stored runs can be read by "
-    "interplay.bench.tick_panel.ticks_of_simulation. The suite plays sessions of our own.",
+    "tau2-bench (MIT), `tau2 run --audio-native`. FOLDER is one of its stored runs; with "
+    "--endpoint recorded its agent is scored, beside trivial systems against the same user. "
+    "Without --data the suite plays sessions of our own.",
     baselines=("silent", "always", "half_duplex", "always_yields", "perfect"),
 )

@@ -2,12 +2,16 @@
 
 The published benchmark has neither items nor code; this is a reconstruction from its description,
 with items of our own (data.timespeak, docs/timespeak.md), so its published numbers are on another
-set. Words are compared by rule (bench.content). Knows nothing of how items are made.
+set. Words are compared by rule (bench.rules); with a judge, which the published numbers have, rows
+of their own stand beside these. Knows nothing of how items are made.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from interplay.bench import moments
+from interplay.bench.judges import Judge
+from interplay.bench.meaning import judged_outcome
 from interplay.bench.moments import Reading
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
@@ -92,6 +96,13 @@ ROWS = (
         statistic="median",
     ),
     Row(
+        name="timespeak_error_mean_s",
+        kind=KIND,
+        what="the same error, mean",
+        reach=None,
+        unit="s",
+    ),
+    Row(
         name="timespeak_error_abs_p95_s",
         kind=KIND,
         what="size of that error, 95th percentile",
@@ -122,11 +133,34 @@ ROWS = (
         reach=None,
     ),
     Row(
+        name="timespeak_neg",
+        kind=KIND,
+        what="NEG, a timer that is cancelled: nothing of it was said (a silent system has 1)",
+        reach=None,
+    ),
+    Row(
         name="timespeak_no_response",
         kind=KIND,
-        what="items without any utterance",
+        what="items without any utterance, of those that want one",
         reach=None,
         lower_is_better=True,
+    ),
+)
+JUDGED_ROWS = (
+    Row(
+        name="timespeak_macro_judged",
+        kind=KIND,
+        what="as timespeak_macro, the meaning by a language model, the time by rule",
+        reach=None,
+        unit="points",
+        statistic="macro",
+    ),
+    Row(
+        name="timespeak_micro_judged",
+        kind=KIND,
+        what="the same, mean of items",
+        reach=None,
+        unit="points",
     ),
 )
 
@@ -153,9 +187,27 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     found: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
     for trace in traces:
         reading = moments.read(trace)
+        if reading.plan.probe is None:
+            found["timespeak_neg"].append(Outcome(value=float(_obeys(reading))))
+            continue
         for name, outcome in [*_probe(reading), *_details(reading)]:
             found[name].append(outcome)
     return found
+
+
+def judged(judge: Judge) -> Suite:
+    """The suite with rows of its own in which `judge` decides about the meaning."""
+
+    def score_with(traces: Sequence[Trace]) -> Outcomes:
+        readings = [moments.read(trace) for trace in traces]
+        outcomes = [
+            judged_outcome(judge, reading, probe, moments.timely(reading, probe), POINTS)
+            for reading in readings
+            if (probe := reading.plan.probe) is not None
+        ]
+        return {**score(traces), **{row.name: outcomes for row in JUDGED_ROWS}}
+
+    return replace(SUITE, rows=(*ROWS, *JUDGED_ROWS), score=score_with)
 
 
 def _probe(reading: Reading) -> list[tuple[str, Outcome]]:
@@ -184,6 +236,7 @@ def _details(reading: Reading) -> list[tuple[str, Outcome]]:
         rows.append(("timespeak_all", Outcome(value=POINTS * (error_s is not None))))
         if error_s is not None:
             rows.append(("timespeak_error_median_s", Outcome(value=error_s)))
+            rows.append(("timespeak_error_mean_s", Outcome(value=error_s)))
             rows.append(("timespeak_error_abs_p95_s", Outcome(value=abs(error_s))))
     slope = moments.drift(reading)
     if slope is not None:
@@ -191,11 +244,15 @@ def _details(reading: Reading) -> list[tuple[str, Outcome]]:
     early = bool(moments.premature(reading))
     rows.append(("timespeak_premature", Outcome(value=float(early))))
     if reading.plan.taken_back:
-        obeys = not moments.taken_back(reading)
-        obeys = obeys and moments.sounding(reading, reading.plan.quiet) == 0
-        rows.append(("timespeak_obeys", Outcome(value=float(obeys))))
+        rows.append(("timespeak_obeys", Outcome(value=float(_obeys(reading)))))
     rows.append(("timespeak_no_response", Outcome(value=float(not reading.utterances))))
     return rows
+
+
+def _obeys(reading: Reading) -> bool:
+    """Nothing cancelled is said, and nothing sounds where silence is wanted."""
+    quiet = moments.sounding(reading, reading.plan.quiet) == 0
+    return quiet and not moments.taken_back(reading)
 
 
 def why_missed(reading: Reading, index: int) -> str:
@@ -216,20 +273,21 @@ def why_missed(reading: Reading, index: int) -> str:
 
 SUITE = Suite(
     name="timespeak",
-    what="speaks at user-specified times, with the right content (TimeSpeak-open, nine families)",
+    what="speaks at user-specified times, with the right content (TimeSpeak-open, nine families "
+    "and one that wants silence)",
     rows=ROWS,
     twin=twin,
     score=score,
     published=(
         Published(
-            row="timespeak_macro",
+            row="timespeak_macro_judged",
             system="TML-Interaction-Small",
             value=64.7,
             source=SOURCE,
             date="2026-05",
         ),
         Published(
-            row="timespeak_macro",
+            row="timespeak_macro_judged",
             system="GPT-Realtime-2 (minimal)",
             value=4.3,
             source=SOURCE,
@@ -238,5 +296,5 @@ SUITE = Suite(
     ),
     how_to_get="The published TimeSpeak set is not released; these items are made here "
     "(docs/timespeak.md).",
-    baselines=("silent", "metronome", "immediate", "half_duplex", "perfect"),
+    baselines=("silent", "metronome", "immediate", "half_duplex", "jitter", "perfect"),
 )

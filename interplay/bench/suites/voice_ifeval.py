@@ -98,6 +98,6 @@ SUITE = Suite(
         ),
     ),
     how_to_get="the configuration `ifeval` of hlt-lab/voicebench on Hugging Face (Apache-2.0, 345 "
-    "prompts): its Parquet files in one folder (pip install pyarrow), or exported as ifeval.jsonl "
+    "prompts): its Parquet files in one folder, or exported as ifeval.jsonl "
     "(prompt, instruction_id_list, kwargs, audio: path of a wav file).",
 )
