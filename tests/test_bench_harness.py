@@ -187,7 +187,8 @@ def by_kind(kind: str) -> Item:
     return next(what for what in ITEMS if what.kind == kind)
 
 
-def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch):
+def interrupted_at_the_third(monkeypatch) -> list[int]:
+    """From now on Ctrl-C comes with the third item played; returns the seeds of those played."""
     played: list[int] = []
     opened = bench_main.open_endpoint
 
@@ -204,6 +205,11 @@ def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch)
         return counted
 
     monkeypatch.setattr(bench_main, "open_endpoint", opening)
+    return played
+
+
+def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch):
+    played = interrupted_at_the_third(monkeypatch)
     words = ["behaviours", "--n", "3", "--model", "perfect", "--keep", str(tmp_path / "kept")]
     assert bench(*words) == 130
     assert bench(*words, "--json", str(tmp_path / "r.json")) == 0
@@ -248,22 +254,7 @@ def test_list_tells_rows_of_a_suite(small, capsys):
 
 def test_an_interrupted_suite_without_traces_goes_on_where_it_was(small, tmp_path, monkeypatch):
     """Nothing is kept but the results: what items gave lies beside them while the suite runs."""
-    played: list[int] = []
-    opened = bench_main.open_endpoint
-
-    def opening(*args, **kwargs):
-        play = opened(*args, **kwargs)
-
-        def counted(items):
-            for trace in play(items):
-                played.append(trace.item.seed)
-                if len(played) == 3:
-                    raise KeyboardInterrupt
-                yield trace
-
-        return counted
-
-    monkeypatch.setattr(bench_main, "open_endpoint", opening)
+    played = interrupted_at_the_third(monkeypatch)
     words = ["small", "--n", "3", "--model", "perfect", "--json"]
     assert bench(*words, str(tmp_path / "whole.json")) == 130
     [left] = tmp_path.iterdir()

@@ -102,8 +102,7 @@ def xs_drilled() -> Recipe:
     return replace(
         further,
         name="xs-drilled",
-        minutes=70,
-        vocoder_share=0.09,
+        corpus=CorpusPlan(scale=0.8, missing_voices=further.compose.without_voices),
         num_self=0,
         num_tuned=0,
         start_share=0.1,

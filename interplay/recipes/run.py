@@ -5,6 +5,7 @@ corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME
 """
 
 import time
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,17 +173,13 @@ def train_model(
     model.voice.mel_std.copy_(torch.from_numpy(std))
     if start and recipe.size is not None:
         grown = start_from(model, start.model)
-        if recipe.losses.kept and start.config.backbone != model.config.backbone:
-            raise ConfigError(
-                f"the recipe {recipe.name} keeps to the hidden states of {recipe.start}, which has "
-                f"another shape than {recipe.size}; start from a model of that size"
-            )
         larger = f", {len(grown)} weights larger or new" if grown else ""
         if ranks.is_first():
             print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
         if not recipe.num_tuned:
             model.set_pad_bias(start.config.pad_bias)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.to(device)
+    begun_with = deepcopy(model).eval() if recipe.losses.kept or recipe.start_share else None
     config = TrainConfig(
         minutes=max(minutes, SHORTEST_MINUTES),
         seed=recipe.seed,
@@ -193,13 +190,11 @@ def train_model(
         optim=recipe.optim,
         warm=recipe.warm,
     )
-    model.to(device)
     if device.type != "cpu":
         found = probe_throughput(config, batches, model)
         print(f"{out}: {found}", flush=True)
         config = replace(config, num_workers=found.num_workers)
     kind = ShardedTrainer if ranks.are_many() else Trainer
-    begun_with = start.model.eval().to(device) if start and recipe.losses.kept else None
     trained = train(
         config,
         batches,
@@ -207,11 +202,11 @@ def train_model(
         out,
         resume=resume,
         texts=texts,
-        begun_with=begun_with,
+        begun_with=begun_with if recipe.losses.kept else None,
         kind=kind,
     )
-    if recipe.start_share:
-        mix_with_start(trained, before, recipe.start_share)
+    if begun_with is not None:
+        mix_with_start(trained, begun_with, recipe.start_share)
     return trained.to("cpu")
 
 
