@@ -72,43 +72,45 @@ def xs_long() -> Recipe:
     )
 
 
-def xs_further() -> Recipe:
-    """Goes on from `xs-long`, or with `--from` from `xs-drilled`, gently: its voices without those
-    of other languages, what the suite `core` asks for, answers practised without a sound."""
+def xs_drilled() -> Recipe:
+    """Goes on from `xs-long`: first what the answers are, at rates at which sums are found, then
+    all together; held to what it was, for its ears would be lost otherwise (docs/log.md). Its
+    users lack the voices of other languages."""
+    accented = ("pico", *(f"festival:{name}" for name in ACCENTED))
     return Recipe(
-        name="xs-further",
+        name="xs-drilled",
         size="xs",
         minutes=80,
         vocoder_share=0.09,
-        num_self=4000,
         start="xs-long",
-        corpus=CorpusPlan(scale=1.5),
+        start_share=0.1,
+        num_tuned=0,
+        corpus=CorpusPlan(scale=0.8, missing_voices=accented),
         compose=ComposeConfig(
             listening_until=0.0,
             long_from=0.0,
             drilled=0.15,
+            drilled_first=0.75,
+            drilled_until=0.17,
             mix=tuple(CORE.items()),
-            without_voices=("pico", *(f"festival:{name}" for name in ACCENTED)),
+            without_voices=accented,
         ),
-        losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, phones_alone=0.03),
-        optim=OptimConfig(muon_lr=0.003, adam_lr=6e-4, decay_share=1.0),
+        losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, phones_alone=0.03, kept=10.0),
+        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.85),
     )
 
 
-def xs_drilled() -> Recipe:
-    """Goes on from `xs-long`: first what the answers are, at rates at which sums are found, then
-    all together; held to what it was, for its ears would be lost otherwise (docs/log.md)."""
-    further = xs_further()
+def xs_further() -> Recipe:
+    """Goes on from `xs-drilled`, gently: the same sessions without so many drills."""
+    drilled = xs_drilled()
     return replace(
-        further,
-        name="xs-drilled",
-        corpus=CorpusPlan(scale=0.8, missing_voices=further.compose.without_voices),
-        num_self=0,
-        num_tuned=0,
-        start_share=0.1,
-        compose=replace(further.compose, drilled=0.15, drilled_first=0.75, drilled_until=0.17),
-        losses=replace(further.losses, kept=10.0),
-        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.85),
+        drilled,
+        name="xs-further",
+        start="xs-drilled",
+        start_share=0.0,
+        compose=replace(drilled.compose, drilled_first=0.0, drilled_until=0.0),
+        losses=replace(drilled.losses, kept=2.0),
+        optim=OptimConfig(muon_lr=0.004, adam_lr=8e-4, decay_share=1.0),
     )
 
 

@@ -9,8 +9,8 @@ from interplay.data.families.overlaps import from_away, overlap
 from interplay.data.talk import SECOND, Talk, seconds
 
 OVERLAPS = {
-    **{"alone": 0.05, "nods": 0.22, "interrupt": 0.4, "others": 0.17, "asides": 0.1},
-    **{"noise": 0.06},
+    **{"alone": 0.05, "nods": 0.3, "interrupt": 0.38, "others": 0.14, "asides": 0.08},
+    **{"noise": 0.05},
 }
 OTHERS = {"listen": 0.3, "statement": 0.3, "fact": 0.25, "tell": 0.15}
 
