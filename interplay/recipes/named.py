@@ -101,13 +101,15 @@ def xs_drilled() -> Recipe:
 
 
 def xs_further() -> Recipe:
-    """Goes on from `xs-drilled`, gently: the same sessions without so many drills."""
+    """Goes on from `xs-drilled`, gently: the same sessions without so many drills, and some users
+    who have its voice."""
     drilled = xs_drilled()
     return replace(
         drilled,
         name="xs-further",
         start="xs-drilled",
         start_share=0.0,
+        num_self=2000,
         compose=replace(drilled.compose, drilled_first=0.0, drilled_until=0.0),
         losses=replace(drilled.losses, kept=2.0),
         optim=OptimConfig(muon_lr=0.004, adam_lr=8e-4, decay_share=1.0),
