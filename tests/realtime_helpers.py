@@ -17,7 +17,7 @@ from interplay.server.realtime import RealtimeConnection
 from interplay.server.served import ServedSession
 from interplay.turns.tokens import DELEGATE, END, RESULT, STOP
 from interplay.turns.types import InputHalf, OutputHalf
-from tests.server_helpers import advanced, b64, emitted, loaded, pcm, received, refused
+from tests.server_helpers import advanced, b64, emitted, loaded, obey, pcm, received, refused
 
 TOKENIZER = loaded().tokenizer
 TEN, SIX, ONE = ((*TOKENIZER.encode(word),) for word in ("ten", "six", "one"))
@@ -49,7 +49,7 @@ class Client:
 
     def send(self, kind: str, **fields) -> list[dict]:
         """Send a message; everything that waits to be read then."""
-        self.adapter.receive(json.dumps({"type": kind, **fields}))
+        obey(self.adapter, json.dumps({"type": kind, **fields}))
         return self.read()
 
     def update(self, **session) -> dict:
@@ -79,7 +79,7 @@ class Client:
         return self.refused_text(json.dumps({"type": kind, "event_id": "e", **fields}))
 
     def refused_text(self, message: str | bytes) -> dict:
-        error = refused(self.adapter.receive, message)
+        error = refused(obey, self.adapter, message)
         answer = json.loads(self.adapter.refusal(error, message))
         EVENTS.validate_python(answer)
         return answer["error"]

@@ -7,6 +7,7 @@ import base64
 import functools
 import io
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -75,8 +76,22 @@ def client(hub: Hub, *extensions: str, visitor: Visitor | None = None, **session
     return adapter
 
 
+def obey(adapter: Any, message: str | bytes) -> None:
+    """What a connection makes of a message, its pictures included."""
+    later = adapter.receive(message)
+    if later:
+        later.finish()
+
+
+def settle(hub: Hub) -> None:
+    """Wait until everything that was recorded is on the disk."""
+    done = threading.Event()
+    assert hub.disk and hub.disk.post(done.set, is_last=True)
+    assert done.wait(30)
+
+
 def send(adapter: LivePrimary, kind: str, **fields) -> None:
-    adapter.receive(json.dumps({"type": kind, **fields}))
+    obey(adapter, json.dumps({"type": kind, **fields}))
 
 
 def received(adapter: Any) -> list[dict]:

@@ -86,6 +86,56 @@ class Unreachable:
     def has_said(self, text: str) -> None: ...
 
 
+class Remembers:
+    """Replies with how many replies it has given before, by its own account."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def reply(self, text: str, begin_s: float, end_s: float) -> str:
+        return ""
+
+    def read(self, text: str) -> str:
+        return f"{text} {len(self.said)}"
+
+    def has_said(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_a_reply_that_a_client_gives_it_is_taken_for_its_own(monkeypatch):
+    monkeypatch.setattr(system, "Ear", OneQuestion)
+    made: list[Remembers] = []
+
+    def replies() -> Remembers:
+        made.append(Remembers())
+        return made[-1]
+
+    hub = Hub(
+        CascadeEngine(Cascade(synthesize=beep, voice="own", replies=replies)),
+        FakeClock(),
+        lambda call: call(),
+    )
+    client: Client = talker(hub)
+    beat(hub)
+    said = [{"type": "output_text", "text": "It's in the Car, I think."}]
+    messages = client.send(
+        "conversation.item.create", item={"type": "message", "role": "assistant", "content": said}
+    )
+    for _ in range(12):
+        beat(hub)
+        messages += client.read()
+    kinds = [message["type"] for message in messages]
+    assert made[-1].said == ["it's in the car i think"]
+    assert "response.output_audio.delta" not in kinds and "error" not in kinds, "nobody replies"
+    asked = [{"type": "input_text", "text": "where"}]
+    client.send("conversation.item.create", item={"type": "message", "role": "user",
+                                                  "content": asked})  # fmt: skip
+    for _ in range(12):
+        beat(hub)
+    heard = [m["delta"] for m in client.read() if "transcript.delta" in m["type"]]
+    assert "".join(heard).split() == ["where", "1"], "and the next reply knows of it"
+
+
 def test_a_session_whose_work_has_failed_keeps_no_other_back(monkeypatch):
     monkeypatch.setattr(system, "Ear", OneQuestion)
     with ThreadPoolExecutor(1) as executor:

@@ -123,7 +123,11 @@ def test_results_without_a_common_row_or_item():
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("words_from", ("own", "pocketsphinx")), ("clock", ("logical", "wall"))],
+    [
+        ("words_from", ("own", "pocketsphinx")),
+        ("clock", ("logical", "wall")),
+        ("vad", ("energy", "webrtc:2")),
+    ],
 )
 def test_results_that_never_share_a_column_are_not_compared(name, values):
     pair = Pair.of(outcomes_of([1.0]), outcomes_of([0.0]))
@@ -135,6 +139,12 @@ def test_results_that_never_share_a_column_are_not_compared(name, values):
     assert "\n" not in str(told.value)
     assert compare(first, pair.second | {name: values[0]})[0].verdict == "worse"
     assert compare(first, pair.second)[0].verdict == "worse", "an older file does not say"
+
+
+def test_a_file_from_before_detectors_could_be_chosen_is_by_energy():
+    pair = Pair.of(outcomes_of([1.0]), outcomes_of([0.0]))
+    with pytest.raises(RecordError, match=r"detector of speech \(vad\) is energy .* and mine in"):
+        compare(pair.first, pair.second | {"vad": "mine"})
 
 
 def test_rows_of_two_judges_are_not_compared():

@@ -1,17 +1,14 @@
 """What is measured, in real time: the loudspeaker, systems of this process, servers."""
 
-import asyncio
 import base64
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from bench_helpers import INTERRUPT, QUESTION, TIMER, beep, item, said
-from websockets.asyncio.server import ServerConnection, serve
+from pretend_helpers import pretender
+from websockets.asyncio.server import ServerConnection
 
 from interplay.bench.answering import answer_latency
 from interplay.bench.clients.conversation import play_remote
@@ -228,30 +225,6 @@ def test_an_untrained_model_plays_in_real_time():
 
 def delta(samples: np.ndarray) -> str:
     return base64.b64encode(samples.astype("<i2").tobytes()).decode()
-
-
-@contextmanager
-def pretender(answer) -> Iterator[str]:
-    """A server that does what `answer(connection)` does; its address."""
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    found: list[int] = []
-    stop = asyncio.Event()
-
-    async def run() -> None:
-        async with serve(answer, "127.0.0.1", 0) as serving:
-            found.append(next(iter(serving.sockets)).getsockname()[1])
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    ready.wait(10)
-    try:
-        yield f"ws://127.0.0.1:{found[0]}/"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
 
 
 def test_a_foreign_live_server_is_spoken_to_plainly():

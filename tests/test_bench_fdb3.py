@@ -81,7 +81,10 @@ def test_fdb3_reads_the_released_folders(tmp_path):
     data = {"id": "01", "domain": "shop", "difficulty": "easy", "expected_tool_calls": wanted}
     (folder / "metadata.json").write_text(json.dumps(data))
     [what] = fdb3.load(tmp_path, None)
-    assert what.about == {"id": "01_anna", "domain": "shop", "calls": wanted}
+    assert {k: what.about[k] for k in ("id", "domain", "calls")} == {
+        **{"id": "01_anna", "domain": "shop", "calls": wanted}
+    }
+    assert [tool["name"] for tool in what.about["functions"]] == ["track_order"]
     pieces = (("<call>", 2.0), (' track_order {"order_id": "a7"}', 2.0), ("<end>", 2.1))
     trace = replace(hand_made(what, voice=[(2.5, 3.0)]), act_pieces=pieces)
     found = numbers(fdb3.SUITE, [trace])

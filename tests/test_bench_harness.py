@@ -177,6 +177,7 @@ def test_traces_of_core_are_scored_again(small, tmp_path, monkeypatch):
     words = ["core", "--n", "1", "--rows", rows, "--endpoint", "baseline:perfect"]
     assert bench(*words, "--keep", files[2], "--json", files[0]) == 0
     assert bench("score", files[2], "--json", files[1]) == 0
+    assert bench("score", files[2], "--vad", "webrtc") == 2, "its rows are by energy"
     first, again = (report.read_json(Path(name)) for name in files[:2])
     assert {name: again["rows"][name] for name in first["rows"]} == first["rows"]
     assert again["suite"] == "core"
@@ -231,6 +232,8 @@ def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch)
         (["small", "extra"], "takes no files"),
         (["core", "--data", "."], "no data of its own"),
         (["core", "--judge", "x"], "for the other suites"),
+        (["core", "--vad", "webrtc"], "leave them out of core"),
+        (["small", "--model", "silent", "--vad", "x"], "there are energy, webrtc"),
         (["small", "--jobs", "0"], "at least 1"),
         (["serve", "--jobs", "2"], "leave --endpoint"),
         (["small", "--judge", "x"], "--judge needs --keep"),
@@ -308,6 +311,7 @@ def test_rows_that_were_measured_differently_do_not_share_a_file(small, tmp_path
         (["--clock", "wall"], "clock 'logical', not 'wall'"),
         (["--seed", "5"], "seed 0, not 5"),
         (["--recogniser", "pocketsphinx"], "words_from 'own', not 'pocketsphinx'"),
+        (["--vad", "webrtc:1"], "vad 'energy', not 'webrtc:1'"),
         (["--endpoint", "baseline:perfect"], "model 'silent', not 'perfect'"),
     ):
         capsys.readouterr()

@@ -1,9 +1,18 @@
-"""Detectors of speech: levels, noise, gaps, clicks, a second opinion."""
+"""Detectors of speech: levels, noise, gaps, clicks, a second opinion, others by name."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from bench_helpers import beep, hand_made, item, said
 
-from interplay.bench import vad
+from interplay.bench import main as bench_main
+from interplay.bench import report, rescore, vad
+from interplay.bench.suites import fdb1, fdb15, fdb_rules
+from interplay.cli import main
 from interplay.errors import ConfigError
 
 RATE = 16_000
@@ -74,3 +83,107 @@ def test_webrtcvad_follows_a_voice_and_ignores_silence():
 def test_webrtcvad_modes():
     with pytest.raises(ConfigError, match="mode 4 is not one of 0, 1, 2, 3"):
         vad.webrtc_spans(np.zeros(320, np.int16), mode=4)
+
+
+# By name
+
+
+class Late:
+    """Finds what is louder, half a second late."""
+
+    name = "late:3"
+
+    def spans(self, samples):
+        return [(start + 0.5, end + 0.5) for start, end in vad.energy_spans(samples)]
+
+
+@pytest.fixture
+def late(monkeypatch) -> type[Late]:
+    points = {"late": Late, "odd": dict}
+
+    def entry_points(group, name=None):
+        assert group == "interplay.detectors"
+        named = [n for n in points if name in (None, n)]
+        return [SimpleNamespace(name=n, value=n, load=lambda n=n: points[n]) for n in named]
+
+    monkeypatch.setattr(vad, "entry_points", entry_points)
+    return Late
+
+
+def test_detectors_come_by_name(late):
+    names = [vad.detector(name).name for name in (None, "energy", "webrtc", "webrtc:0", "late")]
+    assert names == ["energy", "energy", "webrtc:2", "webrtc:0", "late:3"]
+    for name, told in (
+        ("x", "no detector of speech 'x'; there are energy, late, odd, webrtc"),
+        ("odd", "gives a dict; it has to give an object with `name` and `spans"),
+        ("webrtc:7", "mode 7 is not one of 0, 1, 2, 3"),
+        ("webrtc:soft", "give webrtc:MODE, MODE 0 to 3"),
+        ("energy:1", "no detector of speech 'energy:1'"),
+    ):
+        with pytest.raises(ConfigError, match=told) as error:
+            vad.detector(name)
+        assert "\n" not in str(error.value)
+
+
+def test_without_its_package_webrtcvad_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "webrtcvad", None)
+    with pytest.raises(ConfigError, match=r"pip install interplay\[bench\]"):
+        vad.detector("webrtc")
+
+
+def overlapped():
+    """Interrupted from 4 to 5.5 s, it stops at 4.4 and answers at 6."""
+    about = {"part": "user_interruption", "cue": 1, "keys": [], "task": "one"}
+    what = replace(item(said("a"), said("b"), length_s=9.0), about=about)
+    made = hand_made(what, voice=[(2, 4.4), (6, 7.5)], cues=((0.5, 1.5), (4.0, 5.5)))
+    user = np.zeros_like(made.model)
+    user[round(0.5 * RATE) : round(1.5 * RATE)] = user[4 * RATE : round(5.5 * RATE)] = 3000
+    return replace(made, user=user)
+
+
+def test_scores_are_read_from_the_speech_that_the_chosen_detector_finds():
+    made = overlapped()
+    assert vad.detected(made, vad.detector("energy")) is made
+    found = vad.detected(made, Late())
+    assert found.detected == ((pytest.approx((1, 2)), pytest.approx((4.5, 6))),
+                              (pytest.approx((2.5, 4.9)), pytest.approx((6.5, 8))))  # fmt: skip
+    assert found.voice == (pytest.approx((2.5, 4.9)), pytest.approx((6.5, 8)))
+    assert fdb_rules.sides(found, vad.energy_spans) == fdb_rules.sides(made), "asked for by name"
+    stop, response = "fdb15_stop_latency_s", "fdb15_response_latency_s"
+    for trace, wanted in ((made, (0.4, 0.5)), (found, (0.4, 0.5))):  # both sides are late
+        rows = fdb15.score([trace])
+        assert [rows[row][0].value for row in (stop, response)] == pytest.approx(wanted)
+    assert found.detected
+    half = replace(found, detected=(((0.5, 1.5), (4.0, 5.5)), found.detected[1]))
+    rows = fdb15.score([half])
+    assert [rows[row][0].value for row in (stop, response)] == pytest.approx((0.9, 1.0))
+    assert rows["fdb15_stop_latency_webrtc_s"] == fdb15.score([made])["fdb15_stop_latency_webrtc_s"]
+
+
+def test_nods_are_the_stretches_that_the_chosen_detector_finds():
+    what = replace(item(said("hi"), length_s=10.0), about={"part": "backchannel"})
+    made = hand_made(what, voice=[(1, 1.4), (3, 3.4)])
+    one = replace(made, detected=((), ((1.0, 1.4),)))
+    freq = "fdb1_backchannel_freq"
+    assert [fdb1.score([t])[freq][0].value for t in (made, one)] == pytest.approx([0.2, 0.1])
+
+
+def test_a_result_names_its_detector_and_keeps_to_it(late, tmp_path, monkeypatch, capsys):
+    for module in (bench_main, rescore):
+        monkeypatch.setattr(module, "synthesize", beep)
+    files = [tmp_path / name for name in ("energy.json", "late.json", "again.json")]
+    words = ["bench", "fdb1", "--n", "1", "--model", "silent", "--rows", "fdb1_turn_tor"]
+    kept = ["--keep", str(tmp_path / "kept")]
+    assert main([*words, *kept, "--json", str(files[0])]) == 0
+    page = tmp_path / "page.html"
+    assert main([*words, "--vad", "late", "--json", str(files[1]), "--html", str(page)]) == 0
+    score = ["bench", "score", kept[1], "--vad", "late", "--rows", "fdb1_turn_tor"]
+    assert main([*score, "--json", str(files[2])]) == 0
+    assert [report.read_json(Path(f))["vad"] for f in files] == ["energy", "late:3", "late:3"]
+    assert "speech found by late:3" in page.read_text()
+    capsys.readouterr()
+    assert main(["bench", "compare", *map(str, files[:2])]) == 2
+    error = capsys.readouterr().err
+    assert "the detector of speech (vad) is energy in the one result and late:3" in error
+    assert error.count("\n") == 1
+    assert main(["bench", "compare", *map(str, files[1:])]) == 0

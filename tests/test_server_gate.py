@@ -24,22 +24,26 @@ def sound(seconds: float) -> str:
     return json.dumps({"type": "session.input_audio.append", "audio": b64(pcm(seconds))})
 
 
+def take(gate: Gate, message: str) -> bool:
+    return asyncio.run(gate.take(message))
+
+
 def test_errors_count_for_a_minute_only():
     hub = make_hub(limits=Limits(max_errors=3, errors_s=60.0))
     gate = Gate(client(hub), hub)
     assert isinstance(hub.clock, FakeClock)
     for _ in range(6):
-        assert gate.take("{}"), "one now and then, for as long as it takes"
+        assert take(gate, "{}"), "one now and then, for as long as it takes"
         hub.clock.advance(31)
     hub.clock.advance(61)
-    assert [gate.take("{}") for _ in range(3)] == [True, True, False]
+    assert [take(gate, "{}") for _ in range(3)] == [True, True, False]
 
 
 def test_a_stall_is_no_reason_to_close():
     hub = make_hub(limits=Limits(max_errors=2, outbox_items=300))
     adapter = client(hub)
     gate = Gate(adapter, hub)
-    assert all(gate.take(sound(0.02)) for _ in range(200)), "4 s that come at once"
+    assert all(take(gate, sound(0.02)) for _ in range(200)), "4 s that come at once"
     errors = only(received(adapter), "error")
     assert {e["error"]["code"] for e in errors} == {"input_backpressure"} and len(errors) > 90
 
@@ -54,11 +58,11 @@ def test_a_connection_that_was_replaced_has_no_say():
     send(new, "interplay.session.resume", token=token, last_turn=-1)
     received(old)
     for message in (MUTE, sound(0.2), CLOSE):
-        assert Gate(old, hub).take(message)
+        assert take(Gate(old, hub), message)
     assert not received(old) and session.id in hub.sessions and not session.seat.is_muted
     assert np.abs(session.seat.collect().half.hear).max() < 0.1
-    assert Gate(new, hub).take(CLOSE) and session.id not in hub.sessions
-    assert Gate(new, hub).take(MUTE)
+    assert take(Gate(new, hub), CLOSE) and session.id not in hub.sessions
+    assert take(Gate(new, hub), MUTE)
     assert kinds(received(new))[-1] == "error", "after the end the answer is an error, as before"
 
 

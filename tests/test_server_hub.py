@@ -18,7 +18,17 @@ from interplay.server.outbox import Outbox
 from interplay.server.realtime import RealtimeConnection
 from interplay.server.seat import Seat
 from interplay.turns.tokens import TEXT
-from tests.server_helpers import beat, make_engine, make_hub, opened, pcm, refused, tidings, turns
+from tests.server_helpers import (
+    beat,
+    make_engine,
+    make_hub,
+    opened,
+    pcm,
+    refused,
+    settle,
+    tidings,
+    turns,
+)
 
 
 def test_sessions_advance_together_each_with_its_own_sound():
@@ -179,6 +189,7 @@ def test_a_session_is_kept_where_its_client_asked_for_it(tmp_path):
     beat(hub, 3)
     hub.close(session, "asked")
     beat(hub)
+    hub.stop()
     (folder,) = tmp_path.iterdir()
     assert len(read_record(folder)) == 3
 
@@ -194,18 +205,23 @@ def test_a_record_that_fails_ends_but_not_its_session(tmp_path, caplog, monkeypa
     hub = make_hub(record_root=tmp_path)
     session, outbox = opened(hub, record=True)
     beat(hub)
-    assert session.seat._recorder
+    assert session.seat._recording
+    settle(hub)
 
     def refuse(*_args):
         raise error
 
-    monkeypatch.setattr(session.seat._recorder, "_add_sound", refuse)
+    monkeypatch.setattr(session.seat._recording._files, "_add_sound", refuse)
+    for _ in range(2):
+        beat(hub)
+        settle(hub)
     beat(hub, 2)
     (logged,) = [each for each in caplog.records if "recording ended" in each.getMessage()]
     assert error.args[-1] in logged.getMessage() and bool(logged.exc_info) == is_bug
     told = outbox.take()
     assert [item.code for item in told if isinstance(item, Notice)] == ["recording_ended"]
-    assert len([item for item in told if isinstance(item, Turn)]) == 3
+    assert len([item for item in told if isinstance(item, Turn)]) == 5
+    hub.stop()
 
 
 def test_a_session_that_fails_leaves_the_others_alone(monkeypatch, caplog):

@@ -23,6 +23,7 @@ from tests.server_helpers import (
     kinds,
     loaded,
     make_hub,
+    obey,
     only,
     pcm,
     picture,
@@ -38,7 +39,7 @@ TOKENIZER = loaded().tokenizer
 def refused(adapter, message: str | bytes) -> dict:
     """The error event that answers a message."""
     with pytest.raises(RequestError) as caught:
-        adapter.receive(message)
+        obey(adapter, message)
     answer = json.loads(adapter.refusal(caught.value, message))
     assert answer["type"] == "error" and "\n" not in answer["error"]["message"]
     return answer["error"]

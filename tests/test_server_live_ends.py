@@ -20,6 +20,7 @@ from tests.server_helpers import (
     opened,
     received,
     send,
+    settle,
 )
 
 TOKENIZER = loaded().tokenizer
@@ -98,6 +99,7 @@ def test_what_happens_is_a_line_at_once(tmp_path):
     send(adapter, "session.commentary.append", content="six", delegation_id=name)
     send(LivePrimary(hub, adapter._visitor), "interplay.session.resume", token=token, last_turn=0)
     hub.drain()
+    settle(hub)
     (folder,) = tmp_path.iterdir()
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert lines == [
@@ -122,6 +124,7 @@ def test_what_happens_is_a_line_at_once(tmp_path):
     ]
     hub.close(session, "asked")
     beat(hub)
+    hub.stop()
     last = (folder / "events.jsonl").read_text().splitlines()[-1]
     assert json.loads(last)["event"] == "ended" and json.loads(last)["reason"] == "asked"
 
@@ -152,8 +155,10 @@ def test_a_disk_that_refuses_ends_the_log_and_nothing_else(tmp_path, caplog):
 
 
 def test_a_session_that_nobody_keeps_leaves_nothing(tmp_path):
-    session, _ = opened(make_hub(record_root=tmp_path))
+    hub = make_hub(record_root=tmp_path)
+    session, _ = opened(hub)
     session.mute(True)
+    hub.stop()
     assert [*tmp_path.iterdir()] == []
 
 

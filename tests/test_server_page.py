@@ -17,7 +17,7 @@ from interplay.server.live import LivePrimary
 from interplay.server.page import PageConnection
 from interplay.server.served import ServedSession
 from interplay.server.sockets import messages_of
-from tests.server_helpers import beat, client, make_hub, opened, pcm, picture, refused
+from tests.server_helpers import beat, client, make_hub, obey, opened, pcm, picture, refused
 
 
 def messages(page: PageConnection) -> list[str | bytes]:
@@ -56,7 +56,7 @@ def test_the_page_sends_sound_and_picture_and_gets_one_message_per_micro_turn():
     page.receive(json.dumps({"type": "start", "rate": 16_000}))
     (started,) = texts(page)
     assert started["type"] == "started" and started["has_eyes"] and started["rate"] == 16_000
-    page.receive(page_input(pcm(0.2, 16_000), picture()))
+    obey(page, page_input(pcm(0.2, 16_000), picture()))
     beat(hub, 2)
     turns = page_turns(page)
     assert [turn for turn, _, _ in turns] == [0, 1]
@@ -84,7 +84,7 @@ def test_sound_is_heard_whatever_is_wrong_with_the_rest(rest, code):
     page = PageConnection(make_hub(camera=True), Visitor())
     page.receive(json.dumps({"type": "start", "rate": 16_000}))
     assert page.session
-    assert refused(page.receive, page_input(pcm(0.2, 16_000), **rest)).code == code
+    assert refused(obey, page, page_input(pcm(0.2, 16_000), **rest)).code == code
     assert np.abs(page.session.seat.collect().half.hear).max() > 0.1
 
 
@@ -93,7 +93,7 @@ def test_the_page_is_told_of_a_camera_that_hangs_and_the_session_goes_on():
     page = PageConnection(hub, Visitor())
     page.receive(json.dumps({"type": "start", "rate": 16_000}))
     for _ in range(20):
-        page.receive(page_input(pcm(0.2, 16_000), picture()))
+        obey(page, page_input(pcm(0.2, 16_000), picture()))
         beat(hub, 1)
     codes = [message["code"] for message in texts(page) if message["type"] == "notice"]
     assert codes == ["camera_frozen"]
@@ -151,7 +151,7 @@ def fuzzed_hub() -> tuple[Hub, ServedSession]:
 def _never_disturbs(adapter, message: str | bytes, other: ServedSession) -> None:
     """Either obeyed or refused with one error event; never another exception."""
     try:
-        adapter.receive(message)
+        obey(adapter, message)
     except RequestError as error:
         answer = json.loads(adapter.refusal(error, message))
         assert answer["type"] == "error" and answer["error"]["code"]

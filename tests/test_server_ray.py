@@ -25,6 +25,7 @@ from interplay.server.auth import Auth, Visitor, without_key
 from interplay.server.live import LivePrimary
 from interplay.server.outbox import Outbox
 from interplay.server.places import place_in, place_of, placed
+from interplay.server.rtc import call_address
 from tests.server_helpers import (
     KEY,
     b64,
@@ -65,6 +66,14 @@ def test_ids_tokens_and_secrets_name_their_place():
     offered = f"realtime, openai-insecure-api-key.{secret}"
     assert place_of("/", "", {"sec-websocket-protocol": offered}) == "abc123"
     assert auth.visit(f"Bearer {secret}", [], 1.0).secret
+
+
+def test_calls_come_to_the_machine_that_a_replica_runs_on():
+    node = "10.0.0.7"
+    for host, address in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("[::1]", "::1")):
+        assert call_address(host, node) == address
+    assert call_address("localhost", node) == "127.0.0.1"
+    assert call_address("192.0.2.1", node) == node, "an address of nobody: of another machine"
 
 
 def test_a_token_of_another_server_is_answered_with_where_to_go():

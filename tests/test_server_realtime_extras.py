@@ -127,6 +127,7 @@ def test_a_session_is_kept_where_its_client_asks_before_time_begins(tmp_path):
     assert error["code"] == "immutable_value"
     hub.close(client.session, "asked")
     beat(hub)
+    hub.stop()
     (folder,) = tmp_path.iterdir()
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert {"ms": 400, "event": "text", "kind": "speech", "text": "ten"} in lines

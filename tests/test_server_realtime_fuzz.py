@@ -11,7 +11,7 @@ from interplay.errors import RequestError
 from interplay.server import realtime_wire
 from interplay.turns.tokens import STOP
 from tests.realtime_helpers import ASK, QUESTION, SIX, TEN, Client, talker
-from tests.server_helpers import b64, make_hub, pcm
+from tests.server_helpers import b64, make_hub, obey, pcm
 
 ROUNDS = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -34,7 +34,7 @@ def try_to(client: Client, message: dict) -> list[dict]:
     """Send it; when it is refused, the answer must be an error that says why."""
     text = json.dumps(message)
     try:
-        client.adapter.receive(text)
+        obey(client.adapter, text)
     except RequestError as error:
         answer = json.loads(client.adapter.refusal(error, text))
         assert answer["error"]["code"] and "\n" not in answer["error"]["message"]

@@ -5,6 +5,8 @@ broken in every way.
 import asyncio
 import functools
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
@@ -52,6 +54,27 @@ class Film(MediaStreamTrack):
         if not self._frames:
             raise MediaStreamError
         return self._frames.pop(0)
+
+
+class Threads(ThreadPoolExecutor):
+    """One thread. num_open: pieces of work that are not done. names: who did some."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "pictures")
+        self.num_open, self.names = 0, set[str]()
+
+    def submit(self, fn, /, *args, **kwargs):
+        def work():
+            self.names.add(threading.current_thread().name)
+            return fn(*args, **kwargs)
+
+        def close(_done) -> None:
+            self.num_open -= 1
+
+        self.num_open += 1
+        future = super().submit(work)
+        future.add_done_callback(close)
+        return future
 
 
 def tone(num_turns: int, rate_hz: int = 16_000) -> np.ndarray:
@@ -196,22 +219,31 @@ def test_sound_of_a_track_is_mono_and_too_much_of_it_is_dropped():
 
 def test_only_the_newest_picture_is_seen_and_a_huge_one_is_refused():
     seen, refusals, clock = [], [], FakeClock()
-    eyes = Eyes(seen.append, refusals.append, clock)
+    threads = Threads()
+    eyes = Eyes(seen.append, refusals.append, clock, threads)
 
     async def show(*frames: VideoFrame) -> None:
         await eyes.watch(Film(frames))
-        eyes.look()
-        eyes.look()
+        for _ in range(2):
+            eyes.look()
+            while eyes._is_time.is_set() or threads.num_open:
+                await asyncio.sleep(0.001)
+
+    async def film() -> None:
+        sight = asyncio.create_task(eyes.see())
+        await show(dark, light)
+        await show(dark)
+        for seconds in (0, 1, 10):
+            clock.advance(seconds)
+            await show(huge)
+        sight.cancel()
 
     dark, light = (VideoFrame.from_ndarray(np.full((60, 80, 3), v, np.uint8)) for v in (9, 200))
-    asyncio.run(show(dark, light))
-    asyncio.run(show(dark))
+    huge = VideoFrame(2000, 1200, "yuv420p")
+    asyncio.run(film())
     assert [int(np.median(tiles[:, 1])) for tiles in seen] == [200, 9]
     assert int(np.median(seen[1][:, 0])) == 200, "a pair: the one before, and this one"
-    huge = VideoFrame(2000, 1200, "yuv420p")
-    for seconds in (0, 1, 10):
-        clock.advance(seconds)
-        asyncio.run(show(huge))
+    assert threads.names == {"pictures_0"}, "never on the thread of the event loop"
     assert len(seen) == 2 and [e.code for e in refusals] == ["image_too_big"] * 2
 
 

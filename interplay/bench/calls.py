@@ -1,10 +1,11 @@
 """Function calls of a system, and whether they are the expected ones.
 
-A system that calls functions itself puts `<call> name {"argument": value} <end>` on `act`. Ours
-hands work over in words, `<delegate> words <end>`, and a background model calls the functions; a
-suite that knows which words stand for which function gives them as `phrases`, and each phrase
-found in a delegation counts as one call (by rule: what a background model would have to make of
-it). Both kinds count, in the order in which they came out. Knows nothing of suites or rows.
+`<call> name {"argument": value} <end>` on `act` is a call: of a system that calls functions itself,
+or, over Live and Realtime, of its background model, noted by the client (bench.clients). Our model
+hands work over in words, `<delegate> words <end>`; played without a background model, a suite that
+knows which words stand for which function gives them as `phrases`, and each phrase found in a
+delegation counts as one call (by rule: what a background model would have to make of it). Both
+kinds count, in the order in which they came out. Knows nothing of suites or rows.
 """
 
 import json

@@ -102,6 +102,12 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         "pocketsphinx, faster-whisper[:MODEL], or one that a package adds",
     )
     parser.add_argument(
+        "--vad",
+        metavar="NAME",
+        help="where a suite's scores find speech in both sounds: energy (default), webrtc[:MODE], "
+        "or a detector that a package adds",
+    )
+    parser.add_argument(
         "--judge",
         metavar="MODEL",
         help="at OPENAI_BASE_URL, for the rows that a rule cannot decide; needs --keep",
@@ -163,7 +169,7 @@ def _check(args: argparse.Namespace) -> None:
         ),
         (
             args.suite == SPEED
-            and any((args.endpoint, args.keep, args.rows, args.n, args.data, args.judge)),
+            and any((args.endpoint, args.keep, args.rows, args.n, args.data, args.judge, args.vad)),
             "speed measures every row of its own workloads; only --ticks, --seed, --json and "
             "--html go with it",
         ),
@@ -177,8 +183,9 @@ def _check(args: argparse.Namespace) -> None:
             "--html and --jobs out, and name a --model",
         ),
         (
-            plain and (args.recogniser or args.judge),
-            f"--recogniser and --judge are for the other suites; leave them out of {args.suite}",
+            plain and (args.recogniser or args.vad or args.judge),
+            f"--recogniser, --vad and --judge are for the other suites; leave them out of "
+            f"{args.suite}",
         ),
         (
             args.judge and args.suite != "score" and not args.keep,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.bench import recognisers
+from interplay.bench import recognisers, vad
 from interplay.bench.core import Bench
 from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
 from interplay.bench.facts import file_sha256, machine_facts, versions
@@ -29,6 +29,7 @@ from interplay.bench.stage import Synthesizer
 from interplay.bench.suites import load_suites
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
+from interplay.bench.vad import ENERGY
 from interplay.bench.workers import NUM_SPEECHES, Opener, Workers, choose_processes
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
@@ -44,7 +45,7 @@ Advance = Callable[[str, int, int], None]
 Words = Callable[[Trace], Trace]
 ALIKE = (  # what all rows of one file have in common
     *("suite", "model", "endpoint", "weights", "seed", "clock", "sessions", "data"),
-    *("words_from", "judge"),
+    *("words_from", "vad", "judge"),
 )
 VARYING = ("num_items", "seconds")  # what a row says of itself where it is not the header's
 
@@ -113,7 +114,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
             endpoint=endpoint,
             loaded=loaded,
             synthesize=lru_cache(NUM_SPEECHES)(synthesize),
-            words=open_recogniser(args.recogniser),
+            words=open_ears(args),
             workers=workers,
             journal=journal,
         )
@@ -142,13 +143,14 @@ def _journal(
     return Journal(args.json.with_name(args.json.name + ".items"), about)
 
 
-def open_recogniser(name: str | None) -> Words:
-    """What puts a recogniser's words in place of a system's own. Raises ConfigError for a name that
-    there is not."""
-    if name in (None, OWN):
-        return lambda trace: trace
-    found = recognisers.recogniser(name)
-    return lambda trace: recognisers.transcribed(trace, found)
+def open_ears(args: argparse.Namespace) -> Words:
+    """What puts the speech that a detector finds, and a recogniser's words in it, in place of what
+    the energy and the system itself say. Raises ConfigError for a name that there is not."""
+    detector = vad.detector(args.vad)
+    if args.recogniser in (None, OWN):
+        return lambda trace: vad.detected(trace, detector)
+    found = recognisers.recogniser(args.recogniser)
+    return lambda trace: recognisers.transcribed(vad.detected(trace, detector), found)
 
 
 def _measured(
@@ -301,6 +303,7 @@ def _header(
         "data": None if args.data is None else str(args.data),
         "weights": file_sha256(loaded.path) if loaded else None,
         "words_from": args.recogniser or OWN,
+        "vad": vad.detector(args.vad).name,
         "judge": RULE,
         "machine": machine_facts(),
         "rows": {},
@@ -322,7 +325,8 @@ def _other_rows(args: argparse.Namespace, report: dict[str, Any]) -> dict[str, A
     differently: one header cannot tell of both."""
     if not args.rows or args.json is None or not args.json.exists():
         return {}
-    earlier = read_json(args.json)
+    # older files do not say which detector: there was no other
+    earlier: dict[str, Any] = {"vad": ENERGY, **read_json(args.json)}
     for key in ALIKE:
         if key in earlier and earlier[key] != report[key]:
             raise ConfigError(

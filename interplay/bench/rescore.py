@@ -21,7 +21,7 @@ from interplay.bench.main import (
     baselines,
     choose_suite_rows,
     finish,
-    open_recogniser,
+    open_ears,
     open_workers,
 )
 from interplay.bench.measure import Measured, SuiteBench, published_numbers
@@ -34,6 +34,7 @@ from interplay.bench.rows import Row, choose_rows
 from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES, load_suite
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
+from interplay.bench.vad import detector
 from interplay.bench.voice import ITSELF
 from interplay.bench.workers import NUM_SPEECHES, Workers, choose_processes
 from interplay.data.item import Item
@@ -51,6 +52,11 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
     unknown = [name for name in found if name not in (CORE, *NAMES, *ALONE)]
     if unknown:
         raise RecordError(f"{folder} holds traces of {', '.join(unknown)}, which is no suite")
+    if CORE in found and (args.recogniser or args.vad):
+        raise ConfigError(
+            f"{folder} holds traces of core, which has its own words and finds speech by energy; "
+            "leave --recogniser and --vad out"
+        )
     about = about_traces(folder)
     judge = open_judge(args.judge, folder)
     suites = [load_suite(name, judge) for name in (*NAMES, *ALONE) if name in found]
@@ -63,6 +69,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         "machine": machine_facts(),
         "published": list(published_numbers(suites)),
         "words_from": args.recogniser or OWN,
+        "vad": detector(args.vad).name,
         "judge": judge_of(judge, suites),
         **about,
         "rows": {},
@@ -104,7 +111,7 @@ def _suite(
         baseline=baselines(workers),
         advance=advance,
         synthesize=lru_cache(NUM_SPEECHES)(synthesize),
-        words=open_recogniser(args.recogniser),
+        words=open_ears(args),
         keeps_traces=args.html is not None,
         judge=report["judge"],
     )

@@ -36,6 +36,7 @@ FADE = SAMPLE_RATE_HZ * 3 // 1000
 FLOOR_DB = -60.0  # a microphone is never digitally silent
 EMPTY = ("",) * NUM_SLOTS
 SOUNDLESS = "soundless"  # of `Item.about`: nobody can listen to it
+QUIET_S = "quiet_s"  # of `Item.about`: it ends when the model has been quiet for so long
 TimedWord = tuple[str, float, float]
 
 
@@ -77,7 +78,12 @@ def num_turns(item: Item) -> int:
 
 
 class Stage:
-    """The user's side of one item, and the record of the model's side."""
+    """The user's side of one item, and the record of the model's side.
+
+    An item lasts its length. One with `quiet_s` in `about` lasts at most that long: it ends as soon
+    as the model, after all that the user does, has answered and then been quiet (no sound, nothing
+    on `say` or `act`) for `quiet_s` seconds. Who has not answered yet is waited for to the end.
+    """
 
     def __init__(self, item: Item, synthesize: Synthesizer) -> None:
         self.item = item
@@ -94,6 +100,7 @@ class Stage:
         self._user = _noise(item, self.num_turns * SAMPLES_PER_TURN)
         self.model = np.zeros(len(self._user), np.int16)
         self._pending = {i for i, cue in enumerate(item.cues) if not isinstance(cue, Noise)}
+        self._has_answered = False
 
     @property
     def now_s(self) -> float:
@@ -102,7 +109,7 @@ class Stage:
 
     @property
     def done(self) -> bool:
-        return self.turn >= self.num_turns
+        return self.turn >= self.num_turns or self._has_fallen_quiet()
 
     @property
     def hear(self) -> Float32[np.ndarray, " 3200"]:
@@ -130,6 +137,7 @@ class Stage:
 
     def begin_turn(self, encode: Callable[[str, str], list]) -> None:
         """Start the cues that are due; `encode(control, text)` gives tokens for `read`."""
+        self._has_answered = self._has_answered or self._answers()
         for index in sorted(self._pending):
             cue = self.item.cues[index]
             assert not isinstance(cue, Noise)
@@ -152,12 +160,14 @@ class Stage:
             self.model[start : start + SAMPLES_PER_TURN] = to_int16(emitted.voice)
 
     def trace(self) -> Trace:
-        """The record of the whole item."""
+        """The record of the whole item, as long as it has lasted."""
+        num_turns = min(self.turn, self.num_turns) if self.done else self.num_turns
+        model = self.model[: num_turns * SAMPLES_PER_TURN]
         return Trace(
             item=self.item,
-            user=to_int16(self._streamed()),
-            model=self.model,
-            voice=voice_spans(self.model),
+            user=to_int16(self._streamed(num_turns)),
+            model=model,
+            voice=voice_spans(model),
             heard=words_of(self.pieces["heard"]),
             say=words_of(self.pieces["say"]),
             act=calls_of(self.pieces["act"]),
@@ -168,9 +178,45 @@ class Stage:
             pauses=self.pauses,
         )
 
-    def _streamed(self) -> Float32[np.ndarray, " T"]:
-        turns = range(self.num_turns)
+    def _streamed(self, num_turns: int) -> Float32[np.ndarray, " T"]:
+        turns = range(num_turns)
         return np.concatenate([arriving(self.item.about, t, self._user, self.model) for t in turns])
+
+    def _user_end_s(self) -> float | None:
+        """When the last cue ended; None while one is still to come or under way."""
+        if self._pending:
+            return None
+        end_s = max((span[1] for span in self.cues if span is not None), default=0.0)
+        return end_s if end_s <= self.now_s else None
+
+    def _answers(self) -> bool:
+        """Whether the model has sounded in the micro-turn before, or written, after the user."""
+        end_s = self._user_end_s() if QUIET_S in self.item.about else None
+        if end_s is None or self.turn == 0:
+            return False
+        begin_s = self.now_s - TURN_S
+        frames = np.flatnonzero(audible(self._past(1)))
+        sounds = len(frames) > 0 and begin_s + (frames[-1] + 1) * FRAME_S > end_s
+        return bool(sounds) or self._writes_after(end_s)
+
+    def _has_fallen_quiet(self) -> bool:
+        if QUIET_S not in self.item.about:
+            return False
+        quiet_s, end_s = float(self.item.about[QUIET_S]), self._user_end_s()
+        if end_s is None or not (self._has_answered or self._writes_after(end_s)):
+            return False
+        since_s = self.now_s - quiet_s + 1e-9
+        is_over = end_s <= since_s and not self._writes_after(since_s)
+        return is_over and not audible(self._past(math.ceil(quiet_s / TURN_S - 1e-9))).any()
+
+    def _past(self, num_turns: int) -> np.ndarray:
+        """int16 [T] of the model in the last micro-turns."""
+        first = max(0, self.turn - num_turns)
+        return self.model[first * SAMPLES_PER_TURN : self.turn * SAMPLES_PER_TURN]
+
+    def _writes_after(self, time_s: float) -> bool:
+        newest = (pieces[-1:] for name, pieces in self.pieces.items() if name != "heard")
+        return any(at_s >= time_s for pieces in newest for _, at_s in pieces)
 
     def _moment(self, when: When) -> float | None:
         """Seconds at which a `When` falls, or None while its anchor has not come."""

@@ -55,7 +55,8 @@ class Trace:
     user_words: (word, start, end) of everything the user said. pauses: cue index -> its pause.
     say_pieces, act_pieces: the two streams as they were written, capitals, marks and line breaks
     kept: (piece, when it came out). transcribed: `say` is what a recogniser heard (it wrote
-    nothing about sound without words), not what the system wrote.
+    nothing about sound without words), not what the system wrote. detected: where a detector that
+    was asked for finds speech of the user and of the model; `voice` is from it, too.
     In real time alone: errors: what the server reported. pace: seconds of sound that a server sends
     in a second, None where that is not known. walls: of every micro-turn, when its sound of the
     user was complete and handed over, and when the first sound that plays in it was there.
@@ -74,6 +75,7 @@ class Trace:
     say_pieces: tuple[tuple[str, float], ...] = ()
     act_pieces: tuple[tuple[str, float], ...] = ()
     transcribed: bool = False
+    detected: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
     errors: tuple[str, ...] = ()
     pace: float | None = None
     walls: tuple[tuple[float | None, float | None], ...] = ()

@@ -1,15 +1,22 @@
-"""Where somebody speaks in a sound track: by energy, and by webrtcvad as a second opinion.
+"""Where somebody speaks in a sound track: by energy, by webrtcvad, or by a detector that a package
+adds under the entry point group `interplay.detectors`: a function without arguments that gives a
+`VoiceDetector`.
 
-Both give (start, end) in seconds from the first sample of a track at 16 kHz. Results of one must
-never stand in a column with results of the other. Knows nothing of traces or of whose track it is.
+All give (start, end) in seconds from the first sample of a track at 16 kHz. Energy is the default.
+Results of one never share a column with results of another: the name goes into the result. Knows
+nothing of suites or scores.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import entry_points
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int16
 
-from interplay.bench.trace import Span, merged
+from interplay.bench.trace import MAX_GAP_S as MAX_VOICE_GAP_S
+from interplay.bench.trace import Span, Trace, merged
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import ConfigError
 
@@ -23,6 +30,8 @@ FLOOR_PERCENTILE = 10
 MIN_SPAN_S = 0.1
 MAX_GAP_S = 0.1
 MODES = (0, 1, 2, 3)
+ENERGY, WEBRTC = "energy", "webrtc"
+GROUP = "interplay.detectors"
 _SILENT_DB = -120.0
 
 
@@ -52,19 +61,83 @@ def webrtc_spans(
 ) -> list[Span]:
     """The same by the detector of the WebRTC project, on frames of 20 ms.
 
-    mode: 0 takes most for speech, 3 least. Raises ConfigError on another one.
+    mode: 0 takes most for speech, 3 least. Raises ConfigError on another one, and where the package
+    is missing.
     """
     if mode not in MODES:
         raise ConfigError(f"webrtcvad mode {mode} is not one of {', '.join(map(str, MODES))}")
-    import webrtcvad  # for the second opinion only
-
+    try:
+        import webrtcvad
+    except ImportError as error:
+        raise ConfigError(
+            "the detector webrtc needs the `bench` extra: pip install interplay[bench]"
+        ) from error
     detector = webrtcvad.Vad(mode)
     frames = track[: len(track) // FRAME * FRAME].reshape(-1, FRAME)
     flags = [detector.is_speech(frame.tobytes(), SAMPLE_RATE_HZ) for frame in frames]
     return _spans(np.array(flags, dtype=bool), max_gap_s, min_span_s)
 
 
-DETECTORS: dict[str, Detector] = {"energy": energy_spans, "webrtc": webrtc_spans}
+@runtime_checkable
+class VoiceDetector(Protocol):
+    """name: goes into the results, with whatever changes what it finds (mode, version)."""
+
+    name: str
+
+    def spans(self, samples: Int16[np.ndarray, " T"]) -> list[Span]:
+        """(start, end) of speech in seconds, in order and apart; 16 kHz mono."""
+        ...
+
+
+class Energy:
+    """`energy_spans`."""
+
+    name = ENERGY
+
+    def spans(self, samples: Int16[np.ndarray, " T"]) -> list[Span]:
+        return energy_spans(samples)
+
+
+class Webrtc:
+    """`webrtc_spans`. Raises ConfigError as it does."""
+
+    def __init__(self, mode: int = 2) -> None:
+        self.name, self._mode = f"{WEBRTC}:{mode}", mode
+        self.spans(np.zeros(0, np.int16))  # complain now, not after an hour of playing
+
+    def spans(self, samples: Int16[np.ndarray, " T"]) -> list[Span]:
+        return webrtc_spans(samples, mode=self._mode)
+
+
+def detector(name: str | None) -> VoiceDetector:
+    """The detector of a name; None: energy. Raises ConfigError if there is none, or if it is
+    none."""
+    kind, _, mode = (name or ENERGY).partition(":")
+    if kind == ENERGY and not mode:
+        return Energy()
+    if kind == WEBRTC:
+        if mode and not mode.isdecimal():
+            raise ConfigError(f"{name!r} is no detector; give {WEBRTC}:MODE, MODE 0 to 3")
+        return Webrtc(int(mode)) if mode else Webrtc()
+    for point in entry_points(group=GROUP, name=str(name)):
+        made = point.load()()
+        if not isinstance(made, VoiceDetector):
+            raise ConfigError(
+                f"{point.value} of the detector {name!r} gives a {type(made).__name__}; it has to "
+                "give an object with `name` and `spans(samples)`"
+            )
+        return made
+    names = sorted({ENERGY, WEBRTC, *(point.name for point in entry_points(group=GROUP))})
+    raise ConfigError(f"no detector of speech {name!r}; there are {', '.join(names)}")
+
+
+def detected(trace: Trace, by: VoiceDetector) -> Trace:
+    """The trace with the speech that a detector finds in both tracks. Energy leaves it as it was
+    played: its voice lies on frames of 10 ms."""
+    if by.name == ENERGY:
+        return trace
+    sides = (tuple(by.spans(trace.user)), tuple(by.spans(trace.model)))
+    return replace(trace, voice=tuple(merged(sides[1], MAX_VOICE_GAP_S)), detected=sides)
 
 
 def _levels_db(track: Int16[np.ndarray, " T"]) -> np.ndarray:

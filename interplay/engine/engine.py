@@ -5,7 +5,7 @@ allocated once; a session holds one until it is closed. Bits of a session do not
 other sessions share its ticks (docs/numerics.md).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,7 +51,8 @@ class Engine:
     dtype: None chooses by the processor. num_threads: of torch, for the whole process; None
     means one for a small model and torch's own choice for a large one.
     strict: raise ConfigError where the fast way is not available here.
-    facts: what was chosen and why, for commands to print.
+    facts: what was chosen and why, for commands to print. on_stage: called within a tick at the
+    end of each of its stages: `encode`, `prefill`, `decode`, `codec`.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Engine:
         self.sampling = sampling or SamplingConfig()
         self._emitter = Emitter(self.model, self.sampling)
         self._sessions: list[Session | None] = [None] * num_slots
+        self.on_stage: Callable[[str], object] = lambda stage: None
 
     @property
     def num_slots(self) -> int:
@@ -189,17 +191,21 @@ class Engine:
         lengths = self.cache.length.clone()
         try:
             heard = {s: self._hear(s.past, halves[s]) for s in sessions}
+            self.on_stage("encode")
             for camera in (False, True):
                 group = [s for s in sessions if (halves[s].see is not None) == camera]
                 if group:
                     self._read_input(group, heard, halves)
+            self.on_stage("prefill")
             said, numbers, memory = self._emit(sessions, [heard[s].memory for s in sessions])
+            self.on_stage("decode")
             sound, speaking = speak(
                 self.loaded.vocoder,
                 torch.stack([part.voice for part in said]),
                 torch.stack([part.voice_on for part in said]),
                 [s.past.speaking for s in sessions],
             )
+            self.on_stage("codec")
         except BaseException:
             for session in sessions:
                 slot = slot_of(session)

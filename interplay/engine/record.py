@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import struct
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from interplay.engine.past import Said
 from interplay.engine.session import Session
 from interplay.errors import DeviceError, RecordError
 from interplay.turns.layout import TEXT_OUT
+from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import InputHalf, OutputHalf, Streams
 
 FORMAT = "interplay record 1"
@@ -86,58 +88,89 @@ class _Wav:
         self._file.close()
 
 
-class Recorder:
-    """Writes a session from its first micro-turn on. Use as a context manager, or `close` it."""
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """One micro-turn on its way to the disk. index: 0, 1, ... of the record. turn: on the phase
+    clock. row: streams and numbers. correction: what replaces them in the row before, if
+    anything does. compute_ms: of the micro-turn."""
 
-    def __init__(self, folder: str | Path, session: Session) -> None:
-        """Raises RecordError when the folder holds a record or the session has a past already,
-        DeviceError when it cannot be written."""
-        self.folder, self._session = Path(folder), session
-        if (self.folder / "record.json").exists():
-            raise RecordError(f"{folder} holds a record already; choose another folder")
+    index: int
+    turn: int
+    half: InputHalf
+    output: OutputHalf
+    row: Row
+    correction: Row | None
+    compute_ms: float
+
+
+class Keeper:
+    """What a record keeps of a session, from its first micro-turn on. Touches no file."""
+
+    def __init__(self, session: Session) -> None:
+        """Raises RecordError when the session has a past already."""
         if session.num_turns:
             raise RecordError(
                 f"this session is {session.num_turns} micro-turns old; a record starts with the "
                 "first one"
             )
-        self._rows: list[Row] = []
-        self._num_files = 0
-        self._voice = np.zeros(SAMPLES_PER_TURN, np.float32)
+        self.about, self.tokenizer = _describe(session), session.engine.loaded.tokenizer
+        self._session = session
         self._num_turns = 0
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(self.folder / "record.json", json.dumps(_describe(session), indent=1).encode())
-            self._wav = _Wav(self.folder / "audio.wav")
-            self._lines = open(self.folder / "turns.jsonl", "w", encoding="utf-8")  # noqa: SIM115
-        except DISK_ERRORS as error:
-            raise self._device_error(error) from None
 
-    def __enter__(self) -> "Recorder":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def add(self, half: InputHalf, output: OutputHalf, compute_ms: float = 0.0) -> None:
-        """Call after every micro-turn of the session. Raises DeviceError when the disk refuses."""
+    def take(self, half: InputHalf, output: OutputHalf, compute_ms: float = 0.0) -> Kept:
+        """Call after every micro-turn of the session."""
         trace = self._session.trace
         assert trace is not None and trace.turn == self._session.turn - 1
         row = _said_arrays(trace.said, trace.numbers)
         row |= {"hear": trace.hear, "read": np.array(trace.read, np.int32)}
         if half.see is not None:
             row["see"] = half.see
-        if trace.correction:
-            self._rows[-1] |= _said_arrays(trace.correction.said, trace.correction.numbers)
+        after = trace.correction
+        self._num_turns += 1
+        return Kept(
+            index=self._num_turns - 1,
+            turn=trace.turn,
+            half=half,
+            output=output,
+            row=row,
+            correction=_said_arrays(after.said, after.numbers) if after else None,
+            compute_ms=compute_ms,
+        )
+
+
+class RecordFiles:
+    """The files of one record, for one thread. tokenizer: names the tokens."""
+
+    def __init__(self, folder: Path, about: dict[str, Any], tokenizer: Tokenizer) -> None:
+        """Raises RecordError when the folder holds a record, DeviceError when it cannot be
+        written."""
+        self.folder, self._tokenizer = folder, tokenizer
+        self._rows: list[Row] = []
+        self._num_files = 0
+        self._voice = np.zeros(SAMPLES_PER_TURN, np.float32)
         try:
-            self._add_sound(half, output)
-            self._lines.write(json.dumps(self._line(half, output, compute_ms)) + "\n")
+            if (folder / "record.json").exists():
+                raise RecordError(f"{folder} holds a record already; choose another folder")
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(folder / "record.json", json.dumps(about, indent=1).encode())
+            self._wav = _Wav(folder / "audio.wav")
+            self._lines = open(folder / "turns.jsonl", "w", encoding="utf-8")  # noqa: SIM115
+        except DISK_ERRORS as error:
+            raise self._device_error(error) from None
+
+    def write(self, kept: Kept) -> None:
+        """The next micro-turn. Raises DeviceError when the disk refuses."""
+        if kept.correction:
+            self._rows[-1] |= kept.correction
+        try:
+            self._add_sound(kept.half, kept.output)
+            self._lines.write(json.dumps(self._line(kept)) + "\n")
             self._lines.flush()
-            if len(self._rows) >= TURNS_PER_FILE:  # `row` itself may still be corrected
+            if len(self._rows) >= TURNS_PER_FILE:  # the newest row may still be corrected
                 self._write_rows()
         except DISK_ERRORS as error:
             raise self._device_error(error) from None
-        self._rows.append(row)
-        self._num_turns += 1
+        self._rows.append(kept.row)
 
     def _add_sound(self, half: InputHalf, output: OutputHalf) -> None:
         played = self._voice
@@ -146,17 +179,17 @@ class Recorder:
         self._wav.add(half.hear, played)
         self._voice = output.voice
 
-    def _line(self, half: InputHalf, output: OutputHalf, compute_ms: float) -> dict[str, Any]:
-        tokenizer = self._session.engine.loaded.tokenizer
-        line: dict[str, Any] = {"index": self._num_turns, "turn": self._session.turn - 1}
+    def _line(self, kept: Kept) -> dict[str, Any]:
+        name_of, output = self._tokenizer.name, kept.output
+        line: dict[str, Any] = {"index": kept.index, "turn": kept.turn}
         for name in TEXT_OUT:
             tokens = [int(token) for token in getattr(output, name)]
             line[name] = tokens
-            line[f"{name}_text"] = "".join(tokenizer.name(token) for token in tokens if token)
+            line[f"{name}_text"] = "".join(name_of(token) for token in tokens if token)
         return line | {
             "voice_on": [int(on) for on in output.voice_on],
-            "compute_ms": round(compute_ms, 3),
-            "num_played": half.num_played,
+            "compute_ms": round(kept.compute_ms, 3),
+            "num_played": kept.half.num_played,
         }
 
     def _write_rows(self) -> None:
@@ -174,7 +207,8 @@ class Recorder:
             rows = rows[num:]
 
     def close(self) -> None:
-        """Write what is left; the last output half is taken as wholly played."""
+        """Write what is left; the last output half is taken as wholly played. Closing twice is
+        allowed. Raises DeviceError when the disk refuses; the files are closed all the same."""
         if self._lines.closed:
             return
         try:
@@ -183,8 +217,9 @@ class Recorder:
         except DISK_ERRORS as error:
             raise self._device_error(error) from None
         finally:
-            self._lines.close()
-            self._wav.close()
+            for file in (self._lines, self._wav):
+                with suppress(OSError):  # of what a full disk did not take; it was told above
+                    file.close()
 
     def _device_error(self, error: OSError | SafetensorError) -> DeviceError:
         reason = getattr(error, "strerror", None) or error
@@ -192,6 +227,31 @@ class Recorder:
             f"cannot write the record {self.folder}: {reason}; choose a folder that you "
             "may write to, on a disk with space left"
         )
+
+
+class Recorder:
+    """Writes a session from its first micro-turn on, on the thread that calls. Use as a context
+    manager, or `close` it."""
+
+    def __init__(self, folder: str | Path, session: Session) -> None:
+        """Raises RecordError when the folder holds a record or the session has a past already,
+        DeviceError when it cannot be written."""
+        self.folder, self._keeper = Path(folder), Keeper(session)
+        self._files = RecordFiles(self.folder, self._keeper.about, self._keeper.tokenizer)
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def add(self, half: InputHalf, output: OutputHalf, compute_ms: float = 0.0) -> None:
+        """Call after every micro-turn of the session. Raises DeviceError when the disk refuses."""
+        self._files.write(self._keeper.take(half, output, compute_ms))
+
+    def close(self) -> None:
+        """Write what is left. Raises DeviceError when the disk refuses."""
+        self._files.close()
 
 
 def _replace(path: Path, data: bytes) -> None:

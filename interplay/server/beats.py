@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from interplay.clock import Clock, Pacer
-from interplay.errors import DeviceError
-from interplay.server.engines import AnyEngine, AnySession
+from interplay.engine.recording import log_failure
+from interplay.server.engines import AnyEngine, AnySession, Staged
 from interplay.server.seat import Collected, Seat
 from interplay.turns.types import InputHalf, OutputHalf
 
@@ -33,7 +33,8 @@ class Advanced:
 class Beat:
     """What one tick did. index: 0, 1, ... is_miss: the beat before was not done in time.
     late_s: start of the work after the deadline. collect_s, model_s: where its time went;
-    model_cpu_s: CPU time of this thread inside the model.
+    stages: parts of model_s in seconds by name, where the engine tells them, else all of it as
+    `model`. model_cpu_s: CPU time of this thread inside the model.
     failed: sessions that the engine could not advance or that could not begin, and why.
     unrecorded: sessions whose record the disk has refused since the beat before."""
 
@@ -42,6 +43,7 @@ class Beat:
     late_s: float = 0.0
     collect_s: float = 0.0
     model_s: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
     model_cpu_s: float = 0.0
     advanced: list[Advanced] = field(default_factory=list)
     failed: list[tuple[Seat, Exception]] = field(default_factory=list)
@@ -65,6 +67,10 @@ class BeatLoop:
         self._unrecorded: list[Seat] = []
         self._num_beats = 0
         self._is_stopping = False
+        self._stages: dict[str, float] = {}
+        self._stage_s = 0.0  # when the newest stage began
+        if isinstance(engine, Staged):
+            engine.on_stage = self._end_stage
 
     def join(self, seat: Seat) -> None:
         """The session begins with the next beat. Any thread."""
@@ -109,6 +115,7 @@ class BeatLoop:
         sessions = {_session(seat): seat for seat in self._seats}
         halves = {session: collected[seat].half for session, seat in sessions.items()}
         collected_s, collected_cpu_s = self.clock.now(), time.thread_time()
+        self._stages, self._stage_s = {}, collected_s
         outputs = self._tick(halves, sessions)
         model_s = self.clock.now() - collected_s
         model_cpu_s = time.thread_time() - collected_cpu_s
@@ -125,6 +132,7 @@ class BeatLoop:
                 late_s=max(0.0, late_s),
                 collect_s=collected_s - begin_s,
                 model_s=model_s,
+                stages=self._stages or {"model": model_s},
                 model_cpu_s=model_cpu_s,
                 advanced=advanced,
                 failed=failed,
@@ -132,8 +140,14 @@ class BeatLoop:
             )
         )
         self._num_beats += 1
-        for one in advanced:  # after the hand-over: the disk is nobody's deadline
+        for one in advanced:  # after the hand-over: clients do not wait for what is kept
             self._record(one, 1000 * model_s)
+
+    def _end_stage(self, name: str) -> None:
+        """Called by the engine within its tick; again where it has to try again."""
+        now_s = self.clock.now()
+        self._stages[name] = self._stages.get(name, 0.0) + now_s - self._stage_s
+        self._stage_s = now_s
 
     def _collect(self) -> dict[Seat, Collected]:
         collected = {}
@@ -169,7 +183,7 @@ class BeatLoop:
             done.seat.record(done.collected.half, done.output, compute_ms)
         except Exception as error:  # no record is worth a session, nor the thread of all others
             self._unrecorded.append(done.seat)
-            _log_record_failure(error)
+            log_failure(error)
 
     def _obey(self) -> None:
         while self._commands:
@@ -190,15 +204,10 @@ class BeatLoop:
             del self._seats[seat]
             try:
                 seat.leave()
-            except Exception as error:  # the session is over; the thread is that of all others
-                _log_record_failure(error)
+            except Exception:  # the session is over; the thread is that of all others
+                log.exception("a session did not leave well")
 
 
 def _session(seat: Seat) -> AnySession:
     assert seat.session is not None, "it sat down before"
     return seat.session
-
-
-def _log_record_failure(error: Exception) -> None:
-    """One line where the disk refuses; with its traceback where it is a bug."""
-    log.error("recording ended: %s", error, exc_info=not isinstance(error, DeviceError))

@@ -5,6 +5,7 @@ A picture is refused by its header before any pixel is decoded; nothing is ever 
 """
 
 import io
+import threading
 import warnings
 
 import numpy as np
@@ -20,10 +21,12 @@ MAX_PIXELS = 1920 * 1080
 FORMATS = ("JPEG", "PNG")
 PICTURES_PER_S, BURST = 6.0, 12.0  # the model sees five; decoding them costs everybody time
 
+_opening = threading.Lock()  # filters of warnings are of the whole process
+
 
 class Camera:
-    """Remembers the frame before, as the model sees pairs. clock: by which pictures are counted;
-    None: not at all."""
+    """Remembers the frame before, as the model sees pairs. For any thread, one picture at a time.
+    clock: by which pictures are counted; None: not at all."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._before: np.ndarray | None = None
@@ -56,13 +59,13 @@ def too_big(width: int, height: int, param: str) -> RequestError:
 
 def _decode(picture: bytes) -> UInt8[np.ndarray, "h w 3"]:
     try:
-        with warnings.catch_warnings():
+        with _opening, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(picture), formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise too_big(image.width, image.height, "image")
-            image.draft("RGB", (320, 240))  # a JPEG decoder skips what nobody will see
-            return np.asarray(image.convert("RGB"))
+        if image.width * image.height > MAX_PIXELS:
+            raise too_big(image.width, image.height, "image")
+        image.draft("RGB", (320, 240))  # a JPEG decoder skips what nobody will see
+        return np.asarray(image.convert("RGB"))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         text = "the picture has too many pixels; send at most 1920x1080"
         raise RequestError("image_too_big", text, param="image") from None

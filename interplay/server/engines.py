@@ -3,7 +3,7 @@
 Knows nothing of how either of them works.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from interplay.turns.tokens import Tokenizer
@@ -47,3 +47,11 @@ class AnyEngine(Protocol):
     def tick(self, halves: Mapping[Any, InputHalf]) -> Mapping[Any, OutputHalf]:
         """Advance these sessions by one micro-turn: all of them or, when it raises, none."""
         ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """An engine that may tell when each stage of a tick is over; one on a device, which would have
+    to wait for that, never does."""
+
+    on_stage: Callable[[str], object]

@@ -1,12 +1,12 @@
 """What happens in a recorded session beside its streams, one JSON line each as it happens:
 `events.jsonl` in the folder of the record. `ms` is a time on the session timeline.
 
-Knows nothing of sound, tokens or protocols.
+The lines are written by whoever `post` hands them to. Knows nothing of sound, tokens or protocols.
 """
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,49 @@ log = logging.getLogger("interplay.server")
 
 NAME = "events.jsonl"
 
+Post = Callable[[Callable[[], object]], bool]
+
+
+def at_once(work: Callable[[], object]) -> bool:
+    """For those who can wait for a disk."""
+    work()
+    return True
+
 
 class EventLog:
-    """folder: None keeps nothing. A disk that refuses ends the log, not the session."""
+    """folder: None keeps nothing. post(work): has the disk work done, in order; false: it will not
+    be. A disk that refuses ends the log, not the session."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, post: Post = at_once) -> None:
+        self._folder, self._post = folder, post
 
     def add(self, ms: int, event: str, **fields: Any) -> None:
-        """One line, which a crash of this program does not undo."""
+        """One line; once it is written, a crash of this program does not undo it."""
         if self._folder is None:
             return
+        line = json.dumps({"ms": ms, "event": event} | fields) + "\n"
+        if not self._post(lambda: self._write(line)):
+            self._end("the disk is too slow")
+
+    def _write(self, line: str) -> None:
+        folder = self._folder
+        if folder is None:
+            return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with open(self._folder / NAME, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"ms": ms, "event": event} | fields) + "\n")
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(folder / NAME, "a", encoding="utf-8") as file:
+                file.write(line)
         except OSError as error:
-            log.error("cannot write %s: %s", self._folder / NAME, error.strerror)
-            self._folder = None
+            self._end(error.strerror or "the disk refuses")
+
+    def _end(self, reason: str) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            log.error(
+                "cannot write %s: %s; give --record a folder on a disk with space left",
+                folder / NAME,
+                reason,
+            )
 
     def turn(self, ms: int, begun: Sequence[Delegation], outcomes: Sequence[Outcome]) -> None:
         """What was handed over in a micro-turn, and what came back."""

@@ -2,7 +2,7 @@
 these values into messages.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interplay.server.delegations import Delegation, Outcome
@@ -40,6 +40,11 @@ class Turn:
     backend: tuple[BackendEvent, ...] = ()
     is_gap: bool = False
     compute_ms: float = 0.0
+
+    def without_charts(self) -> "Turn":
+        """The same, with nothing to show."""
+        outcomes = tuple(replace(outcome, ui=None) for outcome in self.outcomes)
+        return replace(self, outcomes=outcomes)
 
 
 @dataclass(frozen=True, kw_only=True)

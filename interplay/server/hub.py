@@ -9,10 +9,12 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 from interplay.clock import TURN_MS, Clock
+from interplay.engine.disk import DiskThread
 from interplay.errors import RequestError
 from interplay.server.beats import Advanced, Beat, BeatLoop
 from interplay.server.delegations import Delegations, NewDelegations
@@ -27,6 +29,9 @@ from interplay.server.served import Opening, ServedSession
 
 log = logging.getLogger("interplay.server")
 tick_log = logging.getLogger("interplay.server.ticks")
+
+NUM_DECODERS = 2  # threads that decode pictures, for all connections
+WAITING_PER_SLOT = 50  # pieces of records that may wait for the disk: 10 s of micro-turns
 
 CLOSE_CODES = {
     "asked": 1000,
@@ -61,6 +66,8 @@ class Hub:
         self.metrics.kv_tokens.set_function(lambda: getattr(engine, "num_kv_tokens", 0))
         self.engine, self.clock = engine, clock
         self.record_root, self.delegations = record_root, delegations
+        self.pictures = ThreadPoolExecutor(NUM_DECODERS, "interplay-pictures")
+        self.disk = DiskThread(WAITING_PER_SLOT * engine.num_slots) if record_root else None
         self.tokenizer = engine.tokenizer
         self.has_eyes = engine.has_eyes
         self.beats = BeatLoop(engine, clock, lambda beat: hand_over(lambda: self.deliver(beat)))
@@ -78,10 +85,13 @@ class Hub:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; waits for at most a beat."""
+        """End the threads; waits for at most a beat, and until all records are written."""
         self.beats.stop()
         if self._thread:
             self._thread.join()
+        if self.disk:
+            self.disk.close()
+        self.pictures.shutdown(wait=False, cancel_futures=True)
 
     @property
     def num_free(self) -> int:
@@ -124,6 +134,7 @@ class Hub:
             metrics=self.metrics,
             clock=self.clock,
             record_folder=self._record_folder(opening),
+            disk=self.disk,
             delegations=self._delegations(opening),
             place=self.place,
         )
@@ -342,8 +353,8 @@ class Hub:
         metrics.session_ticks.inc(len(beat.advanced))
         metrics.model_cpu.inc(beat.model_cpu_s)
         metrics.tick_duration.observe(beat.collect_s + beat.model_s)
-        stages = (("collect", beat.collect_s), ("model", beat.model_s), ("deliver", deliver_s))
-        for stage, seconds in stages:
+        stages = {"collect": beat.collect_s, **beat.stages, "deliver": deliver_s}
+        for stage, seconds in stages.items():
             metrics.stage.labels(stage).observe(seconds)
         metrics.input_gaps.inc(sum(done.collected.num_missing > 0 for done in beat.advanced))
         metrics.input_dropped.inc(sum(done.collected.num_dropped > 0 for done in beat.advanced))

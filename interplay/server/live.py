@@ -19,6 +19,7 @@ from interplay.server.formats import PCM, SoundFormat
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
+from interplay.server.later import Later
 from interplay.server.live_delegation import (
     add_item,
     check_delegation,
@@ -61,7 +62,7 @@ class LiveConnection(ABC):
         self.about: dict[str, Any] = {}  # the `session` of the protocol
         self._num_events = 0
         self._close_id: str | None = None
-        self._handlers: dict[type, Callable[[Any], None]] = {
+        self._handlers: dict[type, Callable[[Any], Later | None]] = {
             wire.Update: self._update,
             wire.Mute: lambda event: self._mute(event, True),
             wire.Unmute: lambda event: self._mute(event, False),
@@ -72,14 +73,14 @@ class LiveConnection(ABC):
             **{kind: self._append for kind in KINDS},
         }
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes) -> Later | None:
         """One message of the client."""
         event = wire.parse(message)
         handler = self._handlers.get(type(event))
         if handler is None:
             kind = type(event).__struct_config__.tag
             raise RequestError("unsupported_event", f"{kind} is not possible here", param="type")
-        handler(event)
+        return handler(event)
 
     def refusal(self, error: RequestError, message: str | bytes) -> str:
         event_id = client_event_id(message)
@@ -328,8 +329,9 @@ class LivePrimary(LiveConnection):
         self._need("text").tell("speech", event.text, "text")
         self._answer("interplay.input_text.appended", event, self._now())
 
-    def _look(self, event: wire.AppendVideo) -> None:
-        self._need("video").see(self._camera.tiles(event.image))
+    def _look(self, event: wire.AppendVideo) -> Later:
+        session = self._need("video")
+        return Later(work=lambda: self._camera.tiles(event.image), then=session.see)
 
     def _played(self, event: wire.AckPlayback) -> None:
         self._need("playback").played(event.played_ms, event.flushed_ms)

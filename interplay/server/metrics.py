@@ -45,7 +45,10 @@ class Metrics:
             "tick_duration_seconds", "work of one tick on the engine's thread", TICK_BUCKETS_S
         )
         self.stage = histogram(
-            "stage_seconds", "parts of a tick: collect, model, deliver", STAGE_BUCKETS_S, ("stage",)
+            "stage_seconds",
+            "parts of a tick: collect, encode, prefill, decode, codec, deliver",
+            STAGE_BUCKETS_S,
+            ("stage",),
         )
         self.tick_misses = counter("tick_deadline_miss", "ticks that were not done in 200 ms")
         self.session_ticks = counter("session_ticks", "micro-turns of all sessions")

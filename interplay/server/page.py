@@ -13,6 +13,7 @@ from interplay.server.camera import Camera
 from interplay.server.events import Ended, Event, Notice, Turn
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
+from interplay.server.later import Later
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import check_rate
 from interplay.server.served import Opening, ServedSession, encode_text
@@ -28,7 +29,7 @@ class PageConnection:
         self.outbox = Outbox(hub.limits.outbox_items)
         self.session: ServedSession | None = None
         self._visitor, self._camera = visitor, Camera(hub.clock)
-        self._handlers: dict[type, Callable[[Any], None]] = {
+        self._handlers: dict[type, Callable[[Any], Later | None]] = {
             wire.Input: self._hear,
             wire.Start: self._start,
             wire.Resume: self._resume,
@@ -38,9 +39,9 @@ class PageConnection:
             wire.Close: lambda message: self.hub.close(self._running(), "asked"),
         }
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes) -> Later | None:
         parsed = wire.parse(message)
-        self._handlers[type(parsed)](parsed)
+        return self._handlers[type(parsed)](parsed)
 
     def refusal(self, error: RequestError, message: str | bytes) -> str:
         return wire.write("error", error=error_body(error))
@@ -104,16 +105,17 @@ class PageConnection:
         self.outbox.put(wire.write("resumed", num_lost_turns=num_lost, **self._about()))
         self.outbox.preload([*missed])
 
-    def _hear(self, message: wire.Input) -> None:
+    def _hear(self, message: wire.Input) -> Later | None:
         """Sound first: it is heard whatever is wrong with the rest of the message."""
         session = self._running()
         if message.pcm:
             session.hear(message.pcm)
         session.played(message.played_ms, message.flushed_ms)
-        if message.picture:
-            if not self.hub.has_eyes:
-                raise RequestError("unsupported_value", "this model has no eyes", param="picture")
-            session.see(self._camera.tiles(message.picture))
+        if not message.picture:
+            return None
+        if not self.hub.has_eyes:
+            raise RequestError("unsupported_value", "this model has no eyes", param="picture")
+        return Later(work=lambda: self._camera.tiles(message.picture), then=session.see)
 
     def _mute(self, message: wire.Mute) -> None:
         self._running().mute(message.on)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ray import serve  # pyright: ignore[reportMissingImports]  # an extra of its own
+import ray  # pyright: ignore[reportMissingImports]  # an extra of its own
+from ray import serve  # pyright: ignore[reportMissingImports]
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interplay.background.broker import Broker
@@ -27,7 +28,7 @@ from interplay.server.auth import Auth
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
 from interplay.server.logs import start_logs
-from interplay.server.rtc import Calls
+from interplay.server.rtc import Calls, call_address
 from interplay.server.run import warm_up
 
 APP = "interplay"
@@ -40,7 +41,8 @@ log = logging.getLogger("interplay.server")
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a replica is made from. host: the address of WebRTC calls, which do not come through
-    Ray. keys: as in the file of keys, but digests only. strict: as the option of the command."""
+    Ray; on a machine that does not have it, that of the machine. keys: as in the file of keys, but
+    digests only. strict: as the option of the command."""
 
     model: str
     num_slots: int
@@ -83,7 +85,8 @@ class Replica:
             is_live=self.hub.sessions.__contains__,
             place=place,
         )
-        self._calls = Calls(self.hub, plan.host)
+        node = ray.util.get_node_ip_address()
+        self._calls = Calls(self.hub, call_address(plan.host, node))
         self._app: ASGIApp = make_app(self.hub, auth, self._calls, plan.names)
         self._asked_s = time.monotonic()
         self.hub.start()

@@ -20,6 +20,7 @@ from interplay.server.events import BackendEvent, Ended, Event, Notice, Turn
 from interplay.server.guard import error_body
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
+from interplay.server.later import Later
 from interplay.server.media import Track
 from interplay.server.outbox import Item as Sent
 from interplay.server.outbox import Outbox
@@ -69,7 +70,7 @@ class RealtimeConnection:
         self._has_sound = False  # since the last commit
         self._num_events = 0
         self._ready: list[str] = []  # messages of what is going on right now
-        self._handlers: dict[type, Callable[[Any], None]] = {
+        self._handlers: dict[type, Callable[[Any], Later | None]] = {
             wire.Update: self._update,
             wire.AppendAudio: self._append,
             wire.Commit: self._commit,
@@ -138,13 +139,22 @@ class RealtimeConnection:
         self.outbox.put(self.refusal(error, ""))
         self.outbox.put(Ended(reason="refused", close_code=REFUSED.get(error.code, 1013)))
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes) -> Later | None:
         """One message of the client."""
         event = wire.READER.read(message)
         try:
             if not isinstance(event, wire.Update):
                 self._begin()
-            self._handlers[type(event)](event)
+            later = self._handlers[type(event)](event)
+        finally:
+            self._send()
+        if later is None:
+            return None
+        return Later(work=later.work, then=lambda result: self._finish(later, result))
+
+    def _finish(self, later: Later, result: Any) -> None:
+        try:
+            later.then(result)
         finally:
             self._send()
 

@@ -5,10 +5,13 @@ Knows nothing of connections or of settings.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from interplay.errors import RequestError
 from interplay.server import realtime_wire as wire
 from interplay.server.camera import Camera
 from interplay.server.hub import Hub
+from interplay.server.later import Later
 from interplay.server.realtime_content import call_text, picture_of, text_of
 from interplay.server.realtime_items import Conversation, Item, new_id
 from interplay.server.realtime_replies import Emit, Replies, truncate
@@ -41,32 +44,51 @@ class ItemRequests:
         self._conversation, self._replies = conversation, replies
         self._camera = Camera(hub.clock)
 
-    def create(self, event: wire.CreateItem) -> None:
+    def create(self, event: wire.CreateItem) -> Later | None:
         self._running()
         wanted, item_id = event.item, event.item.id or new_id("item")
         self._conversation.check_new(item_id, event.previous_item_id)
         item = Item(id=item_id, status="completed")
         if isinstance(wanted, wire.Message):
-            item.fields = self._read(wanted)
-        elif isinstance(wanted, wire.FunctionCallOutput):
+            return self._create_message(wanted, item, event.previous_item_id)
+        if isinstance(wanted, wire.FunctionCallOutput):
             item.kind = "function_call_output"
             item.fields = {"call_id": wanted.call_id, "output": wanted.output}
             self._answer(wanted)
         else:
             text = "function calls come from the model; send function_call_output"
             raise RequestError("unsupported_value", text, param="item.type")
-        self._conversation.add(item, event.previous_item_id)
+        self._add(item, event.previous_item_id)
+        return None
+
+    def _add(self, item: Item, previous_id: str | None) -> None:
+        self._conversation.add(item, previous_id)
         about = {"previous_item_id": item.previous_id, "item": item.body()}
         self._emit("conversation.item.added", about)
         self._emit("conversation.item.done", about)
 
-    def _read(self, message: wire.Message) -> dict[str, Any]:
-        """Give a message to the model; how it is remembered: without its pictures' bytes."""
-        session, text = self._running(), text_of(message)
+    def _create_message(
+        self, message: wire.Message, item: Item, previous_id: str | None
+    ) -> Later | None:
+        """At once, or once its pictures are decoded."""
+        text = text_of(message)
         pictures = [data for part in message.content if (data := picture_of(part, message.role))]
         if pictures and not self.hub.has_eyes:
             raise RequestError("unsupported_value", "this model has no eyes", param="item.content")
-        tiles = [self._camera.tiles(data) for data in pictures]
+
+        def take(tiles: list[np.ndarray]) -> None:
+            self._conversation.check_new(item.id, previous_id)  # others may have come or gone
+            item.fields = self._read(message, text, tiles)
+            self._add(item, previous_id)
+
+        if pictures:
+            return Later(work=lambda: [self._camera.tiles(data) for data in pictures], then=take)
+        take([])
+        return None
+
+    def _read(self, message: wire.Message, text: str, tiles: list[np.ndarray]) -> dict[str, Any]:
+        """Give a message to the model; how it is remembered: without its pictures' bytes."""
+        session = self._running()
         if text or not tiles:
             kind = "speech" if message.role == "user" else "context"
             session.tell(kind, text, "item.content")

@@ -5,6 +5,7 @@ Knows nothing of protocols: whoever has an offer brings the adapter that speaks 
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,18 @@ log = logging.getLogger("interplay.server")
 LIBRARIES = ("aiortc", "av")
 RETRY_S = 5.0  # when a call may be tried again while others are set up
 INSTALL = "pip install 'interplay[webrtc]'"
+
+
+def call_address(host: str, node: str) -> str:
+    """Where one of several servers can be called: at `host`, unless that is an address of another
+    machine; then at `node`, the one by which this machine is known to the others."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host.strip("[]"), 0))
+        except OSError:
+            return node
+        return probe.getsockname()[0]
 
 
 @dataclass(eq=False, kw_only=True)

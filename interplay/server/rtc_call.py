@@ -7,6 +7,7 @@ The library does ICE, DTLS, SRTP, SCTP and Opus. Knows nothing of protocols and 
 import asyncio
 import ipaddress
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -37,6 +38,7 @@ log = logging.getLogger("interplay.server")
 
 LOOK_S = 0.12  # after a tick: the newest picture is for the next one
 MAX_BUFFERED_BYTES = 1 << 20  # in the data channel; after that the outbox has to wait
+MAX_WAITING_BYTES = 4 << 20  # of messages that come while a picture is decoded
 
 Permits = Callable[[str | bytes], bool]
 
@@ -62,6 +64,8 @@ class Call:
         self._tracks: list[MediaStreamTrack] = []
         self._channel: RTCDataChannel | None = None
         self._has_channel, self._has_room = asyncio.Event(), asyncio.Event()
+        self._waiting: deque[str | bytes] = deque()
+        self._has_message = asyncio.Event()
         self._is_over = asyncio.Event()  # nobody is there any more, or nobody should be
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -121,8 +125,10 @@ class Call:
                     ears = Ears(adapter.rate_hz, self._hear, self._miss)
                     self._begin(ears.listen(track))
                 else:
-                    self._eyes = Eyes(self._see, gate.refuse, self.hub.clock)
+                    self._eyes = Eyes(self._see, gate.refuse, self.hub.clock, self.hub.pictures)
                     self._begin(self._eyes.watch(track))
+                    self._begin(self._eyes.see())
+            self._begin(self._obey(gate))
             for work in (self._write(adapter), self._watch(adapter)):
                 self._begin(work).add_done_callback(lambda _: self._is_over.set())
             self._begin(self._settle(adapter))
@@ -210,13 +216,25 @@ class Call:
 
     def _receive(self, message: str | bytes) -> None:
         """Called by the library, which must not see an error of ours."""
-        try:
-            is_short = len(message) <= MAX_MESSAGE_BYTES
-            if not (is_short and self._gate and self._gate.take(message)):
-                self._end_for_policy()
-        except Exception:  # it ends this call and no other
-            log.exception("a call failed")
-            self._is_over.set()
+        num_waiting, num_bytes = len(self._waiting), sum(map(len, self._waiting))
+        is_burst = num_waiting >= self.hub.limits.events_burst
+        if len(message) > MAX_MESSAGE_BYTES:
+            self._end_for_policy()
+        elif is_burst or num_bytes + len(message) > MAX_WAITING_BYTES:
+            text = f"{num_waiting} messages wait to be obeyed already; send fewer at once"
+            self._refuse("rate_limited", text)
+        else:
+            self._waiting.append(message)
+            self._has_message.set()
+
+    async def _obey(self, gate: Gate) -> None:
+        """What came on the data channel, one message after the other."""
+        while True:
+            await self._has_message.wait()
+            self._has_message.clear()
+            while self._waiting:
+                if not await gate.take(self._waiting.popleft()):
+                    self._end_for_policy()
 
     async def _watch(self, adapter: Adapter) -> None:
         await adapter.outbox.overflow.wait()

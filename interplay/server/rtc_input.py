@@ -2,7 +2,9 @@
 of sessions or of how a track is received.
 """
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -60,12 +62,18 @@ class Eyes:
     """A camera track: frames come as they please, and once per micro-turn the newest is seen.
 
     seen(tiles): takes what the model sees of it. refused(error): told every ten seconds at most.
+    threads: where pixels are converted, so that the event loop need not wait.
     """
 
     def __init__(
-        self, seen: Callable[[np.ndarray], object], refused: Refused, clock: Clock
+        self,
+        seen: Callable[[np.ndarray], object],
+        refused: Refused,
+        clock: Clock,
+        threads: Executor,
     ) -> None:
         self._seen, self._refused, self._clock = seen, refused, clock
+        self._threads, self._is_time = threads, asyncio.Event()
         self._camera = Camera()
         self._refused_s: float | None = None
         self._newest: VideoFrame | None = None
@@ -81,14 +89,28 @@ class Eyes:
             self._newest = frame
 
     def look(self) -> None:
-        """Pass the newest frame on, if there is a new one."""
-        frame, self._newest = self._newest, None
-        if frame is None:
-            return
-        if frame.width * frame.height > MAX_PIXELS:
-            now_s = self._clock.now()
-            if self._refused_s is None or now_s - self._refused_s >= COMPLAIN_S:
-                self._refused_s = now_s
-                self._refused(too_big(frame.width, frame.height, "video"))
-            return
-        self._seen(self._camera.pair(frame.to_ndarray(format="rgb24")))
+        """Let `see` pass the newest frame on, if there is a new one."""
+        self._is_time.set()
+
+    async def see(self) -> None:
+        """Pass frames on when it is time, one after the other, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._is_time.wait()
+            self._is_time.clear()
+            frame, self._newest = self._newest, None
+            if frame is None:
+                continue
+            if frame.width * frame.height > MAX_PIXELS:
+                self._complain(frame)
+                continue
+            self._seen(await loop.run_in_executor(self._threads, self._tiles, frame))
+
+    def _tiles(self, frame: VideoFrame) -> np.ndarray:
+        return self._camera.pair(frame.to_ndarray(format="rgb24"))
+
+    def _complain(self, frame: VideoFrame) -> None:
+        now_s = self._clock.now()
+        if self._refused_s is None or now_s - self._refused_s >= COMPLAIN_S:
+            self._refused_s = now_s
+            self._refused(too_big(frame.width, frame.height, "video"))

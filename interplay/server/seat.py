@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN, TURNS_PER_S
-from interplay.engine.record import Recorder
+from interplay.engine.disk import DiskThread
+from interplay.engine.recording import Recording
 from interplay.engine.session import Session
 from interplay.server.engines import AnyEngine, AnySession
 from interplay.server.inbox import AudioInbox
@@ -37,7 +38,10 @@ class _Flushed(NamedTuple):
 
 
 class Seat:
-    """Input of one session, from the thread of its client to the engine's."""
+    """Input of one session, from the thread of its client to the engine's.
+
+    record_folder, disk: where it is kept, and who writes it; None: it is not.
+    """
 
     def __init__(
         self,
@@ -45,17 +49,18 @@ class Seat:
         seed: int,
         prefix: str = "",
         record_folder: Path | None = None,
+        disk: DiskThread | None = None,
         held_s: float = 0.0,
     ) -> None:
         self.seed, self.prefix = seed, prefix
         self.is_muted = False
-        self.record_folder = record_folder
+        self.record_folder, self._disk = record_folder, disk
         self.session: AnySession | None = None
         self._inbox = AudioInbox(seed, held_s=held_s)
         self._tokens: deque[int] = deque()
         self._tiles: deque[np.ndarray] = deque(maxlen=1)
         self._flushed: deque[_Flushed] = deque(maxlen=1)
-        self._recorder: Recorder | None = None
+        self._recording: Recording | None = None
         self._camera: np.ndarray | None = None
         self._camera_turns = 0
 
@@ -84,16 +89,11 @@ class Seat:
         self._flushed.append(_Flushed(num_played, num_received))
 
     def sit(self, engine: AnyEngine) -> None:
-        """Take a slot. Raises SessionError when there is none, DeviceError or RecordError when
-        the record cannot be begun."""
+        """Take a slot. Raises SessionError when there is none."""
         self.session = engine.open(seed=self.seed, prefix=self.prefix)
-        if self.record_folder:
+        if self.record_folder and self._disk:
             assert isinstance(self.session, Session), "only sessions of a model are recorded"
-            try:
-                self._recorder = Recorder(self.record_folder, self.session)
-            except BaseException:
-                self.session.close()
-                raise
+            self._recording = Recording(self.record_folder, self.session, self._disk)
 
     def collect(self) -> Collected:
         """The next input half."""
@@ -129,23 +129,23 @@ class Seat:
         return None if played >= SAMPLES_PER_TURN else max(0, played)
 
     def record(self, half: InputHalf, output: OutputHalf, compute_ms: float) -> None:
-        """Keep a micro-turn, where that was asked for. Raises when the disk refuses, once: then
-        the record is over, but not the session."""
-        if self._recorder is None:
+        """Keep a micro-turn, where that was asked for. Raises when the disk has refused, once:
+        then the record is over, but not the session."""
+        if self._recording is None:
             return
         try:
-            self._recorder.add(half, output, compute_ms)
+            self._recording.add(half, output, compute_ms)
         except Exception:  # whatever it was: a record with a gap in it is none
             self._end_record()
             raise
 
     def leave(self) -> None:
-        """Give the slot back and close the record. Raises when the disk refuses."""
+        """Give the slot back and let the record be written to its end."""
         if self.session:
             self.session.close()
         self._end_record()
 
     def _end_record(self) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder:
-            recorder.close()
+        recording, self._recording = self._recording, None
+        if recording:
+            recording.close()

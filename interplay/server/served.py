@@ -14,12 +14,13 @@ import numpy as np
 
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
+from interplay.engine.disk import DiskThread
 from interplay.errors import RequestError
 from interplay.media.camera_watch import TROUBLES, CameraWatch
 from interplay.server.backing import Backing
 from interplay.server.beats import Advanced
 from interplay.server.delegations import Delegations, Outcome
-from interplay.server.event_log import EventLog
+from interplay.server.event_log import EventLog, at_once
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.limits import Bucket, Limits
 from interplay.server.metrics import Metrics
@@ -72,7 +73,8 @@ def encode_text(tokenizer: Tokenizer, text: str, max_tokens: int, param: str) ->
 
 
 class ServedSession:
-    """A live session. delegations: who does its work; None: the client. place: of the server."""
+    """A live session. record_folder, disk: where it is kept, and who writes it; None: it is not.
+    delegations: who does its work; None: the client. place: of the server."""
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class ServedSession:
         metrics: Metrics,
         clock: Clock,
         record_folder: Path | None = None,
+        disk: DiskThread | None = None,
         delegations: Delegations | None = None,
         place: str = "",
     ) -> None:
@@ -93,6 +96,7 @@ class ServedSession:
             seed=opening.seed,
             prefix=opening.instructions,
             record_folder=record_folder,
+            disk=disk,
             held_s=HELD_S[opening.rate_hz],
         )
         self.num_turns = 0
@@ -115,7 +119,7 @@ class ServedSession:
             lambda kind, text: self.tell(kind, text, is_cut=True),
             self.tell_all,
         )
-        self._events = EventLog(record_folder)
+        self._events = EventLog(record_folder, disk.post if disk else at_once)
         self._finish: Callable[[], None] | None = None
         self._finish_at_turn = 0
         self._lines = SaidLines()

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from interplay.errors import RequestError
 from interplay.server.events import Ended, Event
 from interplay.server.hub import Hub
+from interplay.server.later import Later
 from interplay.server.limits import MAX_MESSAGE_BYTES, Bucket
 from interplay.server.outbox import Item, Outbox
 from interplay.server.served import ServedSession
@@ -43,8 +44,9 @@ class Adapter(Protocol):
     @property
     def session(self) -> ServedSession | None: ...
 
-    def receive(self, message: str | bytes) -> None:
-        """Obey one message. Raises RequestError when it cannot be obeyed."""
+    def receive(self, message: str | bytes) -> Later | None:
+        """Obey one message, or all of it but what is returned. Raises RequestError when it cannot
+        be obeyed."""
         ...
 
     def encode(self, event: Event) -> Sequence[str | bytes]:
@@ -66,9 +68,10 @@ class Gate:
         self._num_bytes = hub.metrics.message_bytes.labels("in")
         self._errors_s: deque[float] = deque(maxlen=limits.max_errors)
 
-    def take(self, message: str | bytes) -> bool:
-        """Obey a message, or answer why not. Returns False after too many errors. Whoever has lost
-        the session to another connection is not listened to."""
+    async def take(self, message: str | bytes) -> bool:
+        """Obey a message, or answer why not; the next one may be taken once this has returned.
+        Returns False after too many errors. Whoever has lost the session to another connection is
+        not listened to."""
         adapter, limits, now_s = self.adapter, self.hub.limits, self.hub.clock.now()
         self._num_bytes.inc(len(message))
         if adapter.session and self.hub.is_replaced(adapter.session, adapter.outbox):
@@ -77,7 +80,9 @@ class Gate:
             if not self._bucket.take(1, now_s):
                 text = f"more than {limits.events_per_s:g} messages per second; send fewer"
                 raise RequestError("rate_limited", text, retry_after_s=1.0)
-            adapter.receive(message)
+            later = adapter.receive(message)
+            if later:
+                await self._finish(later)
         except RequestError as error:
             self.refuse(error, message)
             if error.code in FINAL:
@@ -87,6 +92,18 @@ class Gate:
         if adapter.session:
             adapter.session.last_message_s = now_s
         return True
+
+    async def _finish(self, later: Later) -> None:
+        """Off the event loop, for which nobody else has to wait. The session may end meanwhile, or
+        go to another connection; then nothing comes of it."""
+        adapter, hub = self.adapter, self.hub
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(hub.pictures, later.work)
+        session = adapter.session
+        if session is None or session.id not in hub.sessions:
+            return
+        if not hub.is_replaced(session, adapter.outbox):
+            later.then(result)
 
     def _is_one_too_many(self, now_s: float) -> bool:
         limits = self.hub.limits
@@ -159,7 +176,7 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
         data = message["bytes"] if data is None else data
         if len(data) > MAX_MESSAGE_BYTES:  # where uvicorn is ours it has closed before
             return TOO_BIG
-        if not gate.take(data):
+        if not await gate.take(data):
             return await _finish(adapter)
 
 

@@ -2,8 +2,10 @@
 
 It keeps the same beat: an input half in, an output half out, text as tokens. Hearing, thinking and
 speaking take the time they take, on a thread of their own, and the beat waits for none of it.
-Instructions and other context are read by nobody, and pictures by nobody. Knows nothing of sockets
-or of items.
+A text without an opening token is taken for a reply of its own: so comes what a client says that
+the assistant has said, and `read` does not tell it from other context that comes while a session
+runs. Instructions at its beginning are read by nobody, and pictures by nobody. Knows nothing of
+sockets or of items.
 """
 
 from collections import deque
@@ -29,7 +31,8 @@ class CascadeSession:
     def __init__(self, engine: "CascadeEngine", talk: Talk) -> None:
         self.num_turns = 0
         self._engine, self.talk, self._tokenizer = engine, talk, engine.tokenizer
-        self._typed: list[int] | None = None  # None while no text is open
+        self._typed: list[int] = []
+        self._wants_reply = False  # of the text that is under way: it began with an opening token
         self._heard: deque[int] = deque()
         self._say: deque[int] = deque()
 
@@ -56,14 +59,14 @@ class CascadeSession:
         )
 
     def _messages(self, read: tuple[int, ...]) -> list[str]:
-        """Typed texts that are complete with these tokens, as the cascade reads them."""
+        """Texts that are complete with these tokens, as the cascade reads them."""
         found: list[str] = []
         for token in read:
-            if token == END and (text := speakable(self._tokenizer.decode(self._typed or []))):
-                found += ["<text>", text, "<end>"]
+            if token == END and (text := speakable(self._tokenizer.decode(self._typed))):
+                found += [*(["<text>"] if self._wants_reply else []), text, "<end>"]
             if token < len(SPECIALS):
-                self._typed = None if token == END else []
-            elif self._typed is not None:
+                self._typed, self._wants_reply = [], token != END
+            else:
                 self._typed.append(token)
         return found
 

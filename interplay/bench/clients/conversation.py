@@ -102,6 +102,14 @@ class Ears:
         for slot, piece in enumerate(pieces):
             self._add("act", piece, self.now_s + slot * SLOT_S)
 
+    def call(self, name: str, arguments: str) -> None:
+        """A function is called, and the call is complete now. arguments: JSON; what is no object
+        counts as none."""
+        given = arguments.strip()
+        given = given if given.startswith("{") and given.endswith("}") else "{}"
+        for piece in ("<call>", f" {name} {given}", "<end>"):
+            self._add("act", piece, self.now_s - SLOT_S)
+
     def hear_back(self) -> None:
         """The item hears what has been played, as far as it is known."""
         self.stage.model[:] = self.speaker.track(self.begin_s, len(self.stage.model))

@@ -1,7 +1,9 @@
 """The Live protocol as a client of the bench speaks it. Knows nothing of items or of time.
 
 Our server is asked for extensions: text, playback and the numbers of each micro-turn. A server
-that does not know them is spoken to plainly, at 24 kHz.
+that does not know them is spoken to plainly, at 24 kHz. Functions that an item offers are those of
+the server's background model (delegation of the type `responses`): its calls are noted, and
+answered. A server that has none refuses the session, and says so.
 """
 
 import base64
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interplay.bench.clients.conversation import Ears, Wire
+from interplay.bench.functions import Functions
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS
 from interplay.data.item import Item
 from interplay.errors import UnsupportedError
@@ -27,9 +30,15 @@ class LiveWire:
         self._extends = extensions
         self.rate_hz = SAMPLE_RATE_HZ if extensions else PLAIN_HZ
         self._delegation_id: str | None = None
+        self._functions = Functions({})
+        self._num_owed = 0  # results that its background model has, and is not told to go on from
 
     def opening(self, item: Item) -> list[str]:
         session: dict[str, Any] = {"model": "any"}
+        self._functions = Functions(item.about)
+        if self._functions.offered:
+            responses = {"tools": self._functions.offered}
+            session["delegation"] = {"type": "responses", "responses": responses}
         if self._extends:
             form = {"type": "audio/pcm", "rate": self.rate_hz}
             asks = [*EXTENSIONS, *(["video"] if _shows(item) else [])]
@@ -77,10 +86,27 @@ class LiveWire:
             self._delegation_id = event["delegation"]["id"]
             if not self._extends:
                 ears.act(["<delegate>", "<end>"])
+        elif kind == "response.event":
+            return self._backend(event["event"], ears)
         elif kind == "interplay.turn":
             ears.act(event["act"])
             if event["yields"]:
                 return self._flush(ears)
+        return []
+
+    def _backend(self, event: dict[str, Any], ears: Ears) -> list[str]:
+        """What the background model does: calls are answered at once, and when its response is
+        complete it goes on from all of them."""
+        kind, item = event.get("type"), event.get("item") or {}
+        if kind == "response.output_item.done" and item.get("type") == "function_call":
+            ears.call(item["name"], item["arguments"])
+            self._num_owed += 1
+            given = self._functions.result(item["name"])
+            output = {"type": "function_call_output", "call_id": item["call_id"], "output": given}
+            return [_event("response.item.create", item=output)]
+        if kind == "response.completed" and self._num_owed:
+            self._num_owed = 0
+            return [_event("response.create")]
         return []
 
     @staticmethod

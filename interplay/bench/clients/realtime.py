@@ -1,7 +1,8 @@
 """The Realtime protocol (GA) as a client of the bench speaks it. Knows nothing of items or time.
 
 Sound comes in bursts, at any pace. When the server says that the user began to speak, what waits
-to be played is thrown away and the conversation truncated there, as its clients do.
+to be played is thrown away and the conversation truncated there, as its clients do. Functions that
+an item offers are declared as tools; calls of them are noted, and answered.
 """
 
 import base64
@@ -10,8 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from interplay.bench.clients.conversation import Ears, Wire
+from interplay.bench.functions import Functions
 from interplay.clock import TURNS_PER_S
 from interplay.data.item import Delegate, Item, Type
+from interplay.errors import UnsupportedError
 
 RATE_HZ = 24_000
 TOOL = {
@@ -38,16 +41,26 @@ class RealtimeWire:
         self._begun: set[str] = set()  # items that have a word
         self._dropped: set[str] = set()
         self._call_id: str | None = None
+        self._functions = Functions({})
+        self._names: dict[str, str] = {}  # of functions, by the ids of their calls
+        self._num_owed = 0  # results that are in the conversation, and not asked to be answered
 
     def opening(self, item: Item) -> list[str]:
+        self._functions = Functions(item.about)
+        if not self._tells and self._functions.offered:
+            raise UnsupportedError(
+                "the item offers functions, and this Realtime server refused session.update, which "
+                "declares them; see its log, or leave the suite out"
+            )
         if not self._tells:
             return []
         session: dict[str, Any] = {
             "type": "realtime",
             "audio": {"input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}},
         }
-        if _delegates(item):
-            session["tools"] = [TOOL]
+        tools = [*self._functions.offered, *([TOOL] if _delegates(item) else [])]
+        if tools:
+            session["tools"] = tools
         return [_event("session.update", session=session)]
 
     def is_open(self, event: dict[str, Any]) -> bool:
@@ -94,12 +107,32 @@ class RealtimeWire:
         elif kind == "conversation.item.input_audio_transcription.completed":
             if item_id not in self._begun:  # some servers send no deltas
                 ears.heard(self._opened(item_id, event.get("transcript") or ""))
+        elif kind == "response.output_item.added":
+            item = event.get("item") or {}
+            self._names[item.get("call_id") or ""] = item.get("name") or ""
         elif kind == "response.function_call_arguments.done":
-            self._call_id = event["call_id"]
-            ears.act(["<delegate>", *(f" {word}" for word in _words(event)), "<end>"])
+            return self._called(event, ears)
+        elif kind == "response.done" and self._num_owed:
+            self._num_owed = 0
+            return [_event("response.create")]
         elif kind == "input_audio_buffer.speech_started":
             return self._flush(ears)
         return []
+
+    def _called(self, event: dict[str, Any], ears: Ears) -> list[str]:
+        """A function that the item offers is answered; words that are handed over are not, the item
+        has their result."""
+        call_id = event["call_id"]
+        name = event.get("name") or self._names.get(call_id) or TOOL["name"]
+        if name == TOOL["name"] or not self._functions.offered:
+            self._call_id = call_id
+            ears.act(["<delegate>", *(f" {word}" for word in _words(event)), "<end>"])
+            return []
+        ears.call(name, event["arguments"])
+        self._num_owed += 1
+        given = self._functions.result(name)
+        output = {"type": "function_call_output", "call_id": call_id, "output": given}
+        return [_event("conversation.item.create", item=output)]
 
     def _opened(self, item_id: str, text: str) -> str:
         """The first word of an item opens a word: it carries no space of its own."""

@@ -45,6 +45,7 @@ def _subtitle(report: Mapping[str, Any]) -> Iterator[str]:
     data = report.get("data")
     parts.append(f"data {data}" if data else "items of our own generators")
     parts.append(f"words from {report['words_from']}" if "words_from" in report else "")
+    parts.append(f"speech found by {report['vad']}" if "vad" in report else "")
     judge = report.get("judge", RULE)
     parts.append("decided by rule" if judge == RULE else f"by rule, but rows _judged: by {judge}")
     yield ", ".join(part for part in parts if part)
@@ -174,7 +175,7 @@ def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
 
 def facts_html(report: Mapping[str, Any]) -> Iterator[str]:
     """What it was measured on, as terms and descriptions."""
-    keys = ("commit", "endpoint", "clock", "num_items", "weights", "words_from", "judge")
+    keys = ("commit", "endpoint", "clock", "num_items", "weights", "words_from", "vad", "judge")
     facts = {key: report.get(key) for key in keys} | report.get("judge_facts", {})
     for name, value in (facts | dict(report.get("machine") or {})).items():
         if value is not None:

@@ -19,7 +19,6 @@ from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.fdb1_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb1_twin import PARTS, items
 from interplay.bench.trace import Span, Trace, overlaps
-from interplay.bench.vad import energy_spans
 from interplay.data.item import Speak
 
 LATE_S = 0.1  # who is talking within this of the interruption's first sound is interrupted
@@ -119,7 +118,7 @@ def backchannel_jsd(trace: Trace) -> list[Outcome]:
 
 
 def _nods(trace: Trace) -> tuple[bool, list[Span]]:
-    return rules.backchannels(energy_spans(trace.model), rules.chunks(trace))
+    return rules.backchannels(rules.speech(trace)[1], rules.chunks(trace))
 
 
 def _turn_latency(trace: Trace) -> float | None:
@@ -259,8 +258,7 @@ ROWS = (
     ),
     _row(
         "fdb1_interrupt_stop_s",
-        "both sounding after the start of the interruption, mean, by energy; all of it if it went "
-        "on",
+        "both sounding after the start of the interruption, mean; all of it if it went on",
         lower=True,
         unit="s",
     ),

@@ -22,7 +22,7 @@ from interplay.bench.suites.fdb15_label import label_of
 from interplay.bench.suites.fdb15_twin import PARTS, items
 from interplay.bench.suites.fdb_judge import JUDGE, Label, Verdict, judge, window_of
 from interplay.bench.trace import Trace
-from interplay.bench.vad import Detector, energy_spans, webrtc_spans
+from interplay.bench.vad import Detector, webrtc_spans
 
 WANTED: dict[str, tuple[str, Label]] = {
     "user_interruption": ("fdb15_interrupt_respond", "respond"),
@@ -86,8 +86,9 @@ def _silence(verdict: Verdict, part: str) -> Outcome:
     return Outcome(value=float(bool(silent)), group=part)
 
 
-def latencies(trace: Trace, detector: Detector) -> tuple[Outcome, Outcome]:
-    """(stop, response) of one interruption; one that has none weighs nothing and is noted."""
+def latencies(trace: Trace, detector: Detector | None) -> tuple[Outcome, Outcome]:
+    """(stop, response) of one interruption; one that has none weighs nothing and is noted.
+    detector: None is that of the run."""
     window = window_of(trace)
     if window is None:
         never = Outcome(value=0, of=0, notes=("overlap_never_came",))
@@ -111,7 +112,7 @@ def _through(trace: Trace, time_s: float) -> bool:
 
 
 LATENCIES = ("fdb15_stop_latency{}_s", "fdb15_response_latency{}_s")  # of which detector
-DETECTED: dict[str, Detector] = {"": energy_spans, "_webrtc": webrtc_spans}
+DETECTED: dict[str, Detector | None] = {"": None, "_webrtc": webrtc_spans}
 MEANINGS = (
     "both sounding (all of the interruption if it went on)",
     "end of the user's sound → next start of the model's",
@@ -159,8 +160,8 @@ def _other_labels(by: str) -> tuple[Row, ...]:
 ROWS = (
     *_rates(JUDGE),
     *(
-        _row(name.format(which), f"interrupted: {what}, mean, by {vad}", lower=True, unit="s")
-        for which, vad in (("", "energy"), ("_webrtc", "webrtcvad, mode 2"))
+        _row(name.format(which), f"interrupted: {what}, mean{by}", lower=True, unit="s")
+        for which, by in (("", ""), ("_webrtc", ", by webrtcvad, mode 2"))
         for name, what in zip(LATENCIES, MEANINGS, strict=True)
     ),
     *_other_labels(JUDGE),

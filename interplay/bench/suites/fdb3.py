@@ -2,7 +2,9 @@
 
 Pass@1 in the exact mode of the published program: the functions called are the expected ones, as
 often, with the expected arguments. A call is a call on `act`, or a delegation in which the words
-for it stand (bench.calls says how words become calls). Beside it: share of requests that were
+for it stand (bench.calls says how words become calls). To `realtime:` and `live:` endpoints the
+functions of official data are declared, and their calls noted and answered (bench.functions); a
+model without a background model can call none of them. Beside it: share of requests that were
 answered aloud, time to the first sound, time to the first call. Knows nothing of systems.
 """
 
@@ -23,6 +25,7 @@ from interplay.bench.calls import (
     passes,
     same_args,
 )
+from interplay.bench.functions import GIVEN, OFFERED, read_functions, results
 from interplay.bench.judges import Judge, ask, json_field
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
@@ -165,16 +168,21 @@ def _first_act(trace: Trace) -> Outcome:
 
 def load(folder: Path, n: int | None) -> list[Item]:
     """`*/input.wav` with `*/metadata.json` beside it, as released. Raises RecordError where
-    nothing of the kind is there or a scenario has no expected calls."""
+    nothing of the kind is there or a scenario has no expected calls. All scenarios offer the same
+    functions: those of `functions.json`, or of all expected calls together."""
     paths = sorted(folder.glob("*/metadata.json"))
     if not paths:
         raise RecordError(
             f"{folder} has no */metadata.json; give the folder fdb_v3_data_released of the download"
         )
-    return [_recorded(path, k) for k, path in enumerate(paths[:n])]
+    scenarios = [_scenario(path) for path in paths]
+    calls = [call for scenario in scenarios for call in scenario["expected_tool_calls"]]
+    offered = read_functions(folder, calls)
+    chosen = zip(paths[:n], scenarios, strict=False)
+    return [_recorded(path, data, offered, k) for k, (path, data) in enumerate(chosen)]
 
 
-def _recorded(path: Path, number: int) -> Item:
+def _scenario(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -183,6 +191,11 @@ def _recorded(path: Path, number: int) -> Item:
     calls = data.get("expected_tool_calls")
     if not isinstance(calls, list) or not all("function" in call for call in calls):
         raise RecordError(f"{path} lacks expected_tool_calls, a list with `function` and `args`")
+    return data
+
+
+def _recorded(path: Path, data: dict[str, Any], offered: list[dict[str, Any]], number: int) -> Item:
+    calls = data["expected_tool_calls"]
     samples = sound_of("input.wav", f"{path}:1")
     return Item(
         kind="fdb3",
@@ -191,7 +204,13 @@ def _recorded(path: Path, number: int) -> Item:
         cues=(Clip(samples=samples, word="speech", at=When(seconds=0.6)), Noise(level_db=-65.0)),
         expect=(),
         subset=str(data.get("difficulty", "")),
-        about={"id": path.parent.name, "domain": data.get("domain", ""), "calls": calls},
+        about={
+            "id": path.parent.name,
+            "domain": data.get("domain", ""),
+            "calls": calls,
+            OFFERED: offered,
+            GIVEN: results(calls),
+        },
     )
 
 

@@ -136,9 +136,18 @@ def _length(span: Span) -> float:
     return span[1] - span[0]
 
 
-def sides(trace: Trace, detect: Detector = energy_spans) -> tuple[list[Span], list[Span]]:
-    """Where the user and the model sound, short gaps closed."""
-    return merged(detect(trace.user), USER_GAP_S), merged(detect(trace.model), MODEL_GAP_S)
+def speech(trace: Trace, detect: Detector | None = None) -> tuple[Sequence[Span], Sequence[Span]]:
+    """Where the user and the model sound: by `detect`, else by the detector of the run."""
+    if detect is None and trace.detected is not None:
+        return trace.detected
+    detect = detect or energy_spans
+    return detect(trace.user), detect(trace.model)
+
+
+def sides(trace: Trace, detect: Detector | None = None) -> tuple[list[Span], list[Span]]:
+    """The same, short gaps closed."""
+    user, model = speech(trace, detect)
+    return merged(user, USER_GAP_S), merged(model, MODEL_GAP_S)
 
 
 def stop_latency(user: Sequence[Span], model: Sequence[Span], window: Span) -> float | None:

@@ -1,6 +1,7 @@
 """VoiceBench-IFEval: the same instructions in spoken prompts (arXiv 2410.17196).
 
-The reply is everything on `say` after the prompt began, up to 60 s after its end; many of the
+The reply is everything on `say` after the prompt began. A recording is followed by silence until
+the system, once it has answered, has been quiet for 3 s, and for 60 s at most. Many of the
 instructions are about layout, which only a text stream can show: a transcript of the sound
 (bench.recognisers) caps the score. The leading speaker tags of some systems, which the published
 program strips, never occur on `say`. Knows nothing of systems.
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from interplay.bench.instructions import instructions_of
+from interplay.bench.stage import QUIET_S
 from interplay.bench.suites.base import Published, Suite
 from interplay.bench.suites.following import prompts
 from interplay.bench.suites.ifeval import SOURCE, about, reply_s, rows_for, score_as
@@ -21,7 +23,8 @@ from interplay.data.item import Clip, Item, Noise, Say, Speak, When
 from interplay.data.voices import random_voice
 
 NAME = "voice_ifeval"
-REPLY_S = 60.0
+REPLY_S = 60.0  # at most
+REPLIED_S = 3.0  # quiet for so long: the reply is over
 BEGIN = When(seconds=0.6)
 
 
@@ -61,7 +64,8 @@ def load(folder: Path, n: int | None) -> list[Item]:
                 length_s=0.6 + len(samples) / SAMPLE_RATE_HZ + REPLY_S,
                 cues=cues,
                 expect=(),
-                about={key: row[key] for key in ("instruction_id_list", "kwargs")},
+                about={key: row[key] for key in ("instruction_id_list", "kwargs")}
+                | {QUIET_S: REPLIED_S},
             )
         )
     return items
