@@ -12,7 +12,7 @@ from bench_helpers import beep
 from interplay.bench import tune as tuning
 from interplay.bench.oracle import Oracle
 from interplay.bench.stage import Emission, Stage
-from interplay.bench.tune import ACT, HEARD, Trial, best_of, set_bias, tune
+from interplay.bench.tune import ACT, HEARD, SAY, Trial, best_of, set_bias, tune
 from interplay.data.item import Item, Speak
 from interplay.data.texts.questions import split_of
 from interplay.engine.engine import Engine
@@ -34,7 +34,8 @@ def loaded() -> Loaded:
 
 
 class Pupil:
-    """Stands for the model: hears at +1.4 only, keeps time at +0.4 only. played: all its items."""
+    """Stands for the model: hears at +1.4 only, keeps time at +0.4 only, answers and goes on at
+    +0.8 only. played: all its items."""
 
     num_seats = 8
     played: ClassVar[list[Item]] = []
@@ -47,8 +48,10 @@ class Pupil:
         self.encode = self.oracles[1].encode
 
     def oracle(self, stage: Stage) -> Oracle:
-        is_timer = stage.item.kind == "timer"
-        return self.oracles[self.bias.act == 0.4 if is_timer else self.bias.heard == 1.4]
+        bias, kind = self.bias, stage.item.kind
+        if kind in ("hear", "human"):
+            return self.oracles[bias.heard == 1.4]
+        return self.oracles[bias.act == 0.4 if kind == "timer" else bias.say == 0.8]
 
     def open(self, stage: Stage) -> None:
         self.played.append(stage.item)
@@ -68,13 +71,30 @@ def test_the_best_value_of_every_stream_is_kept(loaded, monkeypatch, tmp_path: P
     assert [(t.stream, t.bias) for t in trials] == [
         *(("heard", value) for value in HEARD),
         *(("act", value) for value in ACT),
+        *(("say", value) for value in SAY),
     ]
     assert {t.errors for t in trials if t.stream == "heard" and t.bias != 1.4} == {1.0}
-    assert loaded.config.pad_bias == loaded.model.config.pad_bias == PadBias(heard=1.4, act=0.4)
+    assert (
+        loaded.config.pad_bias
+        == loaded.model.config.pad_bias
+        == PadBias(heard=1.4, say=0.8, act=0.4)
+    )
     spoken = [
         c.text for i in Pupil.played if i.kind == "hear" for c in i.cues if isinstance(c, Speak)
     ]
     assert spoken and all(split_of(text) == "train" for text in spoken)
+
+
+def test_voices_that_the_training_left_out_do_not_speak(loaded, monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path))
+    monkeypatch.setattr(tuning, "LocalSystem", Pupil)
+    monkeypatch.setattr(Pupil, "played", [])
+    list(tune(loaded, num_items=3, synthesize=beep, without_voices=("espeak", "flite:slt")))
+    voices = [c.voice for item in Pupil.played for c in item.cues if isinstance(c, Speak)]
+    assert voices and not any(v.startswith(("espeak", "flite:slt")) for v in voices)
+    kinds = {item.kind for item in Pupil.played}
+    for kind in ("hear", "timer", "answer", "interrupt", "backchannel"):
+        assert kind in kinds, f"enough of {kind} are drawn"
 
 
 def test_of_equal_values_the_one_in_the_middle_is_kept():

@@ -24,6 +24,7 @@ OWN = "own"  # the source that is no recogniser: the system's own transcript
 GROUP = "interplay.recognisers"
 PAUSE_S = 0.6  # utterances further apart are recognised one by one
 PAD_S = 0.25  # of near-silence around what is recognised
+MARGIN_S = 0.1  # of the track around what is audible: consonants begin and end below that
 FRAME_S = 0.01  # of pocketsphinx
 _FLOOR = 8  # peak of the near-silence; digital zero confuses recognisers
 TimedWord = tuple[str, float, float]
@@ -142,19 +143,21 @@ def transcribed(trace: Trace, source: Recogniser) -> Trace:
     words: list[Word] = []
     for (start_s, end_s), sound in utterance_sounds(trace):
         for text, first_s, last_s in source.words(sound):
-            begin_s = max(start_s + first_s - PAD_S, start_s)
-            finish_s = max(min(start_s + last_s - PAD_S, end_s), begin_s)
+            zero_s = start_s - MARGIN_S - PAD_S
+            begin_s = max(zero_s + first_s, start_s)
+            finish_s = max(min(zero_s + last_s, end_s), begin_s)
             words += [Word(text=w, start_s=begin_s, end_s=finish_s) for w in normal(text)]
     return replace(trace, say=tuple(words), say_pieces=(), transcribed=True)
 
 
 def utterance_sounds(trace: Trace) -> list[tuple[Span, Int16[np.ndarray, " T"]]]:
-    """The model's track cut into utterances: when, and the sound with PAD_S of near-silence on
-    either side."""
+    """The model's track cut into utterances: when, and the sound from MARGIN_S before to MARGIN_S
+    after, with PAD_S of near-silence on either side."""
     pad = np.random.default_rng(0).integers(-_FLOOR, _FLOOR + 1, int(PAD_S * SAMPLE_RATE_HZ))
     pad = pad.astype(np.int16)
+    track, margin = np.concatenate([pad, trace.model, pad]), round(MARGIN_S * SAMPLE_RATE_HZ)
     found = []
     for span in merged(trace.voice, PAUSE_S):
-        first, last = (round(time_s * SAMPLE_RATE_HZ) for time_s in span)
-        found.append((span, np.concatenate([pad, trace.model[first:last], pad])))
+        first, last = (len(pad) + round(time_s * SAMPLE_RATE_HZ) for time_s in span)
+        found.append((span, np.concatenate([pad, track[first - margin : last + margin], pad])))
     return found

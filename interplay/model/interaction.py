@@ -113,6 +113,11 @@ class InteractionModel(nn.Module):
         self.config = replace(self.config, pad_bias=bias)
         self.pad_bias.copy_(torch.tensor([getattr(bias, name) for name in TEXT_OUT]))
 
+    def set_contrast(self, contrast: float) -> None:
+        """Of what the mean head says from now on, here and in the config."""
+        voice = replace(self.config.voice, contrast=contrast)
+        self.config, self.voice.config = replace(self.config, voice=voice), voice
+
     def forward(
         self, inputs: Inputs, dtype: torch.dtype
     ) -> tuple[Float[Tensor, "B N 4 d"], Float[Tensor, "B N 4 d"]]:

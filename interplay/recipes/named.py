@@ -26,7 +26,7 @@ class Recipe:
     how much of the weights that the run began with is in those that it ends with (train.start).
     num_self: utterances of users that are said by the voice of `start`, so that the ears know it.
     num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune); 0: it
-    stays that of `start`.
+    stays that of `start`. contrast: of the mean head's voice, once it is trained (model.voice).
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     device: where the model is trained; the vocoder, small, is trained on the CPU. export: how the
@@ -48,7 +48,8 @@ class Recipe:
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     num_self: int = 0
-    num_tuned: int = 60
+    num_tuned: int = 40
+    contrast: float = 1.0
     device: str = "cpu"
     export: torch.dtype = torch.float16
     warm: WarmConfig | None = None
@@ -108,8 +109,10 @@ def xs_further() -> Recipe:
         drilled,
         name="xs-further",
         start="xs-drilled",
-        start_share=0.0,
+        start_share=0.5,
         num_self=2000,
+        num_tuned=40,
+        contrast=1.35,
         compose=replace(drilled.compose, drilled_first=0.0, drilled_until=0.0),
         losses=replace(drilled.losses, kept=2.0),
         optim=OptimConfig(muon_lr=0.004, adam_lr=8e-4, decay_share=1.0),

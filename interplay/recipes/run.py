@@ -38,7 +38,7 @@ from interplay.train.vocoder import VocoderTraining, train_vocoder
 
 EXPORT_MINUTES = 0.5
 SHORTEST_MINUTES = 0.05  # of the model's training, where the other stages took the rest
-TUNING_MINUTES = 0.08  # per item of every kind
+TUNING_MINUTES = 0.13  # per item of every kind
 
 
 def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts | None]:
@@ -118,6 +118,7 @@ def run_recipe(
     vocoder = _train_vocoder(
         recipe, data, out / "vocoder", vocoder_minutes, model=model, start=start
     )
+    model.set_contrast(recipe.contrast)
     checkpoint = out / f"{recipe.name}{SUFFIX}"
     facts = {
         "name": recipe.name,
@@ -125,6 +126,7 @@ def run_recipe(
         "seed": recipe.seed,
         "minutes": recipe.minutes,
         "start": start.facts if start else None,
+        "start_share": recipe.start_share,
         "own_data": own.facts() if own else None,
         "num_threads": recipe.num_threads,
         "snapshot": snapshots(out / "model")[-1].stem,
@@ -138,7 +140,10 @@ def run_recipe(
     )
     if recipe.num_tuned:
         print(f"{out}: choosing the bias of the empty token on texts and voices of the training")
-        for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed):
+        left_out = recipe.compose.without_voices
+        for trial in tune(
+            made, num_items=recipe.num_tuned, seed=recipe.seed, without_voices=left_out
+        ):
             print(trial, flush=True)
     save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, recipe.export)
     return checkpoint
