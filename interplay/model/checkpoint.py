@@ -32,7 +32,7 @@ INT8_MAX = 127
 MAKE_ONE = "`interplay train` makes one"
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Of a checkout, then of an installed package, where the build puts the same files.
-DEFAULT_MODEL = "xs-long"  # of the shipped ones, the best
+DEFAULT_MODEL = "xs-further"  # of the shipped ones, the best
 WEIGHT_FOLDERS = (_PACKAGE.parent / "weights", _PACKAGE / "weights")
 
 
