@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
@@ -219,6 +220,17 @@ def test_words_of_the_sound_replace_its_own():
     assert found.written() == "heard heard" and played.written() == "four"
     silent = hand_made(QUESTION, say=[("four", 1.9)])
     assert recognisers.transcribed(silent, Loud()).say == ()
+
+
+def test_recognisers_get_the_soft_edges_of_an_utterance_too():
+    played = hand_made(QUESTION, voice=[(2.0, 2.5)])
+    soft = played.model.copy()
+    soft[int(1.92 * 16_000)] = 30
+    [(span, sound)] = recognisers.utterance_sounds(replace(played, model=soft))
+    assert span == pytest.approx((2.0, 2.5), abs=0.01), "of what is audible"
+    at = (recognisers.PAD_S + recognisers.MARGIN_S - 0.08) * 16_000
+    near = sound[int(at) - 200 : int(at) + 200]
+    assert 30 in near, "a tenth of a second around it is there, where it was"
 
 
 def test_recognisers_come_by_name(monkeypatch):

@@ -132,7 +132,7 @@ def test_eyes_may_be_added_and_change_nothing_without_a_camera():
         start_from(a_model(), model)
 
 
-def test_what_was_learnt_is_taken_back_in_part_but_for_the_voice():
+def test_what_was_learnt_is_taken_back_in_part():
     model = a_trained_model()
     before = deepcopy(model)
     with torch.no_grad():

@@ -138,15 +138,18 @@ def run_recipe(
         config=model.config,
         facts=facts,
     )
-    if recipe.num_tuned:
-        print(f"{out}: choosing the bias of the empty token on texts and voices of the training")
-        left_out = recipe.compose.without_voices
-        for trial in tune(
-            made, num_items=recipe.num_tuned, seed=recipe.seed, without_voices=left_out
-        ):
-            print(trial, flush=True)
+    _tune(made, recipe)
     save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, recipe.export)
     return checkpoint
+
+
+def _tune(made: Loaded, recipe: Recipe) -> None:
+    if not recipe.num_tuned:
+        return
+    print("choosing the bias of the empty token on texts and voices of the training", flush=True)
+    left_out = recipe.compose.without_voices
+    for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed, without_voices=left_out):
+        print(trial, flush=True)
 
 
 def train_model(

@@ -60,9 +60,9 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
 
 @torch.no_grad()
 def mix_with_start(model: InteractionModel, start: InteractionModel, share: float) -> None:
-    """Move the weights of `model` back by `share` of the way to `start`, the model that its training
-    began with. What a short training unlearns comes back, and most of what it learns stays (WiSE-FT,
-    Wortsman et al. 2022, arXiv 2109.01903)."""
+    """Move the weights of `model` back by `share` of the way to `start`, the model that its
+    training began with. What a short training unlearns comes back, and most of what it learns
+    stays (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903)."""
     for name, weight in model.named_parameters():
         weight.lerp_(start.get_parameter(name).to(weight.device), share)
 
