@@ -38,6 +38,14 @@ torch.utils._device._device_constructors()
 
 
 @pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Whatever the test before has left: the thread count of torch is of the whole process, and
+    which tests share a process changes from run to run."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
 def nan_filled_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     """`torch.empty` and its relatives give NaN, so code that reads what it never wrote fails.
 
