@@ -175,6 +175,12 @@ class ChartBackground:
     def delegate(self, question: str, now_s: float, conversation: list[Line]) -> int:
         raise AssertionError("an untrained model was not expected to ask")
 
+    def cancel(self, delegation_id: int, now_s: float) -> bool:
+        raise AssertionError("nothing was handed over")
+
+    def interrupt(self) -> None:
+        pass
+
     def poll(self, now_s: float, *, user_speaks: bool, model_speaks: bool) -> list[Result]:
         shown, self._waiting = self._waiting, []
         return [Result(delegation_id=None, status=None, ui=ui) for ui in shown]

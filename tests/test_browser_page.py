@@ -65,7 +65,12 @@ def silent_microphone(tmp_path_factory) -> Path:
 
 def wait_live(page) -> None:
     # not by the driver's own `wait_for_function`: it compiles text, which the page forbids
-    wait_for(page, lambda: page.evaluate("document.body.dataset.state") == "live", "a session")
+    def is_live() -> bool:
+        state = page.evaluate("document.body.dataset.state")
+        assert state != "over", "the server ended the session, see its log"
+        return state == "live"
+
+    wait_for(page, is_live, "a session")
 
 
 def start(page) -> None:
@@ -165,7 +170,8 @@ def test_a_lost_connection_is_taken_up_again_and_nothing_comes_twice(silent_micr
             wait_for(page, lambda n=before: len(wire.turns) > n + 5, "more of them")
         assert [*serving.hub.sessions.values()] == [session]
         kinds = [control["type"] for control in wire.controls]
-        assert kinds[0] == "start" and set(kinds[1:]) == {"resume"}
+        assert kinds == ["start", *["resume", "mute"] * 2], "what is muted is told with every line"
+        assert not any(c["on"] for c in wire.controls if c["type"] == "mute")
         indices = [index for index, _ in wire.turns]
         assert set(range(max(indices))) <= set(indices)
         assert wire.controls[-1]["last_turn"] >= 5
