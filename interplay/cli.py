@@ -72,7 +72,7 @@ COMMANDS = {
     ),
     "tune": Command(
         module="interplay.bench.tune",
-        summary="choose how readily a trained model writes, on texts and voices of the training",
+        summary="choose how readily a model writes and how clearly it speaks",
     ),
     "train": Command(
         module="interplay.recipes.command",

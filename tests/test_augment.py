@@ -55,6 +55,22 @@ def test_some_microphones_open_late_or_close_for_a_while():
     assert closed["never"] > 80
 
 
+def test_some_microphones_are_set_too_low_and_none_of_those_that_nothing_befalls():
+    user = burst(20_000, 5_000, 9_000)
+    own = np.zeros_like(user)
+
+    def levels_db(strength: float) -> np.ndarray:
+        tracks = [
+            augment.augment_track(user, own, np.random.default_rng(seed), strength)
+            for seed in range(100)
+        ]
+        return np.array([rms_db(track[5_000:9_000]) for track in tracks]) - rms_db(user[5000:9000])
+
+    quiet = levels_db(1.0) < augment.GAIN_DB[0] - 3
+    assert 0.08 < quiet.mean() < 0.35
+    assert np.abs(levels_db(0.0)).max() < 0.5
+
+
 def test_no_strength_changes_next_to_nothing():
     user = burst(20_000, 5_000, 9_000)
     track = augment.augment_track(user, np.zeros_like(user), np.random.default_rng(0), 0.0)

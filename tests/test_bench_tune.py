@@ -12,7 +12,7 @@ from bench_helpers import beep
 from interplay.bench import tune as tuning
 from interplay.bench.oracle import Oracle
 from interplay.bench.stage import Emission, Stage
-from interplay.bench.tune import ACT, HEARD, SAY, Trial, best_of, set_bias, tune
+from interplay.bench.tune import ACT, CONTRAST, HEARD, SAY, Trial, best_of, choose, tune
 from interplay.data.item import Item, Speak
 from interplay.data.texts.questions import split_of
 from interplay.engine.engine import Engine
@@ -35,13 +35,14 @@ def loaded() -> Loaded:
 
 class Pupil:
     """Stands for the model: hears at +1.4 only, keeps time at +0.4 only, answers and goes on at
-    +0.8 only. played: all its items."""
+    +0.8 only, reads aloud at a contrast of 1.2 only. played: all its items."""
 
     num_seats = 8
     played: ClassVar[list[Item]] = []
 
     def __init__(self, loaded: Loaded, *, name: str, seed: int) -> None:
         self.name, self.bias = name, loaded.config.pad_bias
+        self.contrast = loaded.config.voice.contrast
         self.oracles = {
             good: Oracle("perfect" if good else "silent", beep, "any") for good in (0, 1)
         }
@@ -51,6 +52,8 @@ class Pupil:
         bias, kind = self.bias, stage.item.kind
         if kind in ("hear", "human"):
             return self.oracles[bias.heard == 1.4]
+        if kind == "read_aloud":
+            return self.oracles[self.contrast == 1.2]
         return self.oracles[bias.act == 0.4 if kind == "timer" else bias.say == 0.8]
 
     def open(self, stage: Stage) -> None:
@@ -64,16 +67,28 @@ class Pupil:
         return [self.oracle(stage).step([stage])[0] for stage in stages]
 
 
-def test_the_best_value_of_every_stream_is_kept(loaded, monkeypatch, tmp_path: Path):
+class Reader:
+    """Stands for pocketsphinx: takes every word that was meant."""
+
+    def __init__(self, words: Sequence[str], synthesize, voice: str) -> None:
+        pass
+
+    def words_of(self, trace) -> list[str]:
+        return [word.text for word in trace.spoken()]
+
+
+def test_the_best_value_of_every_setting_is_kept(loaded, monkeypatch, tmp_path: Path):
     monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path))
     monkeypatch.setattr(tuning, "LocalSystem", Pupil)
+    monkeypatch.setattr(tuning.voice, "Recognizer", Reader)
     trials = list(tune(loaded, num_items=3, synthesize=beep))
-    assert [(t.stream, t.bias) for t in trials] == [
+    assert [(t.setting, t.value) for t in trials] == [
         *(("heard", value) for value in HEARD),
         *(("act", value) for value in ACT),
         *(("say", value) for value in SAY),
+        *(("contrast", value) for value in CONTRAST),
     ]
-    assert {t.errors for t in trials if t.stream == "heard" and t.bias != 1.4} == {1.0}
+    assert {t.errors for t in trials if t.setting == "heard" and t.value != 1.4} == {1.0}
     assert (
         loaded.config.pad_bias
         == loaded.model.config.pad_bias
@@ -99,14 +114,14 @@ def test_voices_that_the_training_left_out_do_not_speak(loaded, monkeypatch, tmp
 
 def test_of_equal_values_the_one_in_the_middle_is_kept():
     errors = {0.0: 0.2, 0.4: 0.1, 0.8: 0.1, 1.2: 0.1, 1.6: 0.3}
-    trials = [Trial(stream="act", bias=bias, errors=e) for bias, e in errors.items()]
-    assert best_of(trials).bias == 0.8
+    trials = [Trial(setting="act", value=value, errors=e) for value, e in errors.items()]
+    assert best_of(trials).value == 0.8
 
 
 def test_a_bias_is_what_the_engine_uses_and_what_the_file_keeps(loaded, tmp_path: Path):
     hidden = torch.randn(2, loaded.config.backbone.dim)
     before = loaded.model.text_logits(hidden)
-    set_bias(loaded, "heard", 1.5)
+    choose(loaded, "heard", 1.5)
     after = Engine(loaded, num_slots=1).model.text_logits(hidden.to(torch.float32))
     torch.testing.assert_close(after[:, 0, 0], before[:, 0, 0] + 1.5, atol=0.05, rtol=0.05)
     save_checkpoint(tmp_path / "t.safetensors", loaded.model, None, loaded.tokenizer, {})

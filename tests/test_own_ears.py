@@ -1,81 +1,100 @@
-"""A model's own voice as a user's: what is in the bank is what the model says, where it says it."""
+"""A model's own voice as a user's: what is in the bank is what it read aloud, and only that."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from interplay.data import speech
+from interplay.bench.oracle import Oracle
+from interplay.data import heldout, speech
 from interplay.data.bank import Bank, Request, build_bank
-from interplay.data.speech import Utterance
+from interplay.data.item import Type
 from interplay.model.checkpoint import Loaded
 from interplay.model.untrained import untrained
-from interplay.train import own_ears
-from interplay.train.own_ears import add_own_voice
+from interplay.recipes import own_ears
+from interplay.recipes.own_ears import add_own_voice
 
-TEXTS = {"one two": "listen", "stop": "word", "tell me nine": "say"}
+VOICE = "espeak:en-us+f3"  # stands for the model's: one that is always installed
+NUM = 6
+TEXTS = [
+    cue.text
+    for item in heldout.items("read_aloud", NUM, 0, split="train")
+    for cue in item.cues
+    if isinstance(cue, Type)
+]
+UNCLEAR, MISREAD = TEXTS[1], TEXTS[2]
+
+
+def spoken(text: str, voice: str) -> speech.Utterance:
+    """The model's voice, which mumbles one text."""
+    utterance = speech.synthesize(text, VOICE)
+    if text == UNCLEAR:
+        utterance.samples[800:-800] = 0  # 50 ms of either end
+    return utterance
+
+
+class Reader(Oracle):
+    """Stands for the model, which reads one text wrong."""
+
+    num_made = 0
+
+    def __init__(self, loaded: Loaded, *, name: str, seed: int) -> None:
+        super().__init__("perfect", spoken, VOICE)
+
+    def open(self, stage) -> None:
+        Reader.num_made += 1
+        super().open(stage)
+
+    def _speak(self, mouth, text, at_s) -> None:
+        super()._speak(mouth, "never mind" if text == MISREAD else text, at_s)
+
+
+@pytest.fixture
+def bank(tmp_path: Path, monkeypatch) -> Bank:
+    monkeypatch.setattr(own_ears, "LocalSystem", Reader)
+    monkeypatch.setattr(own_ears, "OWN_VOICE", VOICE)
+    monkeypatch.setattr(Reader, "num_made", 0)
+    requests = [Request(text="yes", voice="espeak:en+m3", tag="word")]
+    return build_bank(tmp_path / "bank", requests, workers=1, quiet=True)
 
 
 @pytest.fixture
 def loaded() -> Loaded:
-    """A model that says nothing but what its voice's average is."""
     loaded = untrained("tiny", seed=3)
-    with torch.no_grad():
-        loaded.model.voice.mean_out.zero_()
+    loaded.facts = {"name": "xs-long"}
     return loaded
 
 
-@pytest.fixture
-def bank(tmp_path, monkeypatch) -> Bank:
-    """Users who speak with the recorded own voice, which here is one that is always installed."""
-    voice = "espeak:en-us+f3"
-    monkeypatch.setattr(own_ears, "OWN_VOICE", voice)
-    requests = [Request(text=text, voice=voice, tag=tag) for text, tag in TEXTS.items()]
-    requests.append(Request(text="yes", voice="espeak:en+m3", tag="word"))
-    requests.append(Request(text="no", voice=voice, role="own"))
-    return build_bank(tmp_path / "bank", requests, workers=1, quiet=True)
-
-
-def test_what_users_say_with_the_own_voice_is_said_again(bank, loaded):
-    add_own_voice(bank.path, loaded, 10)
+def test_users_say_what_the_model_read_right_and_clearly(bank, loaded):
+    add_own_voice(bank.path, loaded, NUM)
     grown = Bank.open(bank.path)
-    made = [grown.clip(i) for i in np.flatnonzero(grown.spoken_with(("own:",)))]
-    assert {clip.text: clip.tag for clip in made} == TEXTS
+    made = [grown.clip(i) for i in grown.find(voice="own:xs-long")]
+    assert sorted(clip.text for clip in made) == sorted({*TEXTS} - {UNCLEAR, MISREAD})
     for clip in made:
-        [recorded] = [c for c in grown if c.text == clip.text and c.engine == "espeak"]
-        assert (clip.role, clip.engine) == ("user", "own")
-        assert clip.words == recorded.words and clip.phones == recorded.phones
-        assert 0 <= len(recorded.samples) - len(clip.samples) < 800
+        assert (clip.role, clip.engine, clip.tag) == ("user", "own", "listen")
+        assert [word for word, *_ in clip.words] == clip.text.split()
         assert np.abs(clip.samples - speech.leveled(clip.samples)).max() <= 2
+        was = speech.synthesize(clip.text, VOICE)
+        assert len(clip.samples) == pytest.approx(len(was.samples), abs=1600)
+        for (_, start_s, end_s), (_, true_start_s, true_end_s) in zip(
+            clip.words, was.words, strict=True
+        ):
+            assert start_s == pytest.approx(true_start_s, abs=0.1)
+            assert end_s == pytest.approx(true_end_s, abs=0.1)
+        assert clip.phones
 
 
-def test_what_is_there_is_kept_and_not_made_again(bank, loaded, monkeypatch):
-    add_own_voice(bank.path, loaded, 2)
-    said = []
-
-    def spoken(text: str, voice: str) -> Utterance:
-        said.append(text)
-        return speech.synthesize(text, voice)
-
-    monkeypatch.setattr(own_ears, "synthesize", spoken)
-    add_own_voice(bank.path, loaded, 2)
-    assert said == []
-
-
-def test_the_model_decides_how_it_sounds(bank, loaded):
-    other = untrained("tiny", seed=4)
-    add_own_voice(bank.path, loaded, 1)
-    other.facts = {"name": "other"}
-    add_own_voice(bank.path, other, 1)
-    grown = Bank.open(bank.path)
-    [flat] = np.flatnonzero(grown.spoken_with((f"own:{loaded.facts['name']}",)))
-    [wild] = np.flatnonzero(grown.spoken_with(("own:other",)))
-    size = min(len(grown.clip(flat).samples), len(grown.clip(wild).samples))
-    assert not np.array_equal(grown.clip(flat).samples[:size], grown.clip(wild).samples[:size])
+def test_what_is_there_is_kept_and_not_made_again(bank, loaded):
+    add_own_voice(bank.path, loaded, NUM)
+    assert Reader.num_made == NUM
+    before = len(Bank.open(bank.path))
+    add_own_voice(bank.path, loaded, NUM)
+    assert len(Bank.open(bank.path)) == before
+    assert Reader.num_made == NUM + 2, "what was left out is tried again"
 
 
 def test_a_name_that_begins_alike_is_another_voice(bank, loaded):
-    loaded.facts = {"name": "xs-long"}
-    add_own_voice(bank.path, loaded, 10)
+    add_own_voice(bank.path, loaded, NUM)
     loaded.facts = {"name": "xs"}
-    add_own_voice(bank.path, loaded, 10)
-    assert len(Bank.open(bank.path).find(voice="own:xs")) == len(TEXTS)
+    add_own_voice(bank.path, loaded, NUM)
+    assert len(Bank.open(bank.path).find(voice="own:xs")) == NUM - 2

@@ -24,6 +24,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path, **changes) -> tuple[Any, 
     shipped = load_checkpoint("xs")
     start = InteractionModel(model_config("tiny", vocab_size=shipped.tokenizer.vocab_size))
     start.set_pad_bias(BIAS)
+    start.set_contrast(1.2)
     held: list[Any] = []
 
     def train(config, batches, model, out, *, begun_with, **_):
@@ -56,6 +57,7 @@ def test_a_run_is_held_to_what_it_began_as_and_goes_a_part_of_the_way_back(monke
     for name, weight in start.named_parameters():
         assert torch.equal(held.get_parameter(name), weight), name
     assert model.config.pad_bias == BIAS, "nothing was tuned"
+    assert model.config.voice.contrast == model.voice.config.contrast == 1.2
 
 
 def test_a_run_that_is_not_held_keeps_all_that_it_learnt(monkeypatch, tmp_path):
@@ -64,3 +66,4 @@ def test_a_run_that_is_not_held_keeps_all_that_it_learnt(monkeypatch, tmp_path):
     torch.testing.assert_close(model.words, start.words + 1.0)
     assert held is None
     assert model.config.pad_bias == PadBias(), "the tuning to come begins with none"
+    assert model.config.voice.contrast == 1.0

@@ -1,8 +1,10 @@
-"""Chooses how much the empty token gains when a trained model writes (`ModelConfig.pad_bias`).
+"""Chooses what training cannot: how much the empty token gains when a trained model writes
+(`ModelConfig.pad_bias`), and the contrast of its voice (`VoiceConfig.contrast`).
 
-Training counts empty tokens by less than one, so that words are learnt early; what is right at the
-end is measured: items with texts, voices and people of the training are played with several
-values. Nothing held out is looked at. Knows nothing of training or files.
+Training counts empty tokens by less than one, so that words are learnt early, and a regression is
+flatter than speech is. What is right at the end is measured: items with texts, voices and people of
+the training are played with several values. Nothing held out is looked at. Knows nothing of
+training or files.
 """
 
 import argparse
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from interplay.bench import hearing, overlap, timing
+from interplay.bench import hearing, overlap, timing, voice
 from interplay.bench.answering import answer_acc
 from interplay.bench.local import LocalSystem
 from interplay.bench.runner import play
@@ -23,6 +25,8 @@ from interplay.bench.trace import Trace
 from interplay.data import heldout
 from interplay.data.item import Item, Speak
 from interplay.data.speech import synthesize
+from interplay.data.texts.vocabulary import CONTENT
+from interplay.data.voices import OWN_VOICE
 from interplay.errors import ConfigError, RecordError
 from interplay.model.checkpoint import Loaded, load_checkpoint, save_checkpoint
 from interplay.model.vocoder import Vocoder
@@ -30,6 +34,7 @@ from interplay.model.vocoder import Vocoder
 HEARD = (0.0, 0.7, 1.0, 1.4, 2.0)
 ACT = (0.0, 0.4, 0.8, 1.2, 1.6)
 SAY = (0.0, 0.8, 1.6)
+CONTRAST = (1.0, 1.2, 1.35, 1.6)
 NUM_ITEMS = 60
 MOST_DRAWN = 10  # items drawn for one that none of the voices left out speaks in
 Scorer = Callable[[Trace], list[Outcome]]
@@ -37,14 +42,16 @@ Scorer = Callable[[Trace], list[Outcome]]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One value of one stream: errors in [0, 1], averaged over kinds of items."""
+    """One value of one setting: `contrast`, or the empty token of the stream that it is named
+    after. errors: in [0, 1], averaged over kinds of items."""
 
-    stream: str
-    bias: float
+    setting: str
+    value: float
     errors: float
 
     def __str__(self) -> str:
-        return f"{self.stream:6} empty token {self.bias:+.1f}: {self.errors:.1%} wrong"
+        what = "" if self.setting == "contrast" else "empty token "
+        return f"{self.setting:8} {what}{self.value:+.2f}: {self.errors:.1%} wrong"
 
 
 def tune(
@@ -61,11 +68,11 @@ def tune(
     they speak say nothing of what is held out (docs/log.md).
     """
     speak = lru_cache(4096)(synthesize)
-    for stream, values, scorers in _PLAN:
+    for setting, values, scorers in _plan(speak):
         items = _items(tuple(scorers), num_items, seed, without_voices)
         trials: list[Trial] = []
         for value in values:
-            set_bias(loaded, stream, value)
+            choose(loaded, setting, value)
             system = LocalSystem(loaded, name="tuned", seed=seed)
             outcomes = [
                 replace(outcome, group=trace.item.kind)
@@ -74,10 +81,10 @@ def tune(
             ]
             errors = summarize(outcomes, "macro", seed).value
             assert errors is not None, "every item gives an outcome"
-            trial = Trial(stream=stream, bias=value, errors=errors)
+            trial = Trial(setting=setting, value=value, errors=errors)
             trials.append(trial)
             yield trial
-        set_bias(loaded, stream, best_of(trials).bias)
+        choose(loaded, setting, best_of(trials).value)
 
 
 def _missed(score: Scorer) -> Scorer:
@@ -85,19 +92,24 @@ def _missed(score: Scorer) -> Scorer:
     return lambda trace: [replace(o, value=o.of - (o.value or 0)) for o in score(trace)]
 
 
-_PLAN: tuple[tuple[str, tuple[float, ...], dict[str, Scorer]], ...] = (
-    ("heard", HEARD, {"hear": hearing.heard_wer, "human": _missed(hearing.heard_acc)}),
-    ("act", ACT, {"timer": _missed(timing.timer_hit)}),
-    (  # stopping is a token of `say`, too
-        "say",
-        SAY,
-        {
-            "answer": _missed(answer_acc),
-            "interrupt": _missed(overlap.interrupt_stop),
-            "backchannel": _missed(overlap.backchannel_continue),
-        },
-    ),
-)
+def _plan(speak: Synthesizer) -> list[tuple[str, tuple[float, ...], dict[str, Scorer]]]:
+    """Settings, their values, and what is wrong in which kinds of items."""
+    recognizer = voice.Recognizer(CONTENT, speak, OWN_VOICE)
+
+    def read_aloud(trace: Trace) -> list[Outcome]:
+        return [voice.accuracy(voice.wanted_words(trace), recognizer.words_of(trace))]
+
+    going_on = {  # stopping is a token of `say`, too
+        "answer": _missed(answer_acc),
+        "interrupt": _missed(overlap.interrupt_stop),
+        "backchannel": _missed(overlap.backchannel_continue),
+    }
+    return [
+        ("heard", HEARD, {"hear": hearing.heard_wer, "human": _missed(hearing.heard_acc)}),
+        ("act", ACT, {"timer": _missed(timing.timer_hit)}),
+        ("say", SAY, going_on),
+        ("contrast", CONTRAST, {"read_aloud": _missed(read_aloud)}),
+    ]
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
@@ -107,11 +119,13 @@ def best_of(trials: Sequence[Trial]) -> Trial:
     return equal[len(equal) // 2]
 
 
-def set_bias(loaded: Loaded, stream: str, value: float) -> None:
-    """What the empty token of a stream gains from now on, in the model and in its config."""
-    bias = replace(loaded.config.pad_bias, **{stream: value})
-    loaded.config = replace(loaded.config, pad_bias=bias)
-    loaded.model.set_pad_bias(bias)
+def choose(loaded: Loaded, setting: str, value: float) -> None:
+    """The value of a setting from now on, in the model and in its config."""
+    if setting == "contrast":
+        loaded.model.set_contrast(value)
+    else:
+        loaded.model.set_pad_bias(replace(loaded.config.pad_bias, **{setting: value}))
+    loaded.config = loaded.model.config
 
 
 def _items(
@@ -144,6 +158,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the model with them there")
     parser.add_argument("--n", type=int, default=NUM_ITEMS, help=f"items (default: {NUM_ITEMS})")
     parser.add_argument("--seed", type=int, default=0, help="of items and sampling")
+    parser.add_argument(
+        "--without",
+        metavar="VOICES",
+        default="",
+        help="beginnings of voices that the training left out, with commas: pico,festival:lj",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,10 +171,14 @@ def run(args: argparse.Namespace) -> int:
     if args.n < 1:
         raise ConfigError(f"--n is {args.n}; at least 1 item is needed")
     loaded = load_checkpoint(args.model)
-    for trial in tune(loaded, num_items=args.n, seed=args.seed):
+    left_out = tuple(filter(None, args.without.split(",")))
+    for trial in tune(loaded, num_items=args.n, seed=args.seed, without_voices=left_out):
         print(trial, flush=True)
-    chosen = loaded.config.pad_bias
-    print(f"best: heard {chosen.heard:+.1f}, say {chosen.say:+.1f}, act {chosen.act:+.1f}")
+    chosen, contrast = loaded.config.pad_bias, loaded.config.voice.contrast
+    print(
+        f"best: heard {chosen.heard:+.1f}, say {chosen.say:+.1f}, act {chosen.act:+.1f}, "
+        f"contrast {contrast:g}"
+    )
     if args.out:
         vocoder = loaded.vocoder if isinstance(loaded.vocoder, Vocoder) else None
         save_checkpoint(

@@ -28,10 +28,16 @@ T60_S = (0.1, 0.8)
 ECHO_DB = (-40.0, -20.0)
 ECHO_DELAY_S = (0.03, 0.15)
 GAIN_DB = (-10.0, 10.0)
+QUIET_DB = (-24.0, 0.0)  # of a microphone that is set too low
 FLOOR_DBFS = -76.0  # electronics after every filter: no sample is predictable silence
 _MIN_SNR_DB = 5.0
 _EARLY_S = 0.03
-_LINES_HZ = {"telephone": (300, 3400), "wideband": (80, 7000), "speaker": (150, 5500)}
+_LINES_HZ = {
+    "telephone": (300, 3400),
+    "narrowband": (40, 3900),  # sampled at 8 kHz, and nothing else
+    "wideband": (80, 7000),
+    "speaker": (150, 5500),
+}
 _MU = 255.0  # ITU-T G.711
 
 
@@ -73,6 +79,8 @@ def augment_track(
     track = track + around * _opening(len(track), rng)
     if rng.random() < 0.5 * reach:
         track = channel(track, rng)
+    if rng.random() < 0.3 * reach:
+        track = track * _amplitude(rng.uniform(*QUIET_DB))
     track = track + noise(len(track), "white", rng) * _amplitude(FLOOR_DBFS)
     return np.clip(track, -1.0, 1.0, dtype=np.float32)
 
@@ -184,7 +192,7 @@ def channel(track: Sound, rng: np.random.Generator) -> Sound:
     """
     bumps = [(rng.uniform(-6, 6), rng.uniform(6.0, 12.8), rng.uniform(0.5, 2.0)) for _ in range(3)]
     tilt_db = rng.uniform(-2.0, 2.0)  # per octave from 1 kHz
-    line = rng.choice(("none", *_LINES_HZ), p=(0.5, 0.15, 0.2, 0.15))
+    line = rng.choice(("none", *_LINES_HZ), p=(0.35, 0.15, 0.2, 0.15, 0.15))
 
     def response(hz: np.ndarray) -> np.ndarray:
         octave = np.log2(np.maximum(hz, 40.0))

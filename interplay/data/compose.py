@@ -215,13 +215,12 @@ def _note_turn(timeline: Timeline, extra: int) -> int:
 
 def _arrive(clip: Clip, rng: np.random.Generator, loudness_db: float) -> np.ndarray:
     """One clip at the level of its session, give or take 2 dB; every other recording of a person
-    as quiet or loud as it is, for microphones differ by more than sessions do."""
+    is louder or quieter than that by as much as it was recorded, for people are, too."""
     sound = np.asarray(clip.samples, np.float32) / 32768
-    change_db = rng.uniform(-2, 2)
+    gain = 10 ** ((loudness_db + rng.uniform(-2, 2)) / 20)
     if clip.engine == "human" and rng.random() < 0.5:
-        return sound * 10 ** (change_db / 20)
-    level = SPEECH_LEVEL / (np.sqrt(np.mean(sound**2)) + 1e-4)
-    return sound * (level * 10 ** ((loudness_db + change_db) / 20))
+        return sound * gain
+    return sound * (gain * SPEECH_LEVEL / (np.sqrt(np.mean(sound**2)) + 1e-4))
 
 
 def own_voice_statistics(corpus: Corpus, num_clips: int = 300) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ import soxr
 from jaxtyping import Int16
 
 from interplay.clock import SAMPLE_RATE_HZ
+from interplay.data.align import Aligner
 from interplay.data.engines.espeak import Espeak
 from interplay.data.engines.festival import Festival, missing_voices
 from interplay.data.engines.flite import Flite
@@ -83,6 +84,23 @@ def synthesize(text: str, voice: str) -> Utterance:
     return _finish(raw, text=text, voice=voice, engine=name)
 
 
+def aligned(samples: Int16[np.ndarray, " T"], text: str, voice: str, engine: str) -> Utterance:
+    """What was said elsewhere as an utterance, its words and phones timed by forced alignment.
+
+    samples: int16 [T], 16 kHz mono, `text` in it once. Raises SynthError where it does not fit,
+    or where pocketsphinx or flite, which says how words sound, is not installed.
+    """
+    with _lock:
+        flite = _engine(Flite.name)
+        assert isinstance(flite, Flite)
+        ways = [[way] for way in flite.pronounce(_spoken_forms(text.split()))]
+        phones = _aligner().align(samples, ways)
+    if phones is None:
+        raise SynthError(f"{text!r} does not fit into the sound of {voice}")
+    raw = RawSpeech(samples=samples, sample_rate_hz=SAMPLE_RATE_HZ, phones=phones)
+    return _finish(raw, text=text, voice=voice, engine=engine)
+
+
 def installed_engines(names: Iterable[str]) -> tuple[str, ...]:
     """The engines that a corpus can use: the optional ones only where they are installed.
 
@@ -115,6 +133,11 @@ def voices_not_installed(engines: Iterable[str]) -> tuple[str, ...]:
             flush=True,
         )
     return tuple(f"{Festival.name}:{name}:" for name in missing)
+
+
+@cache
+def _aligner() -> Aligner:
+    return Aligner()
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 from interplay.errors import ConfigError
 
 OWN_VOICE = "flite:slt"
-MODEL_VOICE = "own:"  # of a trained model (train.own_ears), whose name follows
+MODEL_VOICE = "own:"  # of a trained model (recipes.own_ears), whose name follows
 
 # espeak-ng variants a recogniser with a 20-word grammar follows; whispers, croaks,
 # robots and the variants it loses are left out.

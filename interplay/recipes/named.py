@@ -24,9 +24,9 @@ class Recipe:
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
     shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
     how much of the weights that the run began with is in those that it ends with (train.start).
-    num_self: utterances of users that are said by the voice of `start`, so that the ears know it.
-    num_tuned: items per kind that the bias of the empty token is chosen on (bench.tune); 0: it
-    stays that of `start`. contrast: of the mean head's voice, once it is trained (model.voice).
+    num_self: utterances of users that `start` reads aloud, so that the ears know its voice.
+    num_tuned: items per kind that the bias of the empty token and the contrast of the voice are
+    chosen on (bench.tune); 0: they stay those of `start`.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
     device: where the model is trained; the vocoder, small, is trained on the CPU. export: how the
@@ -49,7 +49,6 @@ class Recipe:
     optim: OptimConfig = field(default_factory=OptimConfig)
     num_self: int = 0
     num_tuned: int = 40
-    contrast: float = 1.0
     device: str = "cpu"
     export: torch.dtype = torch.float16
     warm: WarmConfig | None = None
@@ -110,9 +109,8 @@ def xs_further() -> Recipe:
         name="xs-further",
         start="xs-drilled",
         start_share=0.5,
-        num_self=2000,
+        num_self=2400,
         num_tuned=40,
-        contrast=1.35,
         compose=replace(drilled.compose, drilled_first=0.0, drilled_until=0.0),
         losses=replace(drilled.losses, kept=2.0),
         optim=OptimConfig(muon_lr=0.004, adam_lr=8e-4, decay_share=1.0),

@@ -25,9 +25,9 @@ from interplay.model.vocoder import Vocoder
 from interplay.ops.kernels import choose_kernels
 from interplay.recipes.batches import CorpusBatches, Own, check_own, note_own
 from interplay.recipes.named import Recipe
+from interplay.recipes.own_ears import add_own_voice
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer, train
-from interplay.train.own_ears import add_own_voice
 from interplay.train.said import say_all
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
@@ -38,7 +38,7 @@ from interplay.train.vocoder import VocoderTraining, train_vocoder
 
 EXPORT_MINUTES = 0.5
 SHORTEST_MINUTES = 0.05  # of the model's training, where the other stages took the rest
-TUNING_MINUTES = 0.13  # per item of every kind
+TUNING_MINUTES = 0.15  # per item of every kind
 
 
 def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts | None]:
@@ -118,7 +118,6 @@ def run_recipe(
     vocoder = _train_vocoder(
         recipe, data, out / "vocoder", vocoder_minutes, model=model, start=start
     )
-    model.set_contrast(recipe.contrast)
     checkpoint = out / f"{recipe.name}{SUFFIX}"
     facts = {
         "name": recipe.name,
@@ -146,7 +145,7 @@ def run_recipe(
 def _tune(made: Loaded, recipe: Recipe) -> None:
     if not recipe.num_tuned:
         return
-    print("choosing the bias of the empty token on texts and voices of the training", flush=True)
+    print("choosing what training cannot on its texts and voices", flush=True)
     left_out = recipe.compose.without_voices
     for trial in tune(made, num_items=recipe.num_tuned, seed=recipe.seed, without_voices=left_out):
         print(trial, flush=True)
@@ -186,6 +185,7 @@ def train_model(
             print(f"{out}: goes on from {recipe.start}{larger}", flush=True)
         if not recipe.num_tuned:
             model.set_pad_bias(start.config.pad_bias)
+            model.set_contrast(start.config.voice.contrast)
     model.to(device)
     begun_with = deepcopy(model).eval() if recipe.losses.kept or recipe.start_share else None
     config = TrainConfig(
