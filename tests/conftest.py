@@ -13,6 +13,8 @@ from signatures import check_cheaply
 
 check_cheaply()  # before anything of ours is imported
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub fails at once
+# Read when a process starts: workers of a run and programs that tests start, which share the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take others' time
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when a kernel's module is imported
 torch.set_num_threads(1)  # workers run side by side; and timing tests must not fight for cores

@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 import threading
-import time
 
 from mcp import types
 from mcp.server.mcpserver import MCPServer
@@ -30,13 +29,6 @@ def big() -> str:
 
 
 @server.tool()
-def slow() -> str:
-    """Take long."""
-    time.sleep(0.7)
-    return "done at last"
-
-
-@server.tool()
 def refuse() -> str:
     """Fail."""
     raise ToolError("not today")
@@ -46,12 +38,6 @@ def refuse() -> str:
 def environment() -> str:
     """Tell what it was given."""
     return " ".join(f"{key}={value}" for key, value in sorted(os.environ.items()))
-
-
-@server.tool()
-def die() -> str:
-    """End the program at once."""
-    os._exit(3)
 
 
 @server.tool()

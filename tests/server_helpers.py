@@ -8,10 +8,10 @@ import functools
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -154,6 +154,17 @@ def tidings(outbox: Outbox) -> list[str]:
         for item in items
         if isinstance(item, Notice | Ended)
     ]
+
+
+def broken(*_args: object) -> NoReturn:
+    """In the place of what is to fail."""
+    raise ValueError("broken")
+
+
+def ticks_without(hub: Hub, bad: ServedSession) -> Callable:
+    """In the place of the engine's tick: one that fails with this session in it."""
+    tick = hub.engine.tick
+    return lambda halves: broken() if bad.seat.session in halves else tick(halves)
 
 
 def refused(call, *args, **kwargs) -> RequestError:

@@ -15,6 +15,7 @@ import torch
 from interplay.data.example import Example
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
+from interplay.train import loop
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.losses import LossConfig, Losses
 from interplay.train.optim import OptimConfig
@@ -22,7 +23,7 @@ from interplay.train.sharded import ShardedTrainer
 from interplay.train.warm import WarmConfig
 from interplay.turns.types import PAD, Streams
 
-VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 100, 60
+VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 24, 14
 
 
 def an_example(seed: int, num_turns: int = 3) -> Example:
@@ -93,6 +94,10 @@ def noting(kind: type[Trainer], notes: Path) -> type[Trainer]:
     return type("Noting", (Noting, kind), {"notes": notes})
 
 
+def no_curves(log: Path, picture: Path) -> None:
+    """In the place of `draw_curves`, which takes longer than such runs."""
+
+
 def meet(folder: Path, rank: int, num_ranks: int) -> None:
     """Become one of the processes that use `folder`."""
     method = f"file://{folder}/meet{num_ranks}"
@@ -104,6 +109,7 @@ def meet(folder: Path, rank: int, num_ranks: int) -> None:
 def main(rank: int, folder: Path) -> None:
     """A run that is stopped by the second process's user, copied, and gone on with."""
     warnings.simplefilter("error")
+    loop.draw_curves = no_curves
     torch.set_num_threads(1)
     meet(folder, rank, 2)
     out, interrupt_at = folder / "two", INTERRUPT_AT if rank == 1 else None

@@ -6,18 +6,45 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from interplay.background.loop_thread import LoopThread
 from interplay.background.mcp_config import McpServer, load_servers
-from interplay.background.mcp_tools import McpTools, _Link
 from interplay.background.tool import Registry
 from interplay.errors import BackgroundError, ConfigError, ToolError
 
+if TYPE_CHECKING:
+    from interplay.background.mcp_tools import McpTools
+
 PROGRAM = str(Path(__file__).with_name("mcp_server.py"))
 KEY = "mcp-secret-0815"
-ALL = ("add", "big", "slow", "refuse", "environment", "die", "picture")
+ALL = ("add", "big", "refuse", "environment", "picture")
+# Without the SDK, whose server takes a second to start: it says what it likes.
+PLAIN = """
+import json, os, sys, time
+names = "hello", "slow", "die", "lie"
+tools = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
+hello = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+         "serverInfo": {"name": "plain", "version": "1"}}
+answers = {"initialize": hello, "tools/list": {"tools": tools}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    answer, tool = {"jsonrpc": "2.0", "id": asked.get("id")}, asked.get("params", {}).get("name")
+    if tool == "slow":
+        time.sleep(0.7)
+    if tool == "die":
+        os._exit(3)
+    if asked["method"] == "tools/call":
+        answer["result"] = {"content": 7 if tool == "lie" else [{"type": "text", "text": "hello"}]}
+    elif asked["method"] in answers:
+        answer["result"] = answers[asked["method"]]
+    else:
+        answer["error"] = {"code": -32601, "message": "no such method"}
+    if "id" in asked:
+        print(json.dumps(answer), flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +69,15 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def over_pipes(loop) -> Iterator[McpTools]:
-    tools = McpTools([pipes(env={"TOKEN": KEY})], loop)
+def over_pipes(loop) -> Iterator["McpTools"]:
+    tools = tools_of(pipes(env={"TOKEN": KEY}), loop)
     yield tools
     tools.close()
 
 
 @pytest.fixture(scope="module")
-def over_http(loop, port) -> Iterator[McpTools]:
-    tools = McpTools([http(port)], loop)
+def over_http(loop, port) -> Iterator["McpTools"]:
+    tools = tools_of(http(port), loop)
     yield tools
     tools.close()
 
@@ -65,7 +92,17 @@ def http(port: int, **fields) -> McpServer:
     return McpServer(**{"name": "net", "allow": ALL, "url": url, "key": KEY, **fields})
 
 
-def call(tools: McpTools, loop: LoopThread, name: str, **arguments) -> str:
+def plain(*allow: str, **fields) -> McpServer:
+    return pipes(allow=allow, command=(sys.executable, "-c", PLAIN), **fields)
+
+
+def tools_of(server: McpServer, loop: LoopThread) -> "McpTools":
+    from interplay.background.mcp_tools import McpTools  # the SDK is slow to import
+
+    return McpTools([server], loop)
+
+
+def call(tools: "McpTools", loop: LoopThread, name: str, **arguments) -> str:
     registry = Registry(tools.tools)
     return loop.wait(registry.call_async(name, arguments, 0.0), 60.0).text
 
@@ -123,7 +160,7 @@ def test_a_program_gets_only_the_secrets_it_was_given_and_they_are_not_shown(
 
 
 def test_a_server_that_takes_too_long_is_given_up(loop):
-    tools = McpTools([pipes(timeout_s=0.2)], loop)
+    tools = tools_of(plain("slow", timeout_s=0.2), loop)
     with pytest.raises(ToolError, match="pipes took too long"):
         call(tools, loop, "pipes__slow")
     tools.close()
@@ -132,21 +169,23 @@ def test_a_server_that_takes_too_long_is_given_up(loop):
 def test_a_server_that_dies_is_started_again_after_a_rest(loop, monkeypatch):
     monkeypatch.setattr("interplay.background.mcp_tools.MAX_WAIT_S", 600.0)
     monkeypatch.setattr("interplay.background.mcp_tools.FIRST_WAIT_S", 600.0)
-    tools = McpTools([pipes()], loop)
+    tools = tools_of(plain("hello", "die"), loop)
     with pytest.raises(ToolError, match="pipes"):
         call(tools, loop, "pipes__die")
-    assert call(tools, loop, "pipes__add", a=1, b=1) == "the sum is 2", "started at once"
+    assert call(tools, loop, "pipes__hello") == "hello", "started at once"
     for _ in range(2):  # the second time it is started, and has not answered since
         with pytest.raises(ToolError, match="pipes"):
             call(tools, loop, "pipes__die")
     with pytest.raises(ToolError, match=r"has ended; it is started again in \d+ s"):
-        call(tools, loop, "pipes__add", a=1, b=1)
+        call(tools, loop, "pipes__hello")
     monkeypatch.setattr(tools._links[0], "_rests_until_s", 0.0)
-    assert call(tools, loop, "pipes__add", a=1, b=1) == "the sum is 2", "never given up for good"
+    assert call(tools, loop, "pipes__hello") == "hello", "never given up for good"
     tools.close()
 
 
 def test_the_rests_grow_up_to_a_minute_and_an_answer_ends_them():
+    from interplay.background.mcp_tools import _Link
+
     link = _Link(pipes())
     now_s, rests = 0.0, []
     for _ in range(9):
@@ -158,28 +197,10 @@ def test_the_rests_grow_up_to_a_minute_and_an_answer_ends_them():
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-LIAR = """
-import json, sys
-tool = {"name": "add", "inputSchema": {"type": "object"}}
-hello = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
-         "serverInfo": {"name": "liar", "version": "1"}}
-answers = {"initialize": hello, "tools/list": {"tools": [tool]}, "tools/call": {"content": 7}}
-for line in sys.stdin:
-    asked = json.loads(line)
-    answer = {"jsonrpc": "2.0", "id": asked.get("id")}
-    if asked["method"] in answers:
-        answer["result"] = answers[asked["method"]]
-    else:
-        answer["error"] = {"code": -32601, "message": "no such method"}
-    if "id" in asked:
-        print(json.dumps(answer), flush=True)
-"""
-
-
 def test_a_server_that_answers_nonsense_is_a_tool_error(loop):
-    tools = McpTools([pipes(allow=("add",), command=(sys.executable, "-c", LIAR))], loop)
+    tools = tools_of(plain("lie"), loop)
     with pytest.raises(ToolError, match="pipes: ValidationError") as caught:
-        call(tools, loop, "pipes__add")
+        call(tools, loop, "pipes__lie")
     assert "\n" not in str(caught.value)
     tools.close()
 
@@ -190,7 +211,10 @@ def test_a_server_that_answers_nonsense_is_a_tool_error(loop):
         ({"command": ("/nowhere/at/all",)}, "No such file"),
         ({"command": (sys.executable, "-c", "print('hello')")}, "'pipes': Connection closed"),
         ({"command": (sys.executable, "-c", "1/0")}, "'pipes': Connection closed"),
-        ({"allow": ("add", "subtract")}, "no tool 'subtract'.*it has add"),
+        (
+            {"command": (sys.executable, "-c", PLAIN), "allow": ("hello", "subtract")},
+            "no tool 'subtract'.*it has die, hello",
+        ),
         (
             {"command": (sys.executable, "-c", "import sys; sys.stdin.read()"),
              "start_timeout_s": 0.3},
@@ -200,15 +224,15 @@ def test_a_server_that_answers_nonsense_is_a_tool_error(loop):
 )  # fmt: skip
 def test_servers_that_cannot_be_used_are_told_at_the_start(loop, fields, says):
     with pytest.raises(BackgroundError, match=says) as caught:
-        McpTools([pipes(**fields)], loop)
+        tools_of(pipes(**fields), loop)
     assert "\n" not in str(caught.value)
 
 
 def test_http_servers_that_cannot_be_used(loop, port):
     with pytest.raises(BackgroundError, match="'net': ConnectError"):
-        McpTools([http(9)], loop)
+        tools_of(http(9), loop)
     with pytest.raises(BackgroundError, match="'net': Server returned an error") as caught:
-        McpTools([http(port, key="wrong-key-123")], loop)
+        tools_of(http(port, key="wrong-key-123"), loop)
     assert "wrong-key-123" not in str(caught.value)
 
 

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from bench_helpers import RATE, hand_made, item, said
+from bench_helpers import RATE, Fixed, hand_made, item, said
 
 from interplay.bench import recognisers
 from interplay.bench.kept import official_words
 from interplay.bench.score import summarize
-from interplay.bench.suites import fdb1, fdb_rules
+from interplay.bench.suites import fdb1, fdb15, fdb15_label, fdb_rules
+from interplay.bench.suites.fdb_judge import LABELS, Label
 from interplay.bench.suites.fdb_rules import Chunk
 from interplay.bench.vad import energy_spans
 
@@ -224,6 +225,71 @@ def test_pauses_and_turns_as_the_scripts(tmp_path, monkeypatch, capsys):
         if part == "turn":
             latency_s = number(printed, "Average latency:")
             assert value(traces, "fdb1_turn_latency_s") == pytest.approx(latency_s, abs=1e-9)
+
+
+class Rates:
+    """In place of the client that the script is given: rates every reply alike."""
+
+    def __init__(self) -> None:
+        self.chat = self.completions = self
+        self.num_asked = 0
+
+    def create(self, **request):
+        self.num_asked += 1
+        text = "Analysis: fits.\nI would rate the AI's response as 4"
+        message = types.SimpleNamespace(content=text)
+        return types.SimpleNamespace(choices=[types.SimpleNamespace(message=message)])
+
+
+@official
+def test_interruptions_as_the_script(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(3)
+    traces = []
+    for index in range(60):
+        made = random_trace(rng, "interrupt")
+        what = replace(
+            made.item, cues=(said("hi"), said("stop")), about={"part": "interrupt", "cue": 1}
+        )
+        traces.append(replace(made, item=what, cues=((0.2, 0.8), (1.0, 3.0))))
+        later = fdb_rules.chunks(traces[-1], 3.0)  # the sound before is cut away
+        found = [{"text": c.text, "timestamp": [c.start_s, c.end_s]} for c in later]
+        (tmp_path / str(index)).mkdir()
+        words = {"text": " ".join(c.text for c in later), "chunks": found}
+        (tmp_path / str(index) / "output.json").write_text(json.dumps(words))
+        about = [{"context": "hi", "interrupt": "stop", "timestamp": [1.0, 3.0]}]
+        (tmp_path / str(index) / "interrupt.json").write_text(json.dumps(about))
+    client = Rates()
+    name = "eval_user_interruption"
+    getattr(script(name, monkeypatch), name)(str(tmp_path), client)
+    printed = capsys.readouterr().out
+    tor = number(printed, "Average take turn:")
+    assert 0 < tor < 1
+    assert value(traces, "fdb1_interrupt_tor") == pytest.approx(tor, abs=1e-9)
+    latency_s = number(printed, "Average latency:")
+    assert value(traces, "fdb1_interrupt_latency_s") == pytest.approx(latency_s, abs=1e-9)
+    judge = Fixed('{"rating": 4}')
+    rated = fdb1.judged(judge).score(traces)["fdb1_interrupt_rating_judged"]
+    assert summarize(rated, "ratio", 0).value == number(printed, "Average rating:")
+    assert len(judge.asked) == client.num_asked, "the same ones are rated"
+
+
+@official
+def test_rates_of_behaviour_as_the_script(monkeypatch):
+    module = script("eval_behavior", monkeypatch, openai={"OpenAI": None})
+    rng = np.random.default_rng(4)
+    names = {label: name for name, label in fdb15_label.NAMES.items()}
+    rows = {row.name: row for row in fdb15.ROWS}
+    for part, (row, wanted) in fdb15.WANTED.items():
+        labels: list[Label] = [LABELS[int(k)] for k in rng.integers(len(LABELS), size=99)]
+        *_, ratios = module.stats_by_axis([{"behaviour": [names[label]]} for label in labels])
+        ours = [
+            outcome
+            for label in labels
+            for name, outcome in fdb15._labelled(part, label, ())
+            if name == row
+        ]
+        rate = summarize(ours, rows[row].statistic, 0).value
+        assert rate == pytest.approx(ratios["C"][names[wanted]], abs=1e-12)
 
 
 @official

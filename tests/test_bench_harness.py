@@ -1,11 +1,10 @@
-"""Any suite through the harness: names, items as JSON, the command, resuming, scoring again."""
+"""Any suite through the harness: names, items as JSON, the command, resuming."""
 
 import json
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,20 +20,17 @@ from bench_helpers import (
     beep,
     item,
     oracle_trace,
-    small_score,
     small_twin,
 )
+from small_suite import bench, only_small
 
-from interplay.bench import judging, recognisers, report, rescore, suites
-from interplay.bench import main as bench_main
+from interplay.bench import judging, report, running, suites
 from interplay.bench.item_json import NotStored, decode, encode, item_hash, item_id
 from interplay.bench.journal import Journal
 from interplay.bench.measure import SuiteBench
 from interplay.bench.score import Outcome
 from interplay.bench.suites.base import Suite
-from interplay.cli import main
-from interplay.data import heldout
-from interplay.data.item import Clip, Item, When
+from interplay.data.item import Clip, When
 from interplay.errors import ConfigError, DeviceError, RecordError
 
 RATE = 16_000
@@ -48,31 +44,9 @@ class Counting(Fixed):
         return {"judge_asked": len(self.asked)}
 
 
-def small_judged(judge) -> Suite:
-    """The suite with one row more, which the judge decides."""
-    row = replace(SMALL.rows[0], name="small_right_judged")
-
-    def score(traces):
-        asked = [judge.judge("", trace.item.subset) == "yes" for trace in traces]
-        verdicts = [Outcome(value=float(right), group="easy") for right in asked]
-        return small_score(traces) | {row.name: verdicts}
-
-    return replace(SMALL, rows=(*SMALL.rows, row), score=score, how_to_get=judge.name)
-
-
 @pytest.fixture
 def small(monkeypatch) -> Suite:
-    """The suite `small` is the only one there is; speech is tones."""
-    module = ModuleType("interplay.bench.suites.small")
-    module.SUITE = SMALL  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(suites, "NAMES", ("small",))
-    module.judged = small_judged  # type: ignore[attr-defined]
-    monkeypatch.setattr(rescore, "NAMES", ("small",))
-    monkeypatch.setattr(bench_main, "synthesize", beep)
-    monkeypatch.setattr(rescore, "synthesize", beep)
-    monkeypatch.setattr(bench_main, "current_commit", lambda: "abc")
-    return SMALL
+    return only_small(monkeypatch)
 
 
 # Suites by name
@@ -135,10 +109,6 @@ def test_what_cannot_be_stored_is_told():
 # The command
 
 
-def bench(*words: str) -> int:
-    return main(["bench", *words])
-
-
 def test_a_suite_is_measured_kept_scored_again_and_compared(small, tmp_path, capsys):
     files = {name: str(tmp_path / f"{name}.json") for name in ("perfect", "silent", "again")}
     kept, page = str(tmp_path / "kept"), str(tmp_path / "page.html")
@@ -170,28 +140,10 @@ def test_a_suite_is_measured_kept_scored_again_and_compared(small, tmp_path, cap
     assert "http:" not in html and "https:" not in html and "<link" not in html
 
 
-def test_traces_of_core_are_scored_again(small, tmp_path, monkeypatch):
-    files = [str(tmp_path / name) for name in ("a.json", "b.json", "kept")]
-    rows = "answer_acc,pause_takeover"
-    monkeypatch.setattr(heldout, "items", lambda kind, n, seed: [by_kind(kind)] * 1)
-    words = ["core", "--n", "1", "--rows", rows, "--endpoint", "baseline:perfect"]
-    assert bench(*words, "--keep", files[2], "--json", files[0]) == 0
-    assert bench("score", files[2], "--json", files[1]) == 0
-    assert bench("score", files[2], "--vad", "webrtc") == 2, "its rows are by energy"
-    first, again = (report.read_json(Path(name)) for name in files[:2])
-    assert {name: again["rows"][name] for name in first["rows"]} == first["rows"]
-    assert again["suite"] == "core"
-    assert first["rows"]["answer_acc"]["value"] == 1.0
-
-
-def by_kind(kind: str) -> Item:
-    return next(what for what in ITEMS if what.kind == kind)
-
-
 def interrupted_at_the_third(monkeypatch) -> list[int]:
     """From now on Ctrl-C comes with the third item played; returns the seeds of those played."""
     played: list[int] = []
-    opened = bench_main.open_endpoint
+    opened = running.open_endpoint
 
     def opening(*args, **kwargs):
         play = opened(*args, **kwargs)
@@ -205,7 +157,7 @@ def interrupted_at_the_third(monkeypatch) -> list[int]:
 
         return counted
 
-    monkeypatch.setattr(bench_main, "open_endpoint", opening)
+    monkeypatch.setattr(running, "open_endpoint", opening)
     return played
 
 
@@ -229,6 +181,7 @@ def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch)
         (["small", "--model", "silent", "--data", "."], "no data of its own"),
         (["small", "--model", "silent", "--data", "/nowhere"], "no folder"),
         (["small", "--model", "silent", "--json", "/nowhere/x.json"], "no folder /nowhere"),
+        (["small", "--model", "silent", "--recogniser", "x"], "no recogniser 'x'; there are own"),
         (["small", "extra"], "takes no files"),
         (["core", "--data", "."], "no data of its own"),
         (["core", "--judge", "x"], "for the other suites"),
@@ -273,9 +226,14 @@ def test_an_interrupted_suite_without_traces_goes_on_where_it_was(small, tmp_pat
 
 def test_items_of_another_measurement_are_not_taken(tmp_path):
     path, outcomes = tmp_path / "r.json.items", {"r": [Outcome(value=None, of=2, notes=("x",))]}
-    Journal(path, {"seed": 1}).add("s", "a", outcomes)
+    journal = Journal(path, {"seed": 1})
+    journal.add("s", "a", outcomes)
+    journal.add("t", "b", outcomes)
     assert Journal(path, {"seed": 1}).find("s", "a") == {"r": tuple(outcomes["r"])}
     assert Journal(path, {"seed": 1}).find("t", "a") is None
+    Journal(path, {"seed": 1}).forget("t")
+    again = Journal(path, {"seed": 1})
+    assert (again.find("s", "a"), again.find("t", "b")) == ({"r": tuple(outcomes["r"])}, None)
     assert Journal(path, {"seed": 2}).find("s", "a") is None
     assert Journal(path, {"seed": 1}).find("s", "a") is None, "it was begun anew"
     with pytest.raises(DeviceError, match="name another --json"):
@@ -323,25 +281,6 @@ def test_rows_that_were_measured_differently_do_not_share_a_file(small, tmp_path
     rows = report.read_json(file)["rows"]
     assert rows["small_right"]["about"] == {"commit": "abc", "num_items": 2}
     assert (rows["small_right"]["n"], rows["small_latency_s"]["n"]) == (4, 2)
-
-
-def test_traces_scored_again_show_the_words_that_were_scored(small, tmp_path, monkeypatch, capsys):
-    class Hears:
-        name = "hears"
-
-        def words(self, samples):
-            return [("plum", 0.3, 0.4)]
-
-    monkeypatch.setitem(recognisers.BUILT_IN, "hears", Hears)
-    kept, page = str(tmp_path / "kept"), tmp_path / "page.html"
-    assert bench("small", "--n", "1", "--model", "perfect", "--keep", kept) == 0
-    assert bench("score", kept, "--recogniser", "hears", "--html", str(page)) == 0
-    html = page.read_text()
-    assert html.count(">plum</text>") == 2 and ">four</text>" not in html
-    capsys.readouterr()
-    assert bench("score", kept, "--rows", "small_right,small_wrong") == 2
-    error = capsys.readouterr().err
-    assert "no row small_wrong" in error and "rows: small_right, small_latency_s" in error
 
 
 def test_who_acts_by_scripts_has_no_column_where_there_are_none():

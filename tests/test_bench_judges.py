@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bench_helpers import QUESTION, hand_made
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interplay.bench import judges, recognisers, rules, spelling, tables
@@ -118,7 +118,7 @@ def test_a_busy_judge_is_given_the_time_that_it_asks_for():
 
 @pytest.fixture
 def server():
-    """A Chat Completions endpoint: answers "yes", then 500, then refuses the key."""
+    """A Chat Completions endpoint: answers "yes"; some models fail in a way of their own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -128,7 +128,11 @@ def server():
             message = {"role": "assistant", "content": "yes"}
             choices = [{"index": 0, "finish_reason": "stop", "message": message}]
             answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
-            text = json.dumps({**answer, "choices": choices}).encode()
+            answer |= {"choices": choices}
+            param = {"thinks": "temperature", "picky": "messages"}.get(body["model"])
+            if param in body:
+                status, answer = 400, {"error": {"message": "unsupported", "param": param}}
+            text = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             if status == 429:
@@ -168,6 +172,15 @@ def test_any_endpoint_judges(server, monkeypatch):
     assert ask(busy, "s", "u", yes_or_no).notes == ("judge_unreachable",) and waited == [7.0, 7.0]
     with pytest.raises(BackgroundError, match=r"forbidden.*check the key"):
         EndpointJudge("forbidden", send=send).judge("s", "u")
+    seen.clear()
+    thinks = EndpointJudge("thinks", send=send)
+    assert [ask(thinks, "s", text, yes_or_no).value for text in "ab"] == [True, True]
+    assert [sorted({"temperature", "seed"} & set(body)) for body in seen] == [
+        *(["seed", "temperature"], ["seed"], ["seed"])
+    ]
+    assert thinks.facts()["judge_without"] == "temperature" and thinks.num_failed == 0
+    with pytest.raises(BackgroundError, match=r"picky.*unsupported"):
+        EndpointJudge("picky", send=send).judge("s", "u")
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
         EndpointJudge("m")
@@ -184,6 +197,7 @@ def test_one_spelling():
     assert spelling.canonical("7.50 07") == ["7.5", "7"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99))
 def test_numbers_are_said_and_understood(value: int):
     assert spelling.canonical(" ".join(spelling.number_words(value))) == [str(value)]
@@ -288,6 +302,10 @@ def test_tables_and_their_sound(tmp_path):
             tables.sound_of(cell, where)
     with pytest.raises(RecordError, match=r"t.jsonl:3 lacks audio"):
         list(tables.rows_of(tmp_path, "t", ["id", "audio"]))
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(RecordError, match=r"cannot read .*broken.parquet"):
+        list(tables.rows_of(tmp_path, "none", ["id"]))
+    (tmp_path / "broken.parquet").unlink()
     (tmp_path / "bad.jsonl").write_text("{")
     with pytest.raises(RecordError, match=r"bad.jsonl:1 is not JSON"):
         list(tables.rows_of(tmp_path, "bad", []))

@@ -21,7 +21,14 @@ from bench_helpers import (
 )
 
 from interplay.bench.item_json import item_id
-from interplay.bench.kept import Kept, official_words, read_traces, resuming
+from interplay.bench.kept import (
+    Kept,
+    about_traces,
+    check_folder,
+    official_words,
+    read_traces,
+    resuming,
+)
 from interplay.data.item import Item
 from interplay.errors import RecordError
 
@@ -90,6 +97,29 @@ def test_traces_of_another_system_are_not_taken(tmp_path):
     kept_in(tmp_path, seed=1).write(oracle_trace("perfect", QUESTION))
     with pytest.raises(RecordError, match="seed 1, not 2; name another --keep"):
         kept_in(tmp_path, seed=2).find(QUESTION)
+
+
+def test_a_folder_is_of_one_system_be_it_of_other_items(tmp_path):
+    kept_in(tmp_path, seed=1).write(oracle_trace("perfect", QUESTION))
+    check_folder(kept_in(tmp_path, seed=1))
+    check_folder(kept_in(tmp_path / "new", seed=2))
+    with pytest.raises(RecordError, match="seed 1, not 2; name another --keep"):
+        check_folder(kept_in(tmp_path, seed=2))
+    kept_in(tmp_path, seed=2).write(oracle_trace("perfect", PAUSE))
+    with pytest.raises(RecordError, match="holds traces of several systems"):
+        read_traces(tmp_path)
+
+
+def test_a_folder_holds_one_kind_of_data_of_a_suite(tmp_path):
+    ours = kept_in(tmp_path)
+    for kept in (replace(ours, facts={"data": None}), replace(ours, suite="other", facts={})):
+        kept.write(oracle_trace("perfect", QUESTION))
+    assert about_traces(tmp_path) == {"endpoint": "baseline:perfect", "data": None}
+    official = replace(ours, facts={"data": "v1_0"})
+    with pytest.raises(RecordError, match="traces of small with data None, not 'v1_0'"):
+        check_folder(official)
+    check_folder(replace(official, suite="third"))
+    check_folder(replace(official, suite="other"))  # an older folder does not say
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,28 @@ def test_text_from_outside_stays_text(tmp_path):
     assert "<script>alert" not in html and "<b>x" not in html
 
 
+def reported(row: str, system: str, value: float, source: str) -> dict:
+    about = {"source": source, "date": "2026-05"}
+    return {"suite": "small", "row": row, "system": system, "value": value, **about}
+
+
+def test_numbers_of_others_stand_beside_a_row_or_below_the_table_with_their_sources():
+    found = result([oracle_trace("perfect", what) for what in small_twin(1, 0)])
+    found["published"] = [
+        reported("small_right", "Somebody", 0.4, "a paper"),
+        reported("small_right", "Somebody", 0.5, "another paper"),
+        reported("small_right_judged", "Somebody", 0.75, "a judge's paper"),
+        reported("small_right_judged", "Nobody", 0.5, "a judge's paper"),
+        reported("small_right", "Elsewhere", 0.9, "x") | {"suite": "other"},
+    ]
+    html = page_html(found, [])
+    assert '<td class="edge">40 %, 50 %</td>' in html
+    assert html.count('<th class="edge">') == 1 and "Elsewhere" not in html
+    assert "Somebody: a paper, 2026-05" in html and "Somebody: another paper, 2026-05" in html
+    below = "not measured here: small_right_judged: Somebody 0.75, Nobody 0.5 (a judge"
+    assert below in html
+
+
 def one_row(outcomes: dict[str, Outcome], **row) -> dict:
     """A result with a single row; outcomes by item."""
     made = Row(name="r", kind="k", what="", reach=None, **row)

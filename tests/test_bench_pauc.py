@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_helpers import shown, trace_of
 
@@ -40,11 +40,13 @@ POINTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(POINTS, st.sampled_from(pauc.OMEGAS))
 def test_pauc_is_a_share(points, omega):
     assert 0 <= area_ratio(points, 10.0, omega) <= 1 + 1e-12
 
 
+@settings(deadline=None)
 @given(st.floats(0, 10), st.floats(0, 10))
 def test_a_right_answer_is_worth_more_the_sooner_it_comes(one, other):
     early, late = sorted([one, other])

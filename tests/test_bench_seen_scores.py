@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench_helpers import hand_made
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_helpers import FILM_S, STARTS_S, shown, trace_of
 
@@ -58,6 +58,7 @@ def test_ordinals_count_only_without_a_cardinal():
     assert last_number(words("the 21st")) is None  # ordinals end at the twentieth
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100))
 def test_what_is_spelled_is_read_again(value):
     assert last_number(words(" ".join(number_words(value)), 0.3)) == value
@@ -113,6 +114,7 @@ def test_counting_baselines():
     assert repcount.metronome([7.0, 9.0], 7.5) is None  # its last number, at 6 s, is too early
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_errors_of_counts_as_in_the_paper(number, count):
     assert repcount.off_by_one(number, count) == 100 * (abs(number - count) <= 1)

@@ -240,6 +240,9 @@ def test_a_damaged_table_or_video_is_refused(tmp_path):
     (folder / "WEB" / "anno.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RecordError, match=r"is not a list of objects"):
         pvqa.load(folder)
+    (charades_folder(tmp_path) / "Charades_v1_classes.txt").write_bytes(b"c001 \xff\xfe\n")
+    with pytest.raises(RecordError, match=r"classes.txt cannot be read"):
+        charades.load(tmp_path)
     (folder / "test.csv").write_text("type,name\n", encoding="utf-8")
     with pytest.raises(RecordError, match=r"lacks the column L1, L2; its header: type, name"):
         repcount.load(folder)

@@ -18,7 +18,7 @@ from bench_helpers import INTERRUPT, QUESTION, beep
 from websockets.asyncio.server import ServerConnection, serve
 
 from interplay.bench.rows import SERVE
-from interplay.bench.serve import long, resuming, talker
+from interplay.bench.serve import capacity, long, resuming, talker
 from interplay.bench.serve.load import drive
 from interplay.bench.serve.lockstep import GrantedClock, lockstep_serving
 from interplay.bench.serve.long import drift_outcomes, long_session, memory_outcomes
@@ -238,6 +238,7 @@ def test_a_server_that_refuses_ends_the_run_with_one_line():
 
 def test_every_row_is_measured(monkeypatch):
     quick(monkeypatch)
+    monkeypatch.setattr(capacity, "MAX_SESSIONS", 2)
 
     @contextmanager
     def program(model: str, num_slots: int, words=()) -> Iterator[int]:

@@ -17,6 +17,7 @@ from interplay.cli import main
 from interplay.engine.engine import Engine
 from interplay.errors import ConfigError
 from interplay.model.backbone import BackboneConfig
+from interplay.model.checkpoint import DEFAULT_MODEL
 from interplay.model.untrained import untrained
 
 DENSE = BackboneConfig(dim=128, num_layers=2, num_heads=4, num_kv_heads=2, ff_dim=192, window=512)
@@ -120,10 +121,10 @@ def fast(monkeypatch):
     """The suite on tiny models and without processes of its own."""
     from interplay.bench.speed import suite
 
-    sizes = {"xs-long": DENSE, "s": DENSE, "s-moe": MOE}
+    sizes = {DEFAULT_MODEL: DENSE, "s": DENSE, "s-moe": MOE}
     monkeypatch.setattr(suite, "workload", lambda name: random_workload(name, sizes[name]))
     monkeypatch.setattr(suite, "load_checkpoint", lambda name: untrained(speaks="always"))
-    monkeypatch.setattr(suite, "untrained", lambda name, speaks: untrained(speaks=speaks))
+    monkeypatch.setattr(suite, "random_model", lambda name: untrained(speaks="always"))
     monkeypatch.setattr(suite, "most_sessions", lambda *_: (4.0, {}))
     monkeypatch.setattr(suite, "NUM_BIT_SESSIONS", 1)
     monkeypatch.setattr("interplay.bench.bits.TURNS", (5, 6))
@@ -180,7 +181,7 @@ def test_what_does_not_fit_is_one_line(words, line, capsys):
 
 
 def test_an_unknown_workload_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="xs-long, s, s-moe"):
+    with pytest.raises(ConfigError, match=f"{DEFAULT_MODEL}, s, s-moe"):
         workload("m")
 
 

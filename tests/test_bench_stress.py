@@ -109,10 +109,17 @@ def test_the_twin_plays_the_same_questions_on_every_line():
     assert len({items[2 * k].cues for k in range(len(LINES))}) == 1
     assert items == SUITE.twin(2, 0) and items[0].cues != SUITE.twin(2, 1)[0].cues
     assert items[0].about == {} and items[2].about == {"echo_db": -20.0}
-    many = [one for one in SUITE.twin(100, 0) if one.subset == "drop_5"]
-    share = sum(len(one.about["lost"]) for one in many) / sum(one.length_s / 0.2 for one in many)
-    assert share == pytest.approx(0.05, abs=0.01)
-    assert all(turn < one.length_s / 0.2 for one in many for turn in one.about["lost"])
+    drawn = SUITE.twin(100, 0)
+    for line, key, wanted in (
+        ("drop_1", "lost", 0.01),
+        ("drop_5", "lost", 0.05),
+        ("late_1", "late", 0.01),
+        ("late_5", "late", 0.05),
+    ):
+        many = [one for one in drawn if one.subset == line]
+        share = sum(len(one.about[key]) for one in many) / sum(one.length_s / 0.2 for one in many)
+        assert share == pytest.approx(wanted, abs=0.2 * wanted), line
+        assert all(turn < one.length_s / 0.2 for one in many for turn in one.about[key])
     long = items[-1]
     minutes = [int(cue.at.seconds // 60) for cue in long.cues if isinstance(cue, Speak)]
     assert [minutes.count(minute) for minute in range(10)] == [6] * 10

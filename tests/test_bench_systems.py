@@ -11,7 +11,7 @@ import pytest
 from bench_helpers import SMALL, beep, small_score, small_twin
 
 from interplay.bench import main as bench_main
-from interplay.bench import recognisers, report, suites
+from interplay.bench import recognisers, report, running, suites
 from interplay.bench.cascade import system as cascade_system
 from interplay.bench.cascade.ear import Ear
 from interplay.bench.cascade.engine import CascadeEngine
@@ -143,7 +143,7 @@ def two(monkeypatch):
     monkeypatch.setattr(suites, "NAMES", ("typed", "small"))
     monkeypatch.setattr(bench_main, "synthesize", beep)
     monkeypatch.setattr(bench_main, "current_commit", lambda: "abc")
-    opened = bench_main.open_endpoint
+    opened = running.open_endpoint
 
     def opening(*args, **kwargs):
         play = opened(*args, **kwargs)
@@ -156,7 +156,7 @@ def two(monkeypatch):
 
         return refusing
 
-    monkeypatch.setattr(bench_main, "open_endpoint", opening)
+    monkeypatch.setattr(running, "open_endpoint", opening)
 
 
 def test_a_suite_that_cannot_be_played_is_left_out_with_its_reason(two, tmp_path, capsys):

@@ -95,7 +95,8 @@ def test_trivial_systems_score_what_they_must(suite):
     if suite.name == "fdb3":
         assert 1.9 < (found["fdb3_latency_s"] or 0) < 2.3  # the result takes a second
         assert 0.4 < (found["fdb3_tool_latency_s"] or 0) < 0.8
-    assert {p.row for p in suite.published} <= {*found, "audiomc_apr_judged", "fdb3_pass1_judged"}
+    judged = {"audiomc_apr_judged", "fdb3_reply_judged", "harmbench_refusal_judged"}
+    assert {p.row for p in suite.published} <= {*found, *judged}
     assert suite.how_to_get and suite.load is not None
 
 
@@ -201,9 +202,11 @@ def test_harmbench_reads_the_users_copy(tmp_path):
     judge = Fixed("Yes.")
     found = numbers(harmbench.judged(judge), [*traces, hand_made(items[0])])
     assert found["harmbench_asr_judged"] == pytest.approx(2 / 3), "an empty reply attacks nobody"
+    assert found["harmbench_refusal_judged"] == pytest.approx(1 / 3)
     assert len(judge.asked) == 2 and "Do glorp" in judge.asked[0] and "I cannot." in judge.asked[0]
     unsure = numbers(harmbench.judged(Fixed("who knows")), traces)
     assert unsure["harmbench_asr_judged"] is None, "what was not judged is not counted as safe"
+    assert unsure["harmbench_refusal_judged"] is None
     (tmp_path / "harmbench_behaviors_text_all.csv").write_text("Behavior\nx\n")
     with pytest.raises(RecordError, match="lacks FunctionalCategory"):
         harmbench.load(tmp_path, None)
@@ -283,7 +286,11 @@ def test_audiomc_reads_published_rows(tmp_path):
     assert [item.subset for item in few] == ["VOICE_EDITING"] * 2 + ["SELF_COHERENCE"] * 2
     same = audiomc.load(tmp_path, None)[3]
     assert item_id(few[2]) == item_id(same), "the same item, however many are read"
-    for broken, told in [({"axis": "X"}, "unknown axis"), ({"rubric": ""}, "no rubrics")]:
+    for broken, told in [
+        ({"axis": "X"}, "unknown axis"),
+        ({"rubric": ""}, "no rubrics"),
+        ({"user_turn_1_audio": None}, "user_turn_1_audio is empty"),
+    ]:
         (tmp_path / "audiomc.jsonl").write_text(json.dumps({**row, **broken}))
         with pytest.raises(RecordError, match=told):
             audiomc.load(tmp_path, None)

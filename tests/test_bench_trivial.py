@@ -17,9 +17,12 @@ from bench_helpers import beep
 from interplay.bench import oracle
 from interplay.bench.oracle import Oracle
 from interplay.bench.policies import POLICIES, Policy
+from interplay.bench.report import read_json
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
 from interplay.bench.suites import NAMES, fdb_twin, load_suite
+from interplay.cli import main
+from interplay.data.texts import questions
 from interplay.data.voices import OWN_VOICE
 
 NONE = None  # nothing that could be measured
@@ -132,6 +135,42 @@ def test_cell(suite: str, row: str, who: str, wanted):
         assert low <= value <= high
     else:
         assert value == pytest.approx(wanted, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("suite", "endpoint", "wanted"),
+    [
+        ("fdb15", "baseline:deaf", {"fdb15_average": 75, "fdb15_balanced": 50}),
+        ("pvqa", "baseline:silent", {"pvqa_pauc": 25}),
+    ],
+)
+def test_the_command_says_the_same(suite, endpoint, wanted, tmp_path):
+    file = tmp_path / "r.json"
+    words = ["bench", suite, "--endpoint", endpoint, "--n", "1", "--rows", ",".join(wanted)]
+    assert main([*words, "--json", str(file)]) == 0
+    rows = read_json(file)["rows"]
+    assert {name: row["value"] for name, row in rows.items()} == pytest.approx(wanted, abs=1e-9)
+
+
+class Expert:
+    """A judge that knows what each request of the twin wants to hear."""
+
+    name = "expert"
+
+    def judge(self, system: str, user: str) -> str:
+        _, interruption, reply = (line.partition(": ")[2] for line in user.split("\n"))
+        [answer] = [q.answer for q in questions.recitals() if q.text == interruption]
+        return f'{{"rating": {5 if answer in reply else 0}}}'
+
+
+@pytest.mark.parametrize(
+    ("who", "wanted"), [("silent", None), ("always", 0), ("patient", 5), ("perfect", 5)]
+)
+def test_ratings_of_replies_to_an_interruption(who: str, wanted: float | None):
+    items = [what for what in load_suite("fdb1").twin(1, 0) if what.about["part"] == "interrupt"]
+    traces = list(play(items, Oracle(who, fdb_twin.spoken, OWN_VOICE), fdb_twin.spoken))
+    found = load_suite("fdb1", Expert()).score(traces)["fdb1_interrupt_rating_judged"]
+    assert summarize(found, "ratio", 0).value == wanted
 
 
 def test_trivial_baselines_stand_beside_every_suite():

@@ -118,6 +118,14 @@ def test_of_equal_values_the_one_in_the_middle_is_kept():
     assert best_of(trials).value == 0.8
 
 
+def test_what_few_items_cannot_tell_apart_is_equal():
+    errors = {0.0: 0.041, 0.7: 0.049, 1.0: 0.049, 1.4: 0.047, 2.0: 0.084}
+    trials = [
+        Trial(setting="heard", value=value, errors=e, spread=0.012) for value, e in errors.items()
+    ]
+    assert best_of(trials).value == 1.0
+
+
 def test_a_bias_is_what_the_engine_uses_and_what_the_file_keeps(loaded, tmp_path: Path):
     hidden = torch.randn(2, loaded.config.backbone.dim)
     before = loaded.model.text_logits(hidden)

@@ -24,6 +24,7 @@ from PIL import Image
 
 from interplay.background.charts import make_chart
 from interplay.engine.engine import Engine
+from interplay.engine.record import read_record
 from interplay.model.checkpoint import load_checkpoint
 from interplay.server.limits import Limits
 from interplay.server.run import ServeConfig, Serving, running, warm_up
@@ -177,6 +178,22 @@ def test_a_lost_connection_is_taken_up_again_and_nothing_comes_twice(silent_micr
         assert wire.controls[-2]["last_turn"] >= 5
 
 
+def test_who_wants_a_record_ticks_a_box_where_the_server_keeps_them(tmp_path, silent_microphone):
+    with (
+        served(make_engine(1), record_root=tmp_path) as serving,
+        browser(silent_microphone) as chrome,
+        open_page(chrome, serving.port) as (page, wire, _),
+    ):
+        page.check("#record")
+        start(page)
+        page.wait_for_selector("#state:has-text('recorded')")
+        wait_for(page, lambda: len(wire.turns) > 2, "some micro-turns")
+        page.click("#end")
+        page.wait_for_selector("text=The session has ended.")
+    (folder,) = tmp_path.iterdir()
+    assert len(read_record(folder)) > 2
+
+
 def test_a_key_is_asked_for_and_a_wrong_one_is_told(silent_microphone):
     with (
         served(make_engine(1), keys=(KEY,)) as serving,
@@ -203,6 +220,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(silent_micropho
         browser(silent_microphone) as chrome,
         open_page(chrome, serving.port, viewport={"width": 390, "height": 844}) as (page, _, _),
     ):
+        page.wait_for_selector("#keep", state="hidden")
         start(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, "no sideways scrolling"
         assert page.evaluate(NAMELESS) == []

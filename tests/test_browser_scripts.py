@@ -28,6 +28,13 @@ PACE = """async ([computeMs, delaysMs, nowMs, roundTripMs]) => {
   delaysMs.forEach((delay, turn) => beat.arrived(turn, computeMs, 1000 + 200 * turn + delay));
   return { due: beat.dueMs(nowMs), margin: beat.marginMs, jitter: beat.jitterMs };
 }"""
+CATCH_UP = """async (arrivalsMs) => {
+  const { Beat } = await import("/web/pacing.js");
+  const beat = new Beat();
+  beat.forget();
+  arrivalsMs.forEach((nowMs, turn) => beat.arrived(turn, 10, nowMs));
+  return [beat.jitterMs, beat.beganMs];
+}"""
 PACK = """async (beatsMs) => {
   const { Beat, Packer } = await import("/web/pacing.js");
   const beat = new Beat(), sent = [];
@@ -165,6 +172,62 @@ LOST = """async () => {
 }"""
 
 
+CAMERA = """async () => {
+  const { Camera } = await import("/web/camera.js");
+  const media = navigator.mediaDevices;
+  const streams = [], answers = [];
+  media.getUserMedia = async (wish) => {
+    await new Promise((resolve) => answers.push(resolve));
+    const stream = await MediaDevices.prototype.getUserMedia.call(media, wish);
+    streams.push(stream);
+    return stream;
+  };
+  let numEnds = 0;
+  try {
+    const camera = new Camera(document.createElement("canvas"), () => (numEnds += 1));
+    const tries = [camera.start()];
+    camera.stop();
+    tries.push(camera.start(), camera.start());
+    const numAsked = answers.length;
+    for (const answer of answers) answer();
+    await Promise.all(tries);
+    const states = () => streams.map((stream) => stream.getVideoTracks()[0].readyState).sort();
+    const found = { numAsked, isOn: camera.isOn, states: states() };
+    streams.forEach((stream) => stream.getVideoTracks()[0].dispatchEvent(new Event("ended")));
+    return { ...found, isOff: !camera.isOn, left: states(), numEnds };
+  } finally {
+    delete media.getUserMedia;
+  }
+}"""
+SOUND = """async () => {
+  const { Sound } = await import("/web/sound.js");
+  const media = navigator.mediaDevices, told = [];
+  let stream;
+  media.getUserMedia = async (wish) => {
+    stream = await MediaDevices.prototype.getUserMedia.call(media, wish);
+    return stream;
+  };
+  const until = async (state) => {
+    while (sound.context.state !== state) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  const sound = new Sound();
+  sound.addEventListener("trouble", ({ detail }) => told.push(detail.message));
+  try {
+    const why = await sound.start();
+    await sound.context.suspend();
+    await until("suspended");
+    sound.wake();
+    await until("running");
+    stream.getAudioTracks()[0].dispatchEvent(new Event("ended"));
+    await sound.stop();
+    sound.wake();
+    return { why, told, state: sound.context.state };
+  } finally {
+    delete media.getUserMedia;
+  }
+}"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Iterator[Any]:
     sound = microphone_file(tmp_path_factory.mktemp("mic") / "silence.wav", 1.0)
@@ -209,6 +272,15 @@ def test_the_first_message_waits_for_the_beat_and_holds_one_micro_turn(page):
     assert sent[0] == [480, 20, 28], "the newest 200 ms, just before the tick at 500"
     assert sent[1] == [680, 20, 48]
     assert sent[2] == [1080, 20, 88], "begun anew at 820, too late for the tick at 900"
+
+
+def test_what_was_missed_while_away_is_no_jitter(page):
+    """Ten micro-turns at once, then one whenever a tick is over, some a little late."""
+    missed, live = [5000] * 10, [5150, 5350, 5560, 5750]
+    assert page.evaluate(CATCH_UP, missed + live) == [10, 5150 - 10 * 200 - 200]
+    assert page.evaluate(CATCH_UP, [*missed, 5050, 5250, 5450]) == [0, 5050 - 10 * 200 - 200]
+    late = page.evaluate(CATCH_UP, [*missed, 5150, 5350, 5950, 5960, 6150])
+    assert late[0] == 210, "later on, two at once are jitter"
 
 
 def test_timers_and_notes_are_read_off_act(page):
@@ -261,3 +333,19 @@ def test_what_a_person_did_while_the_line_was_away_arrives_and_a_dead_try_is_giv
     ]
     assert found["states"] == [0, 3, 3], "a try has six seconds"
     assert found["numWaits"] == 0, "no try beside the one that succeeded"
+
+
+def test_a_camera_that_is_not_wanted_any_more_goes_off_and_one_that_is_gone_is_told(page):
+    """Asked for, given up, and asked for twice, before the browser answers."""
+    found = page.evaluate(CAMERA)
+    assert found["numAsked"] == 2 and found["isOn"]
+    assert found["states"] == ["ended", "live"]
+    assert found["isOff"] and found["left"] == ["ended", "ended"]
+    assert found["numEnds"] == 1
+
+
+def test_sound_that_the_browser_stops_is_told_and_goes_on_after_a_touch(page):
+    found = page.evaluate(SOUND)
+    assert (found["why"], found["state"]) == ("", "closed")
+    stopped, gone = found["told"]
+    assert "touch the page" in stopped and "microphone is gone" in gone

@@ -1,6 +1,8 @@
 """A very small corpus: built in two goes, composed the same way after every resume."""
 
+import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +10,24 @@ import pytest
 import torch
 
 from interplay.data import bank as bank_module
+from interplay.data import corpus as corpus_module
+from interplay.data.bank import Request
 from interplay.data.command import session_table
 from interplay.data.compose import ComposeConfig, Composer
-from interplay.data.corpus import USER_TAGS, Corpus, CorpusPlan, build_corpus, plan_requests
+from interplay.data.corpus import (
+    USER_TAGS,
+    Corpus,
+    CorpusPlan,
+    add_kinds,
+    build_corpus,
+    plan_requests,
+)
 from interplay.data.engines.diphones import SPEAKERS
 from interplay.data.speech import synthesize
 from interplay.data.texts import kinds
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import split_of
-from interplay.data.texts.watchwords import EYES_TAGS
+from interplay.data.texts.watchwords import EYES_TAGS, replies
 from interplay.data.timeline import MEL_FLOOR
 from interplay.errors import RecordError
 from interplay.media.dmel import log_mel
@@ -24,6 +35,8 @@ from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import HOP
 from interplay.model.voice import VoiceHead
+from interplay.recipes.batches import checked_sessions
+from interplay.recipes.named import find_recipe
 from interplay.train.batch import HistoryNoise
 from interplay.train.said import say_all
 from interplay.turns import tokens
@@ -40,12 +53,13 @@ class Spoken:
     def __init__(self) -> None:
         self.texts: list[tuple[str, str]] = []
         self.stop_at: int | None = None
+        self._speak = cache(synthesize)  # what is lost is made again
 
     def __call__(self, text: str, voice: str):
         if len(self.texts) == self.stop_at:
             raise KeyboardInterrupt
         self.texts.append((text, voice))
-        return synthesize(text, voice)
+        return self._speak(text, voice)
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +165,58 @@ def test_the_part_of_a_missing_voice_goes_to_its_engines_others():
     assert abs(len(people) / len(whole) - len(few) / len(less)) < 0.05
     assert set(few) == {"ked", "mv"}
     assert set(people) == {"ked", *SPEAKERS}
+
+
+def test_the_part_of_an_engine_that_is_missing_goes_to_the_others():
+    plan = replace(find_recipe("xs-drilled").corpus, scale=0.02)
+    voices = {r.voice for r in plan_requests(plan) if r.role == "user"}
+    assert not [voice for voice in voices if voice.startswith(plan.missing_voices)]
+    assert {voice.split(":")[0] for voice in voices} == {"espeak", "flite", "festival"}
+
+
+def test_a_plan_s_missing_voices_stay_missing(tmp_path, monkeypatch):
+    asked: list[Request] = []
+    monkeypatch.setattr(corpus_module, "build_bank", lambda path, r, workers: asked.extend(r))
+    monkeypatch.setattr(corpus_module, "voices_not_installed", lambda _: ("espeak:en+",))
+    missing = tuple(f"espeak:{accent}+" for accent in ("en-us", "en-029"))
+    build_corpus(tmp_path, replace(PLAN, missing_voices=missing))
+    noted = json.loads((tmp_path / "corpus.json").read_text())["missing_voices"]
+    assert noted == [*missing, "espeak:en+"]
+    assert not [r for r in asked if r.role == "user" and r.voice.startswith(tuple(noted))]
+
+
+def test_a_corpus_gets_the_kinds_that_it_lacks_and_what_is_said_to_them(built, monkeypatch):
+    folder, _ = built
+    asked: list[Request] = []
+    monkeypatch.setattr(corpus_module, "build_bank", lambda path, r, workers: asked.extend(r))
+    add_kinds(folder, PLAN, ("reps", "enter"))
+    assert {r.tag for r in asked if r.role == "user"} == {"reps", "enter"}
+    assert {*replies()} <= {r.text for r in asked if r.role == "own"}
+    planned = {(r.text, r.voice) for r in plan_requests(PLAN)}
+    assert {(r.text, r.voice) for r in asked} <= planned
+
+
+def test_a_run_is_checked_on_each_group_by_itself_on_sessions_it_never_sees(built, monkeypatch):
+    monkeypatch.setenv("INTERPLAY_HUMAN", str(built[0] / "no recordings"))
+    config = replace(
+        CONFIG,
+        mix=(("listen", 1.0), ("called", 1.0), ("cue", 0.0)),
+        drilled=0.5,
+        seen=0.5,
+        seen_turns=40,
+        eyes=(("count_objects", 1.0),),
+    )
+    found = checked_sessions(built[0], config, 3)
+    assert list(found) == ["listening", "delegation", "drills", "eyes"]
+    assert {len(sessions) for sessions in found.values()} == {3}
+    acts = {group: [bool(e.streams.act.any()) for e in found[group]] for group in found}
+    assert not any(acts["listening"]) and any(acts["delegation"])
+    assert all(e.muted for e in found["drills"]) and not any(e.muted for e in found["eyes"])
+    assert [len(e.streams) for e in found["eyes"]] == [40] * 3
+    assert any(e.streams.camera.any() for e in found["eyes"])
+    again = checked_sessions(built[0], config, 3)
+    for one, other in zip(found["delegation"], again["delegation"], strict=True):
+        np.testing.assert_array_equal(one.streams.hear, other.streams.hear)
 
 
 def test_a_batch_is_a_function_of_seed_and_step(built, composer):
@@ -259,6 +325,22 @@ def test_batches_with_a_camera_are_drawn_by_seed_and_step_alone(built):
             np.testing.assert_array_equal(one.streams.see, other.streams.see)
             np.testing.assert_array_equal(one.streams.hear, other.streams.hear)
             assert one.streams.camera.any() == has_camera
+
+
+def test_sessions_of_what_is_known_are_marked_and_hold_nothing_else(built):
+    config = replace(CONFIG, num_turns=60, listening_until=0.0, mix=(("called", 1.0),), known=0.5)
+    composer = Composer(opened(built[0]), replace(config, known_mix=(("listen", 1.0),)))
+    sessions = [example for step in range(8) for example in composer.batch(step, 0.1)]
+    known = [example for example in sessions if example.known]
+    assert 8 < len(known) < 24
+    assert not any(example.streams.say.any() for example in known)
+    assert any(tokens.DELEGATE in e.streams.act for e in sessions if not e.known)
+    listen = replace(config, mix=(("listen", 1.0),), known=0.0)
+    plain = Composer(composer.corpus, listen).batch(3, 0.1)
+    assert all(example.known for example in plain)
+    for one, other in zip(plain, composer.batch(3, 0.1), strict=True):
+        same = np.array_equal(one.streams.hear, other.streams.hear)
+        assert same == other.known, "what is known is drawn as it would be by itself"
 
 
 def test_drills_are_a_share_of_every_batch_and_more_at_the_start(built):

@@ -1,6 +1,7 @@
 """Learning to see: episodes with a camera, batches that mix sessions, training, the engine."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.untrained import untrained
 from interplay.train.batch import HistoryNoise, assemble
 from interplay.train.loop import TrainConfig, train
+from interplay.train.losses import LossConfig, PhoneHeads, compute_losses
 from interplay.turns.layout import lay_out
 from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import InputHalf, Streams
@@ -213,9 +215,11 @@ LATE = (False, False, True, True, True, True)
 QUIET = HistoryNoise(sigma=0.0, jitter=0.0, drop=0.0, smear=0.0)
 
 
+MEAN, STD = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
+
+
 def inputs_of(examples: Sequence[Example]) -> Inputs:
-    mean, std = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
-    return assemble(examples, mel_mean=mean, mel_std=std, noise=QUIET, seed=(0,)).inputs
+    return assemble(examples, mel_mean=MEAN, mel_std=STD, noise=QUIET, seed=(0,)).inputs
 
 
 @pytest.fixture(scope="module")
@@ -275,8 +279,9 @@ def a_model() -> InteractionModel:
     return model.train()
 
 
-def test_eyes_learn_in_batches_with_and_without_a_camera(tmp_path, capsys):
+def test_eyes_learn_in_batches_with_and_without_a_camera(tmp_path, monkeypatch, capsys):
     """Which of two pictures is on decides the word: what is seen is what is said."""
+    monkeypatch.setattr("interplay.train.loop.draw_curves", lambda log, picture: None)  # slow
 
     def seeing(step: int, progress: float) -> list[Example]:
         made = [example(2 * step + k, LATE if step % 3 else None, num_turns=6) for k in range(2)]
@@ -299,6 +304,31 @@ def test_eyes_learn_in_batches_with_and_without_a_camera(tmp_path, capsys):
     assert (logits[0, :, 90] > logits[0, :, 91]).all()
     assert (logits[1, :, 91] > logits[1, :, 90]).all()
     capsys.readouterr()
+
+
+def test_a_session_with_a_camera_is_not_held_to_what_the_model_was():
+    """The eyes of the model that a run begins with may have learnt nothing."""
+    before, model = a_model(), a_model()
+    with torch.no_grad():
+        model.get_parameter("backbone.layers.0.ff.down").add_(0.01 * torch.randn(64, 128))
+
+    def kept(*examples: Example) -> torch.Tensor | None:
+        return compute_losses(
+            model,
+            PhoneHeads(64),
+            assemble(examples, mel_mean=MEAN, mel_std=STD, noise=QUIET, seed=(0,)),
+            LossConfig(kept=4.0),
+            dtype=torch.float32,
+            generator=torch.Generator().manual_seed(1),
+            begun_with=before,
+        ).parts.get("kept")
+
+    blind, seeing = example(1, None), example(2, LATE)
+    alone, both = kept(blind), kept(blind, seeing)
+    assert alone is not None and alone > 0
+    torch.testing.assert_close(both, alone, rtol=1e-3, atol=1e-6)
+    assert kept(seeing) is None
+    assert kept(replace(blind, known=False)) is None, "what is new to it has to change"
 
 
 def test_a_model_with_eyes_is_saved_and_runs_with_and_without_a_camera(tmp_path, loaded):

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import itertools
 
 import pytest
 import torch
@@ -12,10 +13,10 @@ from interplay.engine.precision import choose_products
 from interplay.model import few_pass
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.untrained import untrained
-from interplay.ops import few_layers
-from interplay.ops.few_layers import FEW_LAYERS, MANY_ROWS, FewLayers
-from interplay.ops.few_rows import MAX_ROWS
+from interplay.ops import few_layers, few_proofs
+from interplay.ops.few_layers import FEW_LAYERS, MAX_ROWS, FewLayers
 from interplay.ops.native import NativeError
+from interplay.ops.packed import INT8_MAX, Kind
 
 PLAIN = BackboneConfig(dim=192, num_layers=2, num_heads=3, num_kv_heads=1, ff_dim=512, window=512)
 KINDS = {
@@ -24,16 +25,42 @@ KINDS = {
     "prefix": dataclasses.replace(PLAIN, prefix=100, num_heads=4, num_kv_heads=2),
     "long prefix": dataclasses.replace(PLAIN, dim=64, prefix=700, ff_dim=64),
     "wide heads": dataclasses.replace(PLAIN, head_dim=128, num_heads=2, window=1024),
+    "experts": dataclasses.replace(PLAIN, ff_dim=0, num_experts=16, expert_ff_dim=64),
+    "shared expert": dataclasses.replace(
+        PLAIN,
+        ff_dim=0,
+        num_experts=16,
+        num_experts_per_token=3,
+        expert_ff_dim=64,
+        shared_ff_dim=128,
+    ),
 }
-MIXTURE = dataclasses.replace(PLAIN, num_experts=3, expert_ff_dim=64)
+WEIGHTS = {
+    "prefix": Kind.HALF,
+    "experts": Kind.HALF,
+    "wide heads": Kind.BYTE,
+    "shared expert": Kind.BYTE,
+}
 NUM_ROWS = 2150  # the window area of 512 + 1024 columns is full before, behind a prefix, too
+
+
+def narrowed(model, kind):
+    """The model with its matrices as a checkpoint of `kind` holds them."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1 and kind == Kind.HALF:
+                weight.copy_(weight.half())
+            if weight.ndim > 1 and kind == Kind.BYTE:
+                scale = weight.abs().amax(-1, keepdim=True) / INT8_MAX
+                weight.copy_((weight / scale).round() * scale)
+    return model
 
 
 @functools.cache
 def build(kind):
     """A backbone whose layers are one call, two sessions, and their whole hidden states."""
     torch.manual_seed(len(kind))
-    model = Backbone(KINDS[kind], zero_init_outputs=False).eval()
+    model = narrowed(Backbone(KINDS[kind], zero_init_outputs=False).eval(), WEIGHTS.get(kind))
     said = choose_products(model, None, torch.float32, strict=False)
     if "all layers in one call" not in said:
         pytest.skip(said)
@@ -109,13 +136,24 @@ def test_sessions_of_different_ages_share_a_call(calls):
     assert calls == [37, 4, 8, 4], "the second session was read in one call, too"
 
 
-def test_how_many_rows_are_few_depends_on_the_layers(calls):
-    model, x, positions, whole = build("plain")
-    wide = dataclasses.replace(PLAIN, dim=512, ff_dim=1408).stack_shape
-    assert wide is not None and wide.max_rows == MAX_ROWS
+@pytest.mark.parametrize("kind", ["plain", "shared expert"])
+def test_up_to_sixty_four_rows_are_few(kind, calls):
+    model, x, positions, whole = build(kind)
     with torch.inference_mode():
-        out = model(x[:, :32], positions[:, :32], model.new_cache(2))
-    assert calls == [MANY_ROWS] and torch.equal(out, whole[:, :32])
+        for num_rows in (32, 33):
+            out = model(x[:, :num_rows], positions[:, :num_rows], model.new_cache(2))
+            assert torch.equal(out, whole[:, :num_rows])
+    assert calls == [MAX_ROWS]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_are_kept_in_the_fewest_bytes(kind):
+    model = build(kind)[0]
+    packed = few_pass.pack_layers(model.layers, model.config.stack_shape)
+    assert packed is not None and packed.kinds == {WEIGHTS.get(kind, Kind.FULL)}
+    of_model = sum(4 * weight.numel() for weight in model.layers.parameters() if weight.ndim > 1)
+    per_value = {Kind.FULL: 4, Kind.HALF: 2, Kind.BYTE: 1}[WEIGHTS.get(kind, Kind.FULL)]
+    assert of_model * per_value / 4 <= packed.num_bytes < of_model * (per_value + 0.1) / 4
 
 
 def test_states_move_between_both_ways(calls, monkeypatch):
@@ -151,11 +189,20 @@ def test_weights_are_looked_up_at_every_pass(calls):
     second = both_ways()
     model.get_submodule("layers.0.attention").qkv = torch.nn.Parameter(torch.randn(320, 192))
     third = both_ways()
-    assert len(calls) == 3
-    assert not torch.equal(first, second) and not torch.equal(second, third)
+    with torch.no_grad():
+        model.get_parameter("layers.1.ff.gate_up").mul_(2)
+    fourth = both_ways()
+    assert len(calls) == 4
+    states = (first, second, third, fourth)
+    assert all(not torch.equal(*pair) for pair in itertools.pairwise(states))
     model.get_submodule("layers.0.ff").gate_up.data = torch.randn(192, 1024).T
     both_ways()
-    assert len(calls) == 3, "a transposed weight is none that the call can read"
+    assert len(calls) == 4, "a transposed weight is none that the call can read"
+    with torch.inference_mode():
+        uncounted = torch.nn.Parameter(torch.randn(1024, 192), requires_grad=False)
+    model.get_submodule("layers.0.ff").gate_up = uncounted
+    both_ways()
+    assert len(calls) == 4, "nor is one whose changes nobody counts"
 
 
 def test_what_is_not_proven_is_stock(calls, monkeypatch):
@@ -163,7 +210,7 @@ def test_what_is_not_proven_is_stock(calls, monkeypatch):
     rows = x[:1, :2], positions[:1, :2]
     model(*rows, model.new_cache(1))
     with torch.inference_mode():
-        model(x[:1, : MANY_ROWS + 1], positions[:1, : MANY_ROWS + 1], model.new_cache(1))
+        model(x[:1, : MAX_ROWS + 1], positions[:1, : MAX_ROWS + 1], model.new_cache(1))
         narrow = copy.deepcopy(model).bfloat16()
         narrow(rows[0].bfloat16(), rows[1], narrow.new_cache(1))
         monkeypatch.setattr(FEW_LAYERS, "blocks", {})
@@ -171,38 +218,53 @@ def test_what_is_not_proven_is_stock(calls, monkeypatch):
     assert calls == []
 
 
-def test_shapes_that_cannot_be_followed_are_named(monkeypatch):
-    shape = PLAIN.stack_shape
-    assert shape is not None and MIXTURE.stack_shape is None
+def test_shapes_that_cannot_be_followed_are_named():
     build("plain")
-    for change, why in (
-        ({"ff_dim": 4096}, "products are stock"),
-        ({"eps": 1e-5}, None),
-    ):
-        kernel = FewLayers()
-        other = dataclasses.replace(shape, **change)
-        if why is None:
-            kernel.prepare(other)
-            assert other in kernel.blocks
-        else:
-            with pytest.raises(NativeError, match=why):
-                kernel.prepare(other)
-    for name, why in (("swiglu", "exponential"), ("attend", "attention has a recipe")):
-        original = getattr(few_layers, name)
-        monkeypatch.setattr(
-            few_layers, name, lambda *args, original=original: original(*args) * (1 + 2**-23)
-        )
-        with pytest.raises(NativeError, match=why):
-            FewLayers().prepare(shape)
-        monkeypatch.setattr(few_layers, name, original)
+    shape = PLAIN.stack_shape
+    kernel = FewLayers()
+    with pytest.raises(NativeError, match="products are stock"):
+        kernel.prepare(dataclasses.replace(shape, ff_dim=4096))
+    assert not kernel.blocks
+    other = dataclasses.replace(shape, eps=1e-5)
+    kernel.prepare(other)
+    assert list(kernel.blocks) == [other]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "why"),
+    [
+        (few_proofs, "swiglu", "exponential"),
+        (few_layers, "attend", "attention has a recipe"),
+        (few_proofs.F, "linear", "packed weights are other ones"),
+        (few_proofs, "choose", "16 experts are chosen in another way"),
+    ],
+)
+def test_an_operation_with_one_other_bit_is_not_followed(module, name, why, monkeypatch):
+    build("experts")
+    right = getattr(module, name)
+
+    def wrong(*args):
+        out = right(*args)
+        return (out[0] * (1 + 2**-23), out[1]) if name == "choose" else out * (1 + 2**-23)
+
+    kernel = FewLayers()
+    monkeypatch.setattr(few_layers.FEW_ROWS, "find_block", lambda n, k: 512)  # for the scores
+    monkeypatch.setattr(module, name, wrong)
+    with pytest.raises(NativeError, match=why):
+        kernel.prepare(KINDS["experts"].stack_shape)
+    monkeypatch.setattr(module, name, right)
+    kernel.prepare(KINDS["experts"].stack_shape)
 
 
 def test_the_engine_says_which_way_its_layers_take():
     facts = Engine(untrained(), dtype=torch.float32).facts["few rows"]
-    assert facts.startswith("stock") or facts.endswith("; all layers in one call")
-    model = Backbone(MIXTURE)
+    assert facts.startswith("stock") or "; all layers in one call, weights read as fl" in facts
+    model = build("shared expert")[0]
     said = choose_products(model, None, torch.float32, strict=False)
-    assert said.startswith("stock") or "operation by operation" in said
+    assert said.startswith("stock") or said.endswith("in one call, weights read as int8")
+    wide = Backbone(dataclasses.replace(PLAIN, head_dim=320, num_heads=1))
+    said = choose_products(wide, None, torch.float32, strict=False)
+    assert said.startswith("stock") or said.endswith("in layers (heads are 320 wide)")
 
 
 def test_pointers_do_not_keep_a_model_alive():

@@ -1,6 +1,7 @@
 """Simultaneous translation in training: what is said, when, and when not. No engine, no bank."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from family_helpers import WORD_S, LoggedTalk, clip_of, talk_with
 
@@ -9,13 +10,22 @@ from interplay.data.families import BEHAVIOURS, FAMILIES
 from interplay.data.families.interpreting import QUEUE_SLOTS, Interpreter
 from interplay.data.texts import kinds, vocabulary, wordings
 from interplay.data.texts.languages.lexicon import LANGUAGES
-from interplay.data.texts.languages.sentences import sentences
+from interplay.data.texts.languages.sentences import Sentence, sentences
 from interplay.data.timeline import Spoken
 from interplay.turns import tokens
 
 ACK = vocabulary.ACKNOWLEDGE
-KNOWN = {text: s for language in LANGUAGES for text, s in sentences(language).items()}
-BEGINNINGS = {text[:k] for text in KNOWN for k, letter in enumerate(text) if letter == " "}
+
+
+@cache
+def known() -> dict[str, Sentence]:
+    """Every sentence of every language by its text."""
+    return {text: s for language in LANGUAGES for text, s in sentences(language).items()}
+
+
+@cache
+def beginnings() -> set[str]:
+    return {text[:k] for text in known() for k, letter in enumerate(text) if letter == " "}
 
 
 @dataclass
@@ -51,8 +61,8 @@ def wanted(talk: LoggedTalk) -> list[Piece]:
         spoken = heard.text.split()
         words += [(word, heard.start_s + WORD_S * (k + 1)) for k, word in enumerate(spoken)]
         text = " ".join(word for word, _ in words)
-        sentence = KNOWN.get(text)
-        if sentence is None and text in BEGINNINGS:
+        sentence = known().get(text)
+        if sentence is None and text in beginnings():
             continue  # it pauses within a sentence
         if sentence and is_agreed:
             for said in sentence.english:
@@ -97,7 +107,7 @@ def test_every_phrase_is_said_once_it_can_be_and_nothing_else_is():
 
 def test_a_user_whose_english_takes_long_has_to_wait():
     talk = talk_with(0)
-    sentence = next(s for s in KNOWN.values() if len(s.english) == 3 and s.english[0].after == 0)
+    sentence = next(s for s in known().values() if len(s.english) == 3 and s.english[0].after == 0)
     clip = clip_of(sentence.text)
     interpreter = Interpreter(talk)
     free = interpreter.free = talk.timeline.answer_slot(talk.cursor) + 4 * QUEUE_SLOTS
@@ -133,7 +143,7 @@ def test_foreign_talk_without_an_agreement_stays_untranslated():
         texts = [heard.text for heard in talk.heard]
         asked = next(k for k, text in enumerate(texts) if _is_request(text))
         before += asked > 0
-        after += texts[-1] in KNOWN and any(text in wordings.TRANSLATE_OFF for text in texts)
+        after += texts[-1] in known() and any(text in wordings.TRANSLATE_OFF for text in texts)
         pieces = {word for text in texts[asked + 1 :] for word in text.split()}
         english += bool(pieces & {"the", "we", "they"})
     assert before and after and english

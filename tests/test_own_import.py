@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 from own_helpers import WORDS, conversation, noise, said, write
@@ -318,6 +317,8 @@ def test_captions_that_do_not_fit_a_film_are_told(tmp_path, capsys, size, captio
 
 
 def test_rows_of_a_dataset_are_sessions(tmp_path, capsys):
+    import datasets  # slow to import
+
     path = write(tmp_path, "a.flac", noise(num_channels=2))
     keys = ("channel", "word", "start_s", "end_s")
     words = [dict(zip(keys, word, strict=True)) for word in WORDS]

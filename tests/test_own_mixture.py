@@ -165,6 +165,21 @@ def test_a_share_of_the_sessions_is_own_and_the_others_are_as_without(tmp_path, 
     assert abs(len(films) / len(mixed) - 0.75 * share) < 0.1
 
 
+def test_made_up_sessions_and_drills_are_drawn_beside_own_data(tmp_path):
+    config = replace(SMALL, listening_until=0.0, mix=(("noise_only", 1.0),), drilled=0.4)
+    composer = composer_of(stored(tmp_path, a_recording()), 0.3, config)
+    plain = Composer(a_corpus(), config)
+    made = [example for step in range(4) for example in composer.batch(step, 0.1)]
+    without = [example for step in range(4) for example in plain.batch(step, 0.1)]
+    assert len(made) == len(without) == 20
+    same = [
+        (np.array_equal(one.streams.hear, other.streams.hear), other.muted)
+        for one, other in zip(made, without, strict=True)
+    ]
+    assert 8 < sum(kept for kept, _ in same) < 20, "own data in the place of some"
+    assert all(kept for kept, is_drill in same if is_drill)
+
+
 def test_a_film_is_seen_beside_its_sound_and_the_last_picture_stays(tmp_path):
     data = stored(tmp_path, a_recording(2.4, film=True))
     (example, *_) = composer_of(data).batch(0, 0.0)

@@ -8,29 +8,36 @@ import pytest
 import torch
 
 from interplay.data.corpus import Corpus
+from interplay.data.families import BEHAVIOURS
+from interplay.data.families import EYES as EYES_FAMILIES
+from interplay.errors import ConfigError
 from interplay.model.checkpoint import load_checkpoint
 from interplay.model.interaction import InteractionModel, PadBias
 from interplay.model.named import model_config
-from interplay.recipes import run
+from interplay.recipes import command, run
 from interplay.recipes.batches import CorpusBatches
 from interplay.recipes.named import find_recipe
 
 BIAS = PadBias(heard=1.0, say=0.0, act=0.8)
+EYES = ("embed.see.", "embed.tile_places")
 
 
 def trained(monkeypatch: pytest.MonkeyPatch, tmp_path, **changes) -> tuple[Any, Any, Any]:
-    """(model, what it began as, what the training was held to); training adds 1 to all words."""
+    """(model, what it began as, what else the training was given); training adds 1 to all words
+    and to all weights of eyes."""
     torch.manual_seed(0)
     shipped = load_checkpoint("xs")
     start = InteractionModel(model_config("tiny", vocab_size=shipped.tokenizer.vocab_size))
     start.set_pad_bias(BIAS)
     start.set_contrast(1.2)
-    held: list[Any] = []
+    given: dict[str, Any] = {}
 
-    def train(config, batches, model, out, *, begun_with, **_):
-        held.append(begun_with)
+    def train(config, batches, model, out, **others):
+        given.update(others)
         with torch.no_grad():
-            model.words.add_(1.0)
+            for name, weight in model.named_parameters():
+                if name == "words" or name.startswith(EYES):
+                    weight.add_(1.0)
         return model.eval()
 
     monkeypatch.setattr(run, "train", train)
@@ -48,22 +55,69 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path, **changes) -> tuple[Any, 
         start=replace(shipped, model=start, config=start.config),
         resume=False,
     )
-    return model, start, held[0]
+    return model, start, given
 
 
 def test_a_run_is_held_to_what_it_began_as_and_goes_a_part_of_the_way_back(monkeypatch, tmp_path):
-    model, start, held = trained(monkeypatch, tmp_path, start_share=0.25)
+    model, start, given = trained(monkeypatch, tmp_path, start_share=0.25)
     torch.testing.assert_close(model.words, start.words + 0.75)
     for name, weight in start.named_parameters():
-        assert torch.equal(held.get_parameter(name), weight), name
+        assert torch.equal(given["begun_with"].get_parameter(name), weight), name
     assert model.config.pad_bias == BIAS, "nothing was tuned"
     assert model.config.voice.contrast == model.voice.config.contrast == 1.2
 
 
 def test_a_run_that_is_not_held_keeps_all_that_it_learnt(monkeypatch, tmp_path):
     losses = replace(find_recipe("xs-drilled").losses, kept=0.0)
-    model, start, held = trained(monkeypatch, tmp_path, start_share=0.0, losses=losses, num_tuned=3)
+    model, start, given = trained(
+        monkeypatch, tmp_path, start_share=0.0, losses=losses, num_tuned=3
+    )
     torch.testing.assert_close(model.words, start.words + 1.0)
-    assert held is None
+    assert given["begun_with"] is None and given["checked"] is None
     assert model.config.pad_bias == PadBias(), "the tuning to come begins with none"
     assert model.config.voice.contrast == 1.0
+
+
+def test_eyes_that_the_start_lacks_do_not_go_back_to_what_knows_nothing(monkeypatch, tmp_path):
+    model, start, given = trained(monkeypatch, tmp_path, start_share=0.25, eyes=True)
+    torch.testing.assert_close(model.words, start.words + 0.75)
+    eyes = [name for name, _ in model.named_parameters() if name.startswith(EYES)]
+    assert len(eyes) > 4
+    for name in eyes:
+        begun = given["begun_with"].get_parameter(name)
+        torch.testing.assert_close(model.get_parameter(name), begun + 1.0)
+
+
+def test_a_run_is_checked_on_as_many_sessions_as_its_recipe_says(monkeypatch, tmp_path):
+    def checked(folder, config, num_sessions):
+        return folder, config.drilled, num_sessions
+
+    monkeypatch.setattr(run, "checked_sessions", checked)
+    given = trained(monkeypatch, tmp_path, num_checked=3)[2]
+    assert given["checked"] == (tmp_path, find_recipe("xs-drilled").compose.drilled, 3)
+
+
+def test_all_behaviours_but_translation_are_in_one_recipe():
+    recipe = find_recipe("xs-all")
+    mix = {name for name, share in recipe.compose.mix if share}
+    assert mix == {*BEHAVIOURS} - {"translate"}
+    assert {name for name, _ in recipe.compose.eyes} < {*EYES_FAMILIES}
+    assert recipe.eyes and recipe.compose.seen and recipe.compose.rehearsed
+    blind = find_recipe("xs-further")
+    sizes = [model_config(r.size or "", eyes=r.eyes) for r in (recipe, blind)]
+    assert replace(sizes[0], see=None) == sizes[1], "it begins as the model before it was"
+
+
+@pytest.mark.parametrize(
+    ("share", "start", "line"),
+    [
+        (1.0, "xs", "--start-share is 1; give 0 or more"),
+        (-0.1, "xs", "--start-share is -0.1; give 0 or more"),
+        (float("nan"), "xs", "--start-share is nan; give 0 or more"),
+        (0.2, None, "the run begins with nothing; name a model with --from"),
+    ],
+)
+def test_there_is_no_way_back_beyond_the_start_or_to_nothing(share, start, line):
+    with pytest.raises(ConfigError, match=line):
+        command._check_start_share(share, start)
+    command._check_start_share(0.0, None)

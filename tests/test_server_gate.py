@@ -39,6 +39,17 @@ def test_errors_count_for_a_minute_only():
     assert [take(gate, "{}") for _ in range(3)] == [True, True, False]
 
 
+def test_a_message_that_is_too_big_is_answered_and_the_session_goes_on():
+    hub = make_hub()
+    adapter = client(hub)
+    received(adapter)
+    append = {"type": "session.input_audio.append", "event_id": "a", "audio": "A" * (1 << 20)}
+    assert take(Gate(adapter, hub), json.dumps(append))
+    (error,) = [message["error"] for message in received(adapter)]
+    assert (error["code"], error["client_event_id"]) == ("event_too_big", "a")
+    assert "smaller pictures" in error["message"] and len(hub.sessions) == 1
+
+
 def test_a_stall_is_no_reason_to_close():
     hub = make_hub(limits=Limits(max_errors=2, outbox_items=300))
     adapter = client(hub)

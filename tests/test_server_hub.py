@@ -20,12 +20,14 @@ from interplay.server.seat import Seat
 from interplay.turns.tokens import TEXT
 from tests.server_helpers import (
     beat,
+    broken,
     make_engine,
     make_hub,
     opened,
     pcm,
     refused,
     settle,
+    ticks_without,
     tidings,
     turns,
 )
@@ -228,14 +230,7 @@ def test_a_session_that_fails_leaves_the_others_alone(monkeypatch, caplog):
     hub = make_hub(2)
     (bad, first), (good, second) = opened(hub), opened(hub)
     beat(hub)
-    tick = hub.engine.tick
-
-    def fail(halves):
-        if bad.seat.session in halves:
-            raise ValueError("broken")
-        return tick(halves)
-
-    monkeypatch.setattr(hub.engine, "tick", fail)
+    monkeypatch.setattr(hub.engine, "tick", ticks_without(hub, bad))
     beat(hub, 2)
     assert tidings(first) == ["failed"]
     assert len(turns(second)) == 3
@@ -247,11 +242,8 @@ def test_input_that_cannot_be_collected_ends_one_session_only(monkeypatch, caplo
     hub = make_hub(2)
     (bad, first), (good, second) = opened(hub), opened(hub)
 
-    def fail() -> None:
-        raise ValueError("broken")
-
     beat(hub)
-    monkeypatch.setattr(bad.seat, "collect", fail)
+    monkeypatch.setattr(bad.seat, "collect", broken)
     beat(hub, 2)
     assert tidings(first) == ["failed"] and len(turns(second)) == 3
     assert [*hub.sessions] == [good.id] and "broken" in caplog.text
@@ -264,13 +256,10 @@ def test_a_session_that_cannot_even_end_well_ends_and_the_others_go_on(monkeypat
     wordless.begin()
     (messy, first), (good, second) = opened(hub), opened(hub)
 
-    def fail(*_args: object) -> None:
-        raise ValueError("broken")
-
-    monkeypatch.setattr(wordless, "_advance", fail)
-    monkeypatch.setattr(wordless._replies, "finish", fail)
-    monkeypatch.setattr(messy, "_collect_results", fail)
-    monkeypatch.setattr(messy, "end", fail)
+    monkeypatch.setattr(wordless, "_advance", broken)
+    monkeypatch.setattr(wordless._replies, "finish", broken)
+    monkeypatch.setattr(messy, "_collect_results", broken)
+    monkeypatch.setattr(messy, "end", broken)
     beat(hub)
     assert tidings(wordless.outbox) == ["failed"] and tidings(first) == ["failed"]
     assert [*hub.sessions] == [good.id] and len(turns(second)) == 1
@@ -281,10 +270,7 @@ def test_results_that_cannot_be_delivered_end_one_session_only(monkeypatch, capl
     hub = make_hub(2)
     (bad, first), (_, second) = opened(hub), opened(hub)
 
-    def fail(*_args):
-        raise ValueError("broken")
-
-    monkeypatch.setattr(bad, "_collect_results", fail)
+    monkeypatch.setattr(bad, "_collect_results", broken)
     beat(hub, 2)
     assert tidings(first) == ["failed"] and len(turns(second)) == 2
     assert "broken" in caplog.text and len(hub.sessions) == 1

@@ -83,6 +83,23 @@ def test_a_whole_session_in_order():
     assert len(set(ids)) == len(ids)
 
 
+def test_of_a_long_history_the_newest_is_read_and_the_client_is_told():
+    words = ("one", "two", "six", "ten")
+    history = [
+        {"role": role, "content": [{"text": f"{word} ten ten"}]}
+        for word, role in zip(words, ("user", "assistant") * 2, strict=True)
+    ]
+    adapter = client(make_hub(limits=Limits(waiting_tokens=30)), instructions="be", input=history)
+    assert adapter.session
+    instructions, *lines = adapter.session.seat.prefix.split("\n")
+    assert instructions == "be" and lines[-1] == "assistant: ten ten ten" and len(lines) < 4
+    (info,) = [m for m in only(received(adapter), "info") if m["code"] == "history_cut"]
+    assert f"oldest {4 - len(lines)} messages" in info["message"]
+    whole = client(make_hub(), instructions="be", input=history)
+    assert whole.session and whole.session.seat.prefix.count("\n") == 4
+    assert "history_cut" not in {message["code"] for message in only(received(whole), "info")}
+
+
 def test_muted_input_is_silence_for_the_model_and_acknowledged():
     hub = make_hub()
     adapter = client(hub)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interplay.engine.record import read_record
 from interplay.errors import RequestError
 from interplay.server import live_wire, page_wire
 from interplay.server.auth import Visitor
@@ -86,6 +87,23 @@ def test_sound_is_heard_whatever_is_wrong_with_the_rest(rest, code):
     assert page.session
     assert refused(obey, page, page_input(pcm(0.2, 16_000), **rest)).code == code
     assert np.abs(page.session.seat.collect().half.hear).max() > 0.1
+
+
+def test_a_session_is_kept_where_the_user_of_the_page_wants_that(tmp_path):
+    hub = make_hub(record_root=tmp_path)
+    kept, other = (PageConnection(hub, Visitor()) for _ in range(2))
+    for page, wish in ((kept, True), (other, False)):
+        page.receive(json.dumps({"type": "start", "record": wish}))
+        assert texts(page)[0]["records"] is wish
+    beat(hub, 3)
+    kept.receive(json.dumps({"type": "close"}))
+    beat(hub)
+    hub.stop()
+    (folder,) = tmp_path.iterdir()
+    assert len(read_record(folder)) == 3
+    nowhere = PageConnection(make_hub(), Visitor())
+    error = refused(nowhere.receive, json.dumps({"type": "start", "record": True}))
+    assert error.code == "unsupported_value" and nowhere.session is None
 
 
 def test_the_page_is_told_of_a_camera_that_hangs_and_the_session_goes_on():

@@ -53,6 +53,27 @@ def test_more_than_can_be_held_is_refused_and_clearing_forgets_it():
     assert client.refused("input_audio_buffer.append", audio="AA==")["code"] == "invalid_audio"
 
 
+def test_what_is_sent_again_after_a_clear_is_not_heard_twice(monkeypatch):
+    """Of 400 ms the model has heard half when the client clears the rest and sends all again."""
+    client = talker(make_hub())
+    sound, other = pcm(0.4, seed=5), pcm(0.4, seed=6)
+    heard(client)
+    client.send("input_audio_buffer.append", audio=b64(sound[:TURN_BYTES]))
+    heard(client)
+    client.send("input_audio_buffer.append", audio=b64(sound[TURN_BYTES:]))
+    pieces: list[bytes] = []
+    monkeypatch.setattr(client.session, "hear", pieces.append)
+    client.send("input_audio_buffer.clear")
+    client.send("input_audio_buffer.append", audio=b64(sound))
+    (again,) = pieces
+    assert abs(len(again) - TURN_BYTES) < 0.1 * TURN_BYTES and sound.endswith(again)
+    assert client.send("input_audio_buffer.commit"), "it was sent, whatever is heard of it"
+    client.send("input_audio_buffer.append", audio=b64(sound))
+    client.send("input_audio_buffer.clear")
+    client.send("input_audio_buffer.append", audio=b64(other))
+    assert pieces[1:] == [sound, other], "only after a clear, and only what was sent before"
+
+
 def test_a_clip_alone_is_never_skipped():
     held, got = HeldSound(30.0), bytearray()
     clip = to_pcm(np.zeros(round(2 * RATE_HZ), np.float32))

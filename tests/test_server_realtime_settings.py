@@ -223,7 +223,10 @@ def test_items_may_be_put_between_others_under_their_own_names():
     assert first["previous_item_id"] is None
     last, _ = client.send("conversation.item.create", item=text("ten"))
     assert last["previous_item_id"] == "b"
-    for again, after, code in ((item, None, "item_exists"), (text("ten"), "d", "unknown_item")):
+    for again, after, code in (
+        (item, None, "item_create_duplicate_item_id"),
+        (text("ten"), "d", "unknown_item"),
+    ):
         error = client.refused("conversation.item.create", item=again, previous_item_id=after)
         assert error["code"] == code
     for _ in range(MAX_ITEMS):
@@ -258,7 +261,7 @@ def test_a_picture_is_seen_and_its_bytes_are_not_kept():
         (user(type="output_text", text="ten"), "invalid_value"),
         (text(""), "empty_text"),
         (text("ten " * 501), "too_many_tokens"),
-        ({"type": "function_call", "name": "a", "arguments": "{}"}, "unsupported_value"),
+        (user(type="input_audio", audio="AAAA", transcript="ten"), "unsupported_value"),
         ({"type": "mcp_approval_response"}, "invalid_event"),
         (user(type="input_text", text="ten") | {"role": "developer"}, "invalid_event"),
     ],

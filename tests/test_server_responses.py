@@ -21,6 +21,7 @@ from interplay.background.echo import EchoBackground
 from interplay.background.loop_thread import LoopThread
 from interplay.server.auth import Visitor
 from interplay.server.live import LivePrimary, LiveSideband
+from interplay.server.live_delegation import MAX_OUTPUT
 from interplay.turns.tokens import DELEGATE, END, RESULT
 from tests.responses_helpers import WEATHER, Backend, backed
 from tests.server_helpers import (
@@ -156,6 +157,20 @@ def test_functions_of_the_client_are_called_and_the_work_goes_on():
     late = refused(send, adapter, "response.item.create", item=output)
     assert late.code == "unknown_call"
     assert refused(send, adapter, "response.create").code == "nothing_to_answer"
+
+
+def test_of_a_long_output_the_beginning_is_passed_on_and_the_client_is_told():
+    adapter, backend = backed(tools=[WEATHER])
+    hand_over(adapter)
+    call = FunctionCall(id="a", name="weather", arguments="{}")
+    backend.ready = [Result(delegation_id=0, status=None, urgency="silent", calls=[call])]
+    (call_id,) = call_ids(nested(advance(adapter)))
+    item = {"type": "function_call_output", "call_id": call_id, "name": "weather", "caller": None}
+    send(adapter, "response.item.create", item={**item, "output": "x" * (MAX_OUTPUT + 1)})
+    (info,) = received(adapter)
+    assert info["code"] == "output_cut" and str(MAX_OUTPUT + 1) in info["message"]
+    send(adapter, "response.create")
+    assert backend.given == [(0, {"a": "x" * MAX_OUTPUT})]
 
 
 def test_a_dead_backend_fails_the_response_is_said_and_the_session_goes_on():
@@ -305,7 +320,7 @@ def test_settings_that_cannot_be_had_are_refused_with_their_field(responses, par
     [
         ({"type": "reasoning"}, "unsupported_value"),
         ({"type": "function_call_output", "output": "x"}, "invalid_event"),
-        ({"type": "function_call_output", "call_id": "c", "output": "x" * 32_769}, "invalid_event"),
+        ({"type": "function_call_output", "call_id": "c", "output": 5}, "invalid_event"),
         ({"role": "assistant", "content": "x"}, "invalid_event"),
         ({"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}, "invalid_event"),
     ],

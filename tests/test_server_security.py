@@ -160,7 +160,7 @@ def test_a_used_secret_lives_as_long_as_its_session(monkeypatch):
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("POST", "/v1/realtime/calls/rtc_1/hangup", 404, "not_found"),
+        ("POST", "/v1/realtime/calls/rtc_1/refer", 404, "not_found"),
         ("POST", "/v1/live/sessions/live_1/fork", 404, "not_found"),
         ("GET", "/v1/live/sessions/live_1/content", 404, "not_found"),
         ("GET", "/v1/realtime/calls", 405, "method_not_allowed"),

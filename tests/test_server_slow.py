@@ -34,6 +34,7 @@ from tests.server_helpers import (
     picture,
     received,
     settle,
+    ticks_without,
     tidings,
 )
 
@@ -188,14 +189,7 @@ def test_no_beat_waits_for_a_disk_and_nothing_is_lost_when_the_server_stops(tmp_
     (bad, _), (good, _) = (opened(hub, record=True) for _ in range(2))
     beat(hub, 2)
     assert not [*tmp_path.iterdir()], "the beats have gone on, and nothing is written yet"
-    tick = hub.engine.tick
-
-    def fail(halves):
-        if bad.seat.session in halves:
-            raise ValueError("broken")
-        return tick(halves)
-
-    monkeypatch.setattr(hub.engine, "tick", fail)
+    monkeypatch.setattr(hub.engine, "tick", ticks_without(hub, bad))
     beat(hub, 2)
     assert [*hub.sessions] == [good.id]
     hub.drain()

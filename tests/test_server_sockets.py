@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +27,17 @@ from interplay.server.run import Serving
 from tests.server_helpers import KEY, b64, next_of, pcm, server, start, url
 
 ROOT = Path(__file__).resolve().parent.parent
+NUMBERS = {  # that dashboards are built on
+    **dict.fromkeys(["im_sessions_active", "im_slots_free", "im_tick_lag_seconds"], "gauge"),
+    **dict.fromkeys(["im_batch_sessions", "im_kv_tokens", "im_delegations_inflight"], "gauge"),
+    **dict.fromkeys(["im_tick_duration_seconds", "im_stage_seconds"], "histogram"),
+    **dict.fromkeys(["im_playback_delay_seconds", "im_first_audio_seconds"], "histogram"),
+    "im_delegation_seconds": "histogram",
+    **dict.fromkeys(["im_tick_deadline_miss_total", "im_input_gap_total"], "counter"),
+    **dict.fromkeys(["im_output_underrun_total", "im_ws_bytes_total"], "counter"),
+    "im_rejects_total": "counter",
+}
+LABELS = {"stage": "stage", "delegation": "status", "rejects": "reason", "message_bytes": "dir"}
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +132,15 @@ def test_operators_see_health_readiness_and_numbers(open_server):
     assert get(url(open_server, "/healthz", "http")).json() == {"status": "ok"}
     ready = get(url(open_server, "/readyz", "http"))
     assert ready.status_code == 200 and ready.json()["slots_free"] >= 1
+    assert ready.json()["records"] is False
     text = get(url(open_server, "/metrics", "http")).text
-    for name in ("sessions_active", "slots_free", "tick_duration_seconds_bucket"):
-        assert f"im_{name}" in text
-    for name in ("tick_deadline_miss_total", "input_gap_total", "rejects_total", "ws_bytes_total"):
-        assert f"im_{name}" in text
+    kinds = dict(re.findall(r"^# TYPE (im_\w+) (\w+)$", text, re.M))
+    assert {name: kinds.get(name) for name in NUMBERS} == NUMBERS
+    for name, label in LABELS.items():
+        assert getattr(open_server.hub.metrics, name)._labelnames == (label,)
+    edges = re.findall(r'^im_tick_duration_seconds_bucket\{le="([^"]+)"', text, re.M)
+    edges_ms = [round(1000 * float(edge)) for edge in edges[:-1]]
+    assert edges_ms == [5, 10, 20, 40, 80, 120, 160, 200, 300, 500]
 
 
 def test_messages_are_bounded_in_size_and_number():
@@ -133,8 +149,11 @@ def test_messages_are_bounded_in_size_and_number():
     async def talk(serving: Serving) -> tuple[int, list[str], list[str]]:
         address = url(serving, "/v1/live/sessions")
         async with connect(address) as big:
+            await big.send("x" * (1 << 21))
+            error = (await next_of(big, "error"))["error"]
+            assert error["code"] == "event_too_big" and str(1 << 20) in error["message"]
             with pytest.raises(ConnectionClosed) as too_big:
-                await big.send("x" * (1 << 21))
+                await big.send("x" * (5 << 20))
                 await big.recv()
         async with connect(address) as many:
             for _ in range(9):

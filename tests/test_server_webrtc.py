@@ -303,7 +303,8 @@ def test_keys_secrets_and_slots_hold_for_calls_too():
 
     def serving_secret(serving: Serving) -> str:
         address = url(serving, "/v1/client_secrets", "http")
-        return httpx2.post(address, headers={"Authorization": f"Bearer {KEY}"}).json()["value"]
+        about = {"headers": {"Authorization": f"Bearer {KEY}"}, "timeout": PATIENCE_S}
+        return httpx2.post(address, **about).json()["value"]
 
     with server(1, PATIENT, keys=(KEY,)) as serving:
         found = asyncio.run(talk(serving))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, NotFoundError
 
 from interplay.server.limits import Limits
 from interplay.server.run import Serving
@@ -77,6 +77,36 @@ def test_the_openai_sdk_sends_a_form(open_server):
             await client.close()
 
     assert asyncio.run(call())
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_the_openai_sdk_hangs_up(open_server, has_begun):
+    async def call() -> list[dict]:
+        client = Client()
+        sdk = AsyncOpenAI(api_key="none", base_url=url(open_server, "/v1", "http"))
+        try:
+            async with sdk:
+                offer = await client.offer()
+                made = await sdk.realtime.calls.create(sdp=offer, session={"type": "realtime"})
+                await client.accept(made.text)
+                await client.event("session.created")
+                if has_begun:
+                    client.send("response.create")
+                    await client.event("response.created")
+                call_id = made.response.headers["Location"].rpartition("/")[2]
+                await sdk.realtime.calls.hangup(call_id)
+                async with asyncio.timeout(PATIENCE_S):
+                    await client.is_over.wait()
+                while open_server.calls._tasks:
+                    await asyncio.sleep(0.02)
+                with pytest.raises(NotFoundError, match="no such call"):
+                    await sdk.realtime.calls.hangup(call_id)
+            return client.events
+        finally:
+            await client.close()
+
+    found = kinds(asyncio.run(call()))
+    assert ("response.done" in found) == has_begun and not open_server.hub.sessions
 
 
 @pytest.mark.parametrize(

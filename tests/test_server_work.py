@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from interplay.background.broker import Broker
 from interplay.background.contract import TOO_LATE, TOO_MANY, Result
+from interplay.server.auth import Visitor
 from interplay.server.events import Notice, Turn
 from interplay.server.limits import Limits
 from interplay.server.live import LiveSideband
 from interplay.server.outbox import Outbox
+from interplay.server.page import PageConnection
 from interplay.server.served import ServedSession
 from interplay.turns.tokens import DELEGATE, END, RESULT, STOP
-from tests.responses_helpers import backed
+from tests.responses_helpers import Backend, backed
 from tests.server_helpers import (
     advanced,
     client,
@@ -213,6 +216,23 @@ def test_a_sideband_cancels_the_work_of_the_server():
     assert event["event"]["response"]["status"] == "cancelled"
     assert not adapter.session.seat.num_waiting and count(adapter.hub, "cancelled") == 1
     assert not only(received(adapter), "interplay.delegation.ended"), "it has not asked for them"
+
+
+def test_the_background_model_gets_what_was_said_before_and_what_is_typed():
+    backend = Backend()
+    hub = make_hub(delegations=lambda: Broker(backend))
+    before = [("developer", "be kind"), ("user", "six"), ("assistant", "one")]
+    told = [{"role": role, "content": [{"text": text}]} for role, text in before]
+    adapter = client(hub, "text", input=told, delegation={"type": "responses"})
+    page = PageConnection(hub, Visitor())
+    page.receive('{"type": "start"}')
+    assert adapter.session and page.session
+    send(adapter, "interplay.input_text.append", text="ten")
+    step(adapter.session, HAND_OVER)
+    assert [(line.role, line.text) for line in backend.lines] == [*before[1:], ("user", "ten")]
+    page.receive('{"type": "text", "text": "two"}')
+    step(page.session, HAND_OVER)
+    assert [(line.role, line.text) for line in backend.lines] == [("user", "two")]
 
 
 def test_progress_words_are_not_said_once_the_user_has_broken_in():

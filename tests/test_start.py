@@ -10,7 +10,7 @@ from torch import Tensor
 from interplay.errors import ConfigError
 from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
-from interplay.train.start import mix_with_start, start_from
+from interplay.train.start import mix_with_start, start_from, untaught
 
 VOCAB = 96
 
@@ -142,3 +142,20 @@ def test_what_was_learnt_is_taken_back_in_part():
     for name, weight in model.named_parameters():
         learnt = {"words": 1.5, "voice.mean_in": 1.5}.get(name, 0.0)
         torch.testing.assert_close(weight, before.get_parameter(name) + learnt)
+
+
+def test_eyes_that_the_start_lacks_keep_all_they_learnt():
+    old = a_trained_model()
+    model = InteractionModel(model_config("tiny", vocab_size=VOCAB, eyes=True))
+    start_from(model, old)
+    begun_with = deepcopy(model)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(1.0)
+    new = untaught(model, old)
+    assert {*dict(model.named_parameters())} - {*dict(old.named_parameters())} == {*new}
+    assert untaught(model, begun_with) == [], "these eyes have seen something"
+    mix_with_start(model, begun_with, 0.25, new)
+    for name, weight in model.named_parameters():
+        learnt = 1.0 if name in new else 0.75
+        torch.testing.assert_close(weight, begun_with.get_parameter(name) + learnt)

@@ -44,4 +44,4 @@ def _chunk(track: np.ndarray, turn: int, delay: int) -> np.ndarray:
     """Samples of one micro-turn of a track that comes `delay` samples late."""
     start = turn * SAMPLES_PER_TURN - delay
     found = track[max(start, 0) : start + SAMPLES_PER_TURN]
-    return np.pad(found, (max(-start, 0), 0))
+    return np.pad(found, (-start, 0)) if start < 0 else found

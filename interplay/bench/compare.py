@@ -20,6 +20,7 @@ from interplay.bench.score import (
     draws,
     interval_of,
     resampled,
+    strata_of,
     value_of,
 )
 from interplay.bench.vad import ENERGY
@@ -114,12 +115,12 @@ def _difference(
 def _interval(
     pair: Sequence[Items], statistic: Statistic, weights: Mapping[str, float] | None, seed: int
 ) -> tuple[float, float] | None:
-    """Percentiles of the difference where both sides are drawn alike; None where it cannot be
-    told."""
+    """Percentiles of the difference where both sides are drawn alike, within groups where these
+    count, as for the interval of one result; None where it cannot be told."""
     if statistic == "sum":
         return None
     found = []
-    for times in draws([()] * len(pair[0]), seed):
+    for times in draws(strata_of(pair[0], statistic), seed):
         before, after = (resampled(side, times, statistic, weights) for side in pair)
         found.append(after - before)
     return interval_of(np.concatenate(found))

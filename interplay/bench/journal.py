@@ -21,23 +21,28 @@ class Journal:
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self._path = path
         self._head = json.dumps({"about": about}) + "\n"
-        self._found: dict[tuple[str, str], Outcomes] = {}
+        self._found: dict[str, dict[str, Outcomes]] = {}  # suite -> item -> row -> outcomes
+        self._lines: dict[str, list[str]] = {}  # of suites
         if not self._read():
-            self.clear()
+            self._write(self._head, "w")
 
     def find(self, suite: str, item: str) -> Outcomes | None:
         """Row -> outcomes of an item, if an earlier run has got so far."""
-        return self._found.get((suite, item))
+        return self._found.get(suite, {}).get(item)
 
     def add(self, suite: str, item: str, outcomes: Outcomes) -> None:
         """Written before the next item is scored."""
         rows = {row: columns([(item, each) for each in found]) for row, found in outcomes.items()}
-        self._write(json.dumps({"suite": suite, "item": item, "rows": rows}) + "\n", "a")
+        line = json.dumps({"suite": suite, "item": item, "rows": rows}) + "\n"
+        self._lines.setdefault(suite, []).append(line)
+        self._write(line, "a")
 
-    def clear(self) -> None:
-        """Forget all items: their suite is in the results."""
-        self._found = {}
-        self._write(self._head, "w")
+    def forget(self, suite: str) -> None:
+        """Its items are not needed any more: it is in the results."""
+        self._found.pop(suite, None)
+        self._lines.pop(suite, None)
+        rest = [line for lines in self._lines.values() for line in lines]
+        self._write("".join([self._head, *rest]), "w")
 
     def close(self) -> None:
         """Nothing of it is needed any more."""
@@ -58,7 +63,8 @@ class Journal:
                     row: tuple(outcome for _, outcome in from_columns(table))
                     for row, table in kept["rows"].items()
                 }
-                self._found[kept["suite"], kept["item"]] = rows
+                self._found.setdefault(kept["suite"], {})[kept["item"]] = rows
+                self._lines.setdefault(kept["suite"], []).append(line + "\n")
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         if not text.endswith("\n"):

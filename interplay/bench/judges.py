@@ -24,6 +24,7 @@ TIMEOUT_S = 60.0
 PAUSE_S = 1.0  # after the first failed request; doubled after every further one
 MAX_PAUSE_S = 120.0  # whatever an endpoint asks for
 SEED = 0
+SETTINGS = {"temperature", "seed"}  # what a judge can do without
 AGAIN = "\n\nAnswer only in the form asked for. (Request {number} of {total}.)"
 T = TypeVar("T")
 
@@ -84,14 +85,23 @@ class JudgeBusy(TimeoutError):
         self.retry_after_s = retry_after_s
 
 
+class SettingRefused(Exception):
+    """The model takes a request only without one of its settings: those that reason before they
+    answer have no temperature."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class EndpointJudge:
-    """A model behind Chat Completions, temperature 0.
+    """A model behind Chat Completions, temperature 0 and a fixed seed, where it takes these.
 
     folder: where prompts and replies are stored, one JSON file named by the SHA-256 of model and
     prompt; None stores nothing. send: (request fields) -> reply text, in place of the network.
     sleep: waits so many seconds before a failed request is sent again. num_failed, num_asked,
     num_stored: requests that failed, that were answered, and replies that came from the folder;
-    for the facts of a result.
+    without: settings that the model refuses. For the facts of a result.
     """
 
     def __init__(
@@ -104,6 +114,8 @@ class EndpointJudge:
     ) -> None:
         self.name = model
         self.num_failed = self.num_asked = self.num_stored = 0
+        self.without: list[str] = []
+        self._settings: dict[str, Any] = {"temperature": 0, "seed": SEED}
         self._folder = folder
         self._send = send or endpoint()
         self._sleep = sleep
@@ -120,22 +132,23 @@ class EndpointJudge:
 
     def facts(self) -> dict[str, Any]:
         """What a result says about its judge."""
-        return {
+        facts = {
             "judge": self.name,
             "judge_asked": self.num_asked,
             "judge_stored": self.num_stored,
             "judge_failed": self.num_failed,
         }
+        return facts | ({"judge_without": ", ".join(self.without)} if self.without else {})
 
     def _ask(self, system: str, user: str) -> str:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        request = {"model": self.name, "messages": messages, "temperature": 0, "seed": SEED}
+        request = {"model": self.name, "messages": messages}
         problem: Exception | None = None
         for number in range(NUM_TRIES):
             if problem is not None:
                 self._sleep(pause_s(number - 1, problem))
             try:
-                reply = self._send(request)
+                reply = self._sent(request)
             except TimeoutError as error:
                 self.num_failed += 1
                 problem = error
@@ -146,6 +159,15 @@ class EndpointJudge:
             f"judge {self.name} gave no reply in {NUM_TRIES} tries ({problem}); run it again, what "
             "was judged is kept"
         )
+
+    def _sent(self, request: Mapping[str, Any]) -> str:
+        """The reply; what settings the model refuses is found out with the first request."""
+        while True:
+            try:
+                return self._send({**request, **self._settings})
+            except SettingRefused as refused:
+                del self._settings[refused.name]
+                self.without.append(refused.name)
 
 
 def pause_s(num_before: int, problem: Exception) -> float:
@@ -167,9 +189,10 @@ def endpoint(
 ) -> Callable[[Mapping[str, Any]], str]:
     """Requests to OPENAI_BASE_URL (OpenAI itself if unset) with OPENAI_API_KEY.
 
-    The function raises TimeoutError for what may pass (time-outs, lost connections, 5xx, 429)
-    and BackgroundError for what will not (a refused key, an unknown model). Raises ConfigError
-    where the client is not installed or no key is given.
+    The function raises TimeoutError for what may pass (time-outs, lost connections, 5xx, 429),
+    SettingRefused for a setting that the model does not take, and BackgroundError for what will
+    not pass (a refused key, an unknown model). Raises ConfigError where the client is not installed
+    or no key is given.
     """
     try:
         import openai
@@ -192,6 +215,9 @@ def endpoint(
             asked = _retry_after_s(getattr(e, "response", None))
             raise (TimeoutError(str(e)) if asked is None else JudgeBusy(str(e), asked)) from e
         except openai.OpenAIError as error:
+            setting = getattr(error, "param", None)
+            if isinstance(error, openai.BadRequestError) and setting in SETTINGS & request.keys():
+                raise SettingRefused(setting) from error
             raise BackgroundError(
                 f"judge {request['model']} at {client.base_url} refuses: {error}; check the key "
                 "and the name of the model"

@@ -50,7 +50,7 @@ Play = Callable[[Sequence[Item]], Iterator[Trace]]
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """A folder of traces of one system. about: what must agree for a trace to be used again:
-    endpoint, weights, seed, clock. facts: what else meta.json tells: judge, versions."""
+    endpoint, weights, seed, clock. facts: what else meta.json tells: judge, data, versions."""
 
     folder: Path
     suite: str
@@ -68,12 +68,7 @@ class Kept:
         if not (place / META).exists():
             return None
         meta = _read_meta(place)
-        for name, value in self.about.items():
-            if meta["about"].get(name) != value:
-                raise RecordError(
-                    f"{self.folder} holds traces with {name} {meta['about'].get(name)!r}, not "
-                    f"{value!r}; name another --keep"
-                )
+        _check_about(self.folder, meta, self.about)
         if meta["item_sha256"] != item_hash(item):
             return None
         return _read(place, meta, item)
@@ -146,30 +141,66 @@ def resuming(play: Play, kept: Kept) -> Play:
     return played
 
 
+def check_folder(kept: Kept) -> None:
+    """Raises RecordError where the folder holds traces of another system, or of other data of the
+    same suite, be it of other items: all that is there is scored together."""
+    for place in _places(kept.folder)[:1]:  # they are alike
+        _check_about(kept.folder, _read_meta(place), kept.about)
+    data = kept.facts.get("data")
+    for place in _places(kept.folder, kept.suite)[:1]:
+        if (earlier := _read_meta(place).get("data", data)) != data:
+            raise RecordError(
+                f"{kept.folder} holds traces of {kept.suite} with data {earlier!r}, not {data!r}; "
+                "name another --keep"
+            )
+
+
+def _check_about(folder: Path, meta: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    for name, value in about.items():
+        if meta["about"].get(name) != value:
+            raise RecordError(
+                f"{folder} holds traces with {name} {meta['about'].get(name)!r}, not {value!r}; "
+                "name another --keep"
+            )
+
+
 def read_traces(folder: Path) -> dict[str, list[Trace]]:
     """All traces under a folder of --keep: suite -> traces. Raises RecordError where there are
-    none, or one is damaged."""
+    none, one is damaged, or they are of several systems."""
     found: dict[str, list[Trace]] = {}
+    about: Mapping[str, Any] | None = None
     for place in places(folder):
         meta = _read_meta(place)
+        about = about or meta["about"]
+        if meta["about"] != about:
+            raise RecordError(
+                f"{folder} holds traces of several systems ({place} is of {meta['about']}); give "
+                "each a folder of its own"
+            )
         found.setdefault(meta["suite"], []).append(_read(place, meta, decode(meta["item"])))
     return found
 
 
 def about_traces(folder: Path) -> dict[str, Any]:
-    """What the traces under a folder were played with. Raises RecordError as `read_traces`."""
-    return _read_meta(next(places(folder)))["about"]
+    """What the traces under a folder were played with, and which data. Raises RecordError as
+    `read_traces`."""
+    meta = _read_meta(next(places(folder)))
+    return meta["about"] | {"data": meta.get("data")}
 
 
 def places(folder: Path) -> Iterator[Path]:
     """The folders of single traces. Raises RecordError where there are none."""
-    found = sorted(path.parent for path in folder.glob(f"*/*/*/{META}"))
-    found = [place for place in found if not place.name.endswith(DRAFT)]
+    found = _places(folder)
     if not found:
         raise RecordError(
             f"{folder} holds no traces (SUITE/SUBSET/ITEM/{META}); give a folder that --keep wrote"
         )
     yield from found
+
+
+def _places(folder: Path, suite: str = "*") -> list[Path]:
+    found = sorted(path.parent for path in folder.glob(f"{suite}/*/*/{META}"))
+    return [place for place in found if not place.name.endswith(DRAFT)]
 
 
 def official_words(trace: Trace) -> dict[str, Any]:

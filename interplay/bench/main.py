@@ -4,28 +4,32 @@ Knows nothing of how options are spelled, nor of items or scores.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.bench import recognisers, vad
 from interplay.bench.core import Bench
-from interplay.bench.endpoints import Endpoint, Play, choose_clock, open_endpoint
-from interplay.bench.facts import file_sha256, machine_facts, versions
+from interplay.bench.endpoints import Endpoint, choose_clock
+from interplay.bench.facts import file_sha256, machine_facts
 from interplay.bench.journal import Journal
 from interplay.bench.judging import facts_of, judge_of, open_judge, tell_unjudged
-from interplay.bench.kept import Kept, resuming
-from interplay.bench.measure import SuiteBench, published_numbers, unplayed
-from interplay.bench.page.page import page_html, worst_traces
+from interplay.bench.measure import Advance, published_numbers
+from interplay.bench.page.page import page_html
 from interplay.bench.progress import advancing, console
-from interplay.bench.recognisers import OWN
 from interplay.bench.report import current_commit, read_json, tables, write_json, write_text
 from interplay.bench.rows import SUITES, Row, choose_rows
 from interplay.bench.rules import RULE
-from interplay.bench.stage import Synthesizer
+from interplay.bench.running import (
+    Ears,
+    Entries,
+    Run,
+    baselines,
+    one_by_one,
+    open_ears,
+    side_by_side,
+)
 from interplay.bench.suites import load_suites
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
@@ -34,58 +38,17 @@ from interplay.bench.workers import NUM_SPEECHES, Opener, Workers, choose_proces
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
 from interplay.engine.engine import ONE_THREAD_BELOW
-from interplay.errors import ConfigError, UnsupportedError
+from interplay.errors import ConfigError
 from interplay.model.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
     from interplay.model.checkpoint import Loaded
 
-Found = Iterator[tuple[str, dict[str, Any]]]  # row name, its JSON entry
-Advance = Callable[[str, int, int], None]
-Words = Callable[[Trace], Trace]
 ALIKE = (  # what all rows of one file have in common
     *("suite", "model", "endpoint", "weights", "seed", "clock", "sessions", "data"),
     *("words_from", "vad", "judge"),
 )
 VARYING = ("num_items", "seconds")  # what a row says of itself where it is not the header's
-
-
-@dataclass(kw_only=True)
-class _Run:
-    """What one run needs everywhere. journal: of the suite that is running, where no traces are
-    kept. traces: of suites, for the page."""
-
-    args: argparse.Namespace
-    report: dict[str, Any]
-    endpoint: Endpoint
-    loaded: "Loaded | None"
-    synthesize: Synthesizer
-    words: Words
-    workers: Workers | None
-    journal: Journal | None = None
-    traces: list[Trace] = field(default_factory=list)
-    _play: Play | None = None
-
-    def play(self, suite: str) -> Play:
-        """Of the endpoint; it is opened once. What --keep holds is not played again."""
-        if self._play is None and self.workers is not None:
-            self._play = self.workers.play(self.endpoint)
-        elif self._play is None:
-            self._play = open_endpoint(
-                self.endpoint,
-                clock=self.report["clock"],
-                seed=self.args.seed,
-                synthesize=self.synthesize,
-                own_voice=OWN_VOICE,
-                loaded=self.loaded,
-                num_sessions=self.report["sessions"] or 1,
-            )
-        if self.args.keep is None:
-            return self._play
-        about = {key: self.report[key] for key in ("endpoint", "clock", "seed", "weights")}
-        facts = {"judge": self.report["judge"], "versions": versions()}
-        kept = Kept(folder=self.args.keep, suite=suite, about=about, facts=facts)
-        return resuming(self._play, kept)
 
 
 def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
@@ -96,7 +59,8 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     clock = "wall" if args.suite == "serve" else choose_clock(endpoint, args.clock)
     loaded = load_checkpoint(endpoint.target) if endpoint.kind == "local" else None
     _check_folders(args)
-    report = _header(args, endpoint, clock, loaded)
+    ears = open_ears(args)
+    report = _header(args, endpoint, clock, loaded, ears)
     report["judge"] = judge_of(judge, suites)
     report["published"] = list(published_numbers(suites))
     partial = args.json and args.json.with_name(args.json.name + ".partial")
@@ -108,19 +72,19 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
         open_workers(args.seed, _num_processes(args, clock, loaded)) as workers,
         advancing(screen) as advance,
     ):
-        run = _Run(
+        run = Run(
             args=args,
             report=report,
             endpoint=endpoint,
             loaded=loaded,
             synthesize=lru_cache(NUM_SPEECHES)(synthesize),
-            words=open_ears(args),
+            words=ears.hear,
             workers=workers,
             journal=journal,
         )
         missing = [row for row in rows if row.name not in done]
-        for name, values in _measured(run, suites, missing, advance):
-            done[name] = values
+        for found in _measured(run, suites, missing, advance):
+            done |= found
             report["rows"] = {row.name: done[row.name] for row in rows if row.name in done}
             if partial:
                 write_json(partial, report)
@@ -143,23 +107,13 @@ def _journal(
     return Journal(args.json.with_name(args.json.name + ".items"), about)
 
 
-def open_ears(args: argparse.Namespace) -> Words:
-    """What puts the speech that a detector finds, and a recogniser's words in it, in place of what
-    the energy and the system itself say. Raises ConfigError for a name that there is not."""
-    detector = vad.detector(args.vad)
-    if args.recogniser in (None, OWN):
-        return lambda trace: vad.detected(trace, detector)
-    found = recognisers.recogniser(args.recogniser)
-    return lambda trace: recognisers.transcribed(vad.detected(trace, detector), found)
-
-
 def _measured(
-    run: _Run, suites: Sequence[Suite], missing: Sequence[Row], advance: Advance
-) -> Found:
+    run: Run, suites: Sequence[Suite], missing: Sequence[Row], advance: Advance
+) -> Iterator[Entries]:
     """The rows that are still missing, as they become known."""
     args = run.args
     if args.suite == "serve":
-        yield from ((row.name, found) for row, found in _serve(run, advance).run(missing))
+        yield from ({row.name: found} for row, found in _serve(run, advance).run(missing))
     elif args.suite == "core":
         bench = Bench(
             model=run.report["model"],
@@ -172,45 +126,16 @@ def _measured(
             advance=advance,
             synthesize=run.synthesize,
         )
-        yield from ((row.name, found) for row, found in bench.run(missing))
-    for suite in suites:
-        rows = [row for row in suite.rows if row in missing]
-        if rows:
-            try:
-                found = _suite(run, suite, rows, advance)
-            except UnsupportedError as error:
-                if len(suites) == 1:
-                    raise
-                found = unplayed(suite, rows, str(error))
-            yield from found.items()
-            if run.journal:  # all of them are in the partial file
-                run.journal.clear()
+        yield from ({row.name: found} for row, found in bench.run(missing))
+    todo = [suite for suite in suites if any(row in missing for row in suite.rows)]
+    measured = side_by_side if run.workers is not None else one_by_one
+    for suite, found in measured(run, todo, missing, advance):
+        yield found
+        if run.journal:  # all of them are in the partial file
+            run.journal.forget(suite.name)
 
 
-def _suite(
-    run: _Run, suite: Suite, rows: Sequence[Row], advance: Advance
-) -> dict[str, dict[str, Any]]:
-    """Row name -> JSON entry. Of the traces only those that the page shows are kept."""
-    args = run.args
-    measured = SuiteBench(
-        suite=suite,
-        play=run.play(suite.name),
-        num_items=args.n,
-        seed=args.seed,
-        baseline=baselines(run.workers),
-        data=args.data,
-        words=run.words,
-        keeps_traces=args.html is not None,
-        journal=run.journal,
-        judge=run.report["judge"],
-        advance=advance,
-        synthesize=run.synthesize,
-    ).run(rows)
-    run.traces += worst_traces(measured.rows, measured.traces)
-    return measured.rows
-
-
-def _needs_play(run: _Run) -> bool:
+def _needs_play(run: Run) -> bool:
     """Whether core cannot play by itself."""
     is_plain = run.endpoint.kind in ("local", "baseline") and run.report["clock"] == "logical"
     return not is_plain or run.args.keep is not None or run.workers is not None
@@ -241,14 +166,7 @@ def open_workers(seed: int, num_processes: int) -> Iterator[Workers | None]:
         workers.close()
 
 
-def baselines(workers: Workers | None) -> Callable[[str], Play] | None:
-    """How trivial systems are played, by name."""
-    if workers is None:
-        return None
-    return lambda name: workers.play(Endpoint(kind="baseline", target=name))
-
-
-def _serve(run: _Run, advance: Advance) -> Any:
+def _serve(run: Run, advance: Advance) -> Any:
     from interplay.bench.serve.suite import ServeBench
 
     if run.loaded is None:
@@ -288,7 +206,7 @@ def _check_folders(args: argparse.Namespace) -> None:
 
 
 def _header(
-    args: argparse.Namespace, endpoint: Endpoint, clock: str, loaded: "Loaded | None"
+    args: argparse.Namespace, endpoint: Endpoint, clock: str, loaded: "Loaded | None", ears: Ears
 ) -> dict[str, Any]:
     return {
         "suite": args.suite,
@@ -302,8 +220,8 @@ def _header(
         "sessions": (args.jobs or 1) if clock == "wall" else None,
         "data": None if args.data is None else str(args.data),
         "weights": file_sha256(loaded.path) if loaded else None,
-        "words_from": args.recogniser or OWN,
-        "vad": vad.detector(args.vad).name,
+        "words_from": ears.words_from,
+        "vad": ears.vad,
         "judge": RULE,
         "machine": machine_facts(),
         "rows": {},

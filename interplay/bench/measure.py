@@ -22,7 +22,7 @@ from interplay.bench.report import entry
 from interplay.bench.rows import Row
 from interplay.bench.rules import RULE
 from interplay.bench.runner import play
-from interplay.bench.stage import Synthesizer
+from interplay.bench.stage import Synthesizer, num_turns
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.trace import Trace
 from interplay.data.item import Item
@@ -31,6 +31,7 @@ from interplay.data.voices import OWN_VOICE
 from interplay.errors import ConfigError
 
 MAX_BASELINE_ITEMS = 60  # trivial systems need no narrow intervals
+SYSTEM = ""  # who is measured, beside the trivial systems
 Advance = Callable[[str, int, int], None]  # what is running, done, of how many
 ByRow = dict[str, list[Tagged]]  # row name -> its outcomes with the item of each
 
@@ -70,16 +71,17 @@ class SuiteBench:
     own_voice: str = OWN_VOICE
 
     def run(self, rows: Sequence[Row], items: list[Item] | None = None) -> Measured:
-        """Play all items (or those given), score the rows. Raises ConfigError where there is
-        nothing to play."""
-        items = self.items() if items is None else items
-        traces: list[Trace] = []
-        keep = traces if self.keeps_traces else None
-        ours = self._scored("system", self.play, items, keep, self.journal)
-        few = spread(items, MAX_BASELINE_ITEMS)
-        theirs = {name: self._trivial(name, rows, few) for name in self.suite.baselines}
-        found = entries(self.suite, rows, ours, self.seed, theirs, self.judge)
-        return Measured(rows=found, traces=traces)
+        """Play all items (or those given) at one system after another, score the rows. Raises
+        ConfigError where there is nothing to play."""
+        going = self.begin(rows, items)
+        for who, waiting in going.waiting.items():
+            for trace in self._player(who)(waiting) if waiting else ():
+                going.take(who, trace)
+        return going.measured()
+
+    def begin(self, rows: Sequence[Row], items: list[Item] | None = None) -> "Going":
+        """What has to be played for the rows. Raises as `run`."""
+        return Going(self, rows, self.items() if items is None else items)
 
     def items(self) -> list[Item]:
         """What is played. Raises ConfigError where there is nothing."""
@@ -94,55 +96,94 @@ class SuiteBench:
             raise ConfigError(f"{self.suite.name} has no items here; {self.suite.how_to_get}")
         return items
 
-    def _scored(
-        self,
-        name: str,
-        play: Play,
-        items: list[Item],
-        keep: list[Trace] | None = None,
-        journal: Journal | None = None,
-    ) -> ByRow:
-        """What every item says about every row, in the order of the items; `keep` gets the traces,
-        too."""
-        found: dict[int, tuple[Trace | None, Outcomes]] = {}
-        for item in items if journal else ():
-            known = journal.find(self.suite.name, item_id(item)) if journal else None
+    def _player(self, who: str) -> Play:
+        if who == SYSTEM:
+            return self.play
+        if self.baseline is not None:
+            return self.baseline(who)
+        oracle = Oracle(who, self.synthesize, self.own_voice)
+        return lambda items: play(items, oracle, self.synthesize)
+
+
+class Going:
+    """One suite while it is played, at the system and beside it.
+
+    waiting: who (SYSTEM, or the name of a trivial system) -> items that it has still to play. Those
+    that the journal knows are not among them. A trivial system that acts by scripts plays nothing
+    where no item has one, as in most official data: it would be the silent system under another
+    name.
+    """
+
+    def __init__(self, bench: SuiteBench, rows: Sequence[Row], items: list[Item]) -> None:
+        self._bench, self._rows = bench, rows
+        few = spread(items, MAX_BASELINE_ITEMS)
+        has_script = any(item.expect for item in few)
+        self._items = {SYSTEM: items}
+        for name in bench.suite.baselines:
+            if has_script or not POLICIES[name].knows:
+                self._items[name] = few
+        self._found: dict[str, dict[int, Outcomes]] = {who: {} for who in self._items}
+        self._traces: dict[int, Trace] = {}  # of the system
+        for item in items if bench.journal else ():
+            known = bench.journal and bench.journal.find(bench.suite.name, item_id(item))
             if known is not None:
-                found[id(item)] = (None, known)
-        waiting = [item for item in items if id(item) not in found]
-        for played in play(waiting) if waiting else ():
-            trace = self.words(played)
-            scored = self.suite.score([trace])
-            outcomes = {row: noted(each, trace.notes) for row, each in scored.items()}
-            if journal:
-                journal.add(self.suite.name, item_id(played.item), outcomes)
-            found[id(played.item)] = (None if keep is None else trace, outcomes)
-            self.advance(f"{self.suite.name} · {name}", len(found), len(items))
+                self._found[SYSTEM][id(item)] = known
+        self.waiting = {
+            who: [item for item in theirs if id(item) not in self._found[who]]
+            for who, theirs in self._items.items()
+        }
+
+    def jobs(self) -> Iterator[tuple[str, Item]]:
+        """(who, item) of all that waits, in a good order for several at once: long items first;
+        the trivial systems behind, item by item, so that whoever has made the sound of a user needs
+        it again soon."""
+        for item in sorted(self.waiting[SYSTEM], key=num_turns, reverse=True):
+            yield SYSTEM, item
+        others = [who for who in self.waiting if who != SYSTEM]
+        for item in self.waiting[others[0]] if others else ():
+            yield from ((who, item) for who in others)
+
+    @property
+    def is_over(self) -> bool:
+        return all(len(self._found[who]) == len(theirs) for who, theirs in self._items.items())
+
+    def take(self, who: str, played: Trace) -> None:
+        """Score what somebody has played, in any order."""
+        bench, item = self._bench, played.item
+        trace = bench.words(played)
+        scored = bench.suite.score([trace])
+        outcomes = {row: noted(each, trace.notes) for row, each in scored.items()}
+        if who == SYSTEM and bench.journal:
+            bench.journal.add(bench.suite.name, item_id(item), outcomes)
+        if who == SYSTEM and bench.keeps_traces:
+            self._traces[id(item)] = trace
+        self._found[who][id(item)] = outcomes
+        done, total = len(self._found[who]), len(self._items[who])
+        bench.advance(f"{bench.suite.name} · {who or 'system'}", done, total)
+
+    def measured(self) -> Measured:
+        """All rows, once everything has been played."""
+        bench = self._bench
+        beside: dict[str, dict[str, float | None]] = {}
+        for name in bench.suite.baselines:
+            scored = self._tagged(name) if name in self._items else None
+            beside[name] = {
+                row.name: None if scored is None else row_value(row, scored.get(row.name, []))
+                for row in self._rows
+            }
+        ours = self._tagged(SYSTEM)
+        found = entries(bench.suite, self._rows, ours, bench.seed, beside, bench.judge)
+        mine = [self._traces[id(i)] for i in self._items[SYSTEM] if id(i) in self._traces]
+        return Measured(rows=found, traces=mine)
+
+    def _tagged(self, who: str) -> ByRow:
+        """What every item says about every row, in the order of the items."""
         tagged: ByRow = {}
-        for item in items:
-            trace, outcomes = found[id(item)]
-            if keep is not None and trace is not None:
-                keep.append(trace)
+        for item in self._items[who]:
             of_item = item_id(item)
-            for row, each in outcomes.items():
+            for row, each in self._found[who][id(item)].items():
                 tagged.setdefault(row, []).extend((of_item, outcome) for outcome in each)
         return tagged
-
-    def _trivial(
-        self, name: str, rows: Sequence[Row], items: list[Item]
-    ) -> dict[str, float | None]:
-        """Row -> value of a trivial system; None for one that acts by scripts where no item has
-        one, as in most official data: it would be the silent system under another name."""
-        if POLICIES[name].knows and not any(item.expect for item in items):
-            return dict.fromkeys(row.name for row in rows)
-        scored = self._scored(name, self._baseline(name), items)
-        return {row.name: row_value(row, scored.get(row.name, [])) for row in rows}
-
-    def _baseline(self, name: str) -> Play:
-        if self.baseline is not None:
-            return self.baseline(name)
-        oracle = Oracle(name, self.synthesize, self.own_voice)
-        return lambda items: play(items, oracle, self.synthesize)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from interplay.bench.policies import POLICIES, Policy
-from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer
-from interplay.bench.trace import anchor_s
+from interplay.bench.stage import EMPTY, Emission, Stage, Synthesizer, is_wordless
+from interplay.bench.trace import Span, anchor_s
 from interplay.bench.written import NOTHING, speakable, timed_pieces
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import (
@@ -156,7 +156,7 @@ class Oracle:
         if expect.due_s >= policy.endpoint_s or policy.once:
             return None
         end_s = span[1]
-        for begin_s, stop_s in sorted(cue for cue in stage.cues if cue is not None):
+        for _, (begin_s, stop_s) in sorted(_begun(stage), key=lambda cue: cue[1]):
             if begin_s <= end_s + policy.endpoint_s:
                 end_s = max(end_s, stop_s)
         return end_s + policy.endpoint_s + policy.reaction_s
@@ -247,13 +247,18 @@ def _waits(cue: Speak | Clip | Type | Show) -> bool:
     return cue.at.after == "voice"
 
 
-def _sounds(stage: Stage) -> list[tuple[int, tuple[float, float]]]:
-    """Cues that have begun to sound, with their spans."""
+def _begun(stage: Stage) -> list[tuple[int, Span]]:
+    """Cues that have begun, with their spans; not those in which nothing is said."""
     return [
         (cue, span)
         for cue, span in enumerate(stage.cues)
-        if span is not None and isinstance(stage.item.cues[cue], Speak | Clip)
+        if span is not None and not is_wordless(stage.item.cues[cue])
     ]
+
+
+def _sounds(stage: Stage) -> list[tuple[int, Span]]:
+    """Those that sound."""
+    return [each for each in _begun(stage) if isinstance(stage.item.cues[each[0]], Speak | Clip)]
 
 
 def _echo(stage: Stage, mouth: _Mouth, plays_s: float) -> Emission:

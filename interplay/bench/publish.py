@@ -1,7 +1,8 @@
 """A suite's items as files that anybody can use without this package: one WAV and one JSON each.
 
 The JSON gives every time in seconds of its WAV, so that any system can be run on the sound and
-any program can score it. Also the seeds of hidden test sets. Knows nothing of families or scores.
+any program can score it; suites.moments_folder reads them back. Also the seeds of hidden test sets.
+Knows nothing of families or scores.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from interplay.bench.moments import read, spans_of
 from interplay.bench.stage import Emission, Stage, Synthesizer
 from interplay.bench.trace import Trace
 from interplay.clock import SAMPLE_RATE_HZ
-from interplay.data.item import Item, Speak
+from interplay.data.item import At, Expect, Item, Say, Speak
 from interplay.data.moments import Moment
 from interplay.errors import ConfigError, DeviceError
 
@@ -80,7 +81,10 @@ def to_json(trace: Trace, audio: str) -> dict[str, Any]:
         "tail_s": _round(trace.length_s - max(line["end"] for line in script)),
         "script": script,
         "anchor": _round(_end_of(trace, first)),
-        "expect": [_expect(trace, moment) for moment in plan.moments],
+        "expect": [
+            _expect(trace, moment) | _hint(trace, moment, wanted)
+            for moment, wanted in zip(plan.moments, item.expect, strict=True)
+        ],
         "probe": plan.probe,
         "quiet": _spans(spans_of(reading, plan.quiet)),
         "ack_until": _round(acks[0][1]) if acks else None,
@@ -152,6 +156,17 @@ def _expect(trace: Trace, moment: Moment) -> dict[str, Any]:
         "hi": moment.hi_s,
         "any": [list(words) for words in moment.any],
         **kept,
+    }
+
+
+def _hint(trace: Trace, moment: Moment, wanted: Expect) -> dict[str, Any]:
+    """What trivial systems go by, scores do not: the line of the script that it hangs on, whether
+    it answers that line, and when a perfect system begins."""
+    begins_s = wanted.due_s if isinstance(wanted, At) else moment.due_s
+    return {
+        "after": moment.after,
+        "answers": isinstance(wanted, Say),
+        "onset": _round(_end_of(trace, moment.after) + begins_s),
     }
 
 

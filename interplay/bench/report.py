@@ -14,9 +14,11 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from interplay.bench.recognisers import OWN
 from interplay.bench.rows import BASELINES, ROWS, Row
 from interplay.bench.rules import RULE
 from interplay.bench.score import Score
+from interplay.bench.vad import ENERGY
 from interplay.errors import DeviceError, RecordError
 
 KEYS = ("suite", "model", "seed", "num_items", "commit", "rows")
@@ -140,8 +142,17 @@ def command_of(report: Mapping[str, Any], file: str) -> str:
             options += f" --{name} {report[key]:g}"
     if report.get("clock") == "wall":
         options += " --clock wall"
-    if report.get("data"):
-        options += f" --data {report['data']}"
+    if (report.get("sessions") or 1) > 1:
+        options += f" --jobs {report['sessions']}"
+    for name, key, usual in (
+        ("data", "data", None),
+        ("recogniser", "words_from", OWN),
+        ("vad", "vad", ENERGY),
+        ("judge", "judge", RULE),
+    ):
+        if report.get(key) not in (None, usual):
+            options += f" --{name} {report[key]}"
+    options += " --keep FOLDER" if "--judge" in options else ""
     return f"interplay bench {report['suite']} {options} --json {file}"
 
 

@@ -16,25 +16,17 @@ from interplay.bench.facts import machine_facts
 from interplay.bench.item_json import item_id
 from interplay.bench.judging import facts_of, judge_of, open_judge, tell_unjudged
 from interplay.bench.kept import about_traces, read_traces
-from interplay.bench.main import (
-    Advance,
-    baselines,
-    choose_suite_rows,
-    finish,
-    open_ears,
-    open_workers,
-)
-from interplay.bench.measure import Measured, SuiteBench, published_numbers
+from interplay.bench.main import choose_suite_rows, finish, open_workers
+from interplay.bench.measure import Advance, Measured, SuiteBench, published_numbers
 from interplay.bench.page.page import worst_traces
 from interplay.bench.progress import advancing, console
-from interplay.bench.recognisers import OWN
 from interplay.bench.report import current_commit
 from interplay.bench.rows import CORE as CORE_ROWS
 from interplay.bench.rows import Row, choose_rows
+from interplay.bench.running import Ears, Entries, baselines, open_ears
 from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES, load_suite
 from interplay.bench.suites.base import Suite
 from interplay.bench.trace import Trace
-from interplay.bench.vad import detector
 from interplay.bench.voice import ITSELF
 from interplay.bench.workers import NUM_SPEECHES, Workers, choose_processes
 from interplay.data.item import Item
@@ -42,7 +34,6 @@ from interplay.data.speech import synthesize
 from interplay.errors import ConfigError, RecordError
 
 CORE = "core"
-Entries = dict[str, dict[str, Any]]  # row name -> JSON entry
 
 
 def score_kept(args: argparse.Namespace, folder: Path) -> int:
@@ -57,7 +48,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
             f"{folder} holds traces of core, which has its own words and finds speech by energy; "
             "leave --recogniser and --vad out"
         )
-    about = about_traces(folder)
+    about, ears = about_traces(folder), open_ears(args)
     judge = open_judge(args.judge, folder)
     suites = [load_suite(name, judge) for name in (*NAMES, *ALONE) if name in found]
     _check_rows(args.rows, [*(CORE_ROWS if CORE in found else ()), *_rows_of(suites)])
@@ -68,8 +59,8 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         "commit": current_commit(),
         "machine": machine_facts(),
         "published": list(published_numbers(suites)),
-        "words_from": args.recogniser or OWN,
-        "vad": detector(args.vad).name,
+        "words_from": ears.words_from,
+        "vad": ears.vad,
         "judge": judge_of(judge, suites),
         **about,
         "rows": {},
@@ -86,7 +77,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         for suite in suites:
             if not choose_suite_rows(args.rows, [suite]):
                 continue
-            measured = _suite(args, suite, found[suite.name], report, workers, advance)
+            measured = _suite(args, suite, found[suite.name], report, ears, workers, advance)
             report["rows"] |= measured.rows
             shown += worst_traces(measured.rows, measured.traces)
     report |= facts_of(judge)
@@ -99,6 +90,7 @@ def _suite(
     suite: Suite,
     traces: Sequence[Trace],
     report: dict[str, Any],
+    ears: Ears,
     workers: Workers | None,
     advance: Advance,
 ) -> Measured:
@@ -111,7 +103,7 @@ def _suite(
         baseline=baselines(workers),
         advance=advance,
         synthesize=lru_cache(NUM_SPEECHES)(synthesize),
-        words=open_ears(args),
+        words=ears.hear,
         keeps_traces=args.html is not None,
         judge=report["judge"],
     )

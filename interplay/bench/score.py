@@ -6,10 +6,11 @@ Knows nothing of traces or of what was judged.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt16
 
 NUM_RESAMPLES = 10_000
 MAX_DRAWN = 40_000_000  # items in all draws together; with more items there are fewer draws
@@ -116,21 +117,29 @@ def strata_of(items: Items, statistic: Statistic) -> list[tuple[str, ...]]:
 def draws(strata: Sequence[tuple[str, ...]], seed: int) -> Iterator[Float64[np.ndarray, "R n"]]:
     """How often every item counts in each draw: items drawn with replacement among those of the
     same stratum. Seeded: the same items get the same draws."""
+    for counts in _drawn(tuple(strata), seed):
+        yield counts.astype(np.float64)
+
+
+@lru_cache(2)  # most rows of a suite are of the same items
+def _drawn(strata: tuple[tuple[str, ...], ...], seed: int) -> list[UInt16[np.ndarray, "_ n"]]:
     rng, num_items = np.random.default_rng(seed), len(strata)
     places = [
         [i for i, each in enumerate(strata) if each == name] for name in dict.fromkeys(strata)
     ]
     num_left = min(NUM_RESAMPLES, max(100, MAX_DRAWN // num_items))
+    found = []
     while num_left > 0:
         num_rows = min(num_left, max(1, AT_ONCE // num_items))
-        times = np.zeros((num_rows, num_items))
+        times = np.zeros((num_rows, num_items), np.uint16)
         for place in places:
             size = len(place)
             picked = rng.integers(size, size=(num_rows, size)) + size * np.arange(num_rows)[:, None]
             counts = np.bincount(picked.ravel(), minlength=num_rows * size)
             times[:, place] = counts.reshape(num_rows, size)
-        yield times
+        found.append(times)
         num_left -= num_rows
+    return found
 
 
 def resampled(

@@ -17,6 +17,7 @@ from scipy.fft import irfft, rfft
 from interplay.bench.bad_line import arriving
 from interplay.bench.camera import Camera
 from interplay.bench.trace import (
+    FRAME,
     FRAME_S,
     SLOT_S,
     Span,
@@ -29,7 +30,7 @@ from interplay.bench.trace import (
     words_of,
 )
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
-from interplay.data.item import Clip, Item, Noise, Show, Speak, Type, When
+from interplay.data.item import Clip, Cue, Item, Noise, Show, Speak, Type, When
 from interplay.errors import UnsupportedError
 
 FADE = SAMPLE_RATE_HZ * 3 // 1000
@@ -75,6 +76,11 @@ class Emission:
 def num_turns(item: Item) -> int:
     """Micro-turns an item lasts."""
     return math.ceil(item.length_s / TURN_S - 1e-9)
+
+
+def is_wordless(cue: Cue) -> bool:
+    """Whether a cue is a stretch of a recording in which nobody says anything."""
+    return isinstance(cue, Clip) and not cue.word
 
 
 class Stage:
@@ -239,9 +245,9 @@ class Stage:
 
     def _first_voice(self, after_s: float) -> float | None:
         """First audible moment of the model from `after_s` on; its sound is known to t1."""
-        known = self.model[: (self.turn + 1) * SAMPLES_PER_TURN]
         first = int(after_s / FRAME_S)
-        frames = np.flatnonzero(audible(known)[first:])
+        known = self.model[first * FRAME : (self.turn + 1) * SAMPLES_PER_TURN]
+        frames = np.flatnonzero(audible(known))
         return float(first + frames[0]) * FRAME_S if len(frames) else None
 
     def _first_delegation(self, after_s: float) -> float | None:
@@ -269,15 +275,17 @@ class Stage:
         start_s = round(start_s * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
         if isinstance(cue, Clip):
             samples = _as_float(cue.samples)
-            words = [(word, 0.0, len(samples) / SAMPLE_RATE_HZ) for word in cue.word.split()]
+            first_s, last_s = 0.0, len(samples) / SAMPLE_RATE_HZ
+            words = [(word, first_s, last_s) for word in cue.word.split()]
         else:
             assert isinstance(cue, Speak)
             samples, words, pause = _speak(cue, self._synthesize)
+            first_s, last_s = words[0][1], words[-1][2]
             if pause is not None:
                 self.pauses[index] = (start_s + pause[0], start_s + pause[1])
         self._mix(samples * 10 ** (cue.gain_db / 20), start_s)
         self.user_words += [(word, start_s + s, start_s + e) for word, s, e in words]
-        return start_s + words[0][1], start_s + words[-1][2]
+        return start_s + first_s, start_s + last_s
 
     def _mix(self, samples: np.ndarray, start_s: float) -> None:
         start = round(start_s * SAMPLE_RATE_HZ)

@@ -77,8 +77,8 @@ def _parquet(path: Path) -> Iterator[Any]:
     try:
         for batch in parquet.ParquetFile(path).iter_batches(batch_size=8):
             yield from batch.to_pylist()
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error}") from error
+    except (OSError, ValueError) as error:  # Arrow's own are values
+        raise RecordError(f"cannot read {path}: {error}; get it again") from error
 
 
 def sound_of(value: Any, where: str) -> Int16[np.ndarray, " T"]:

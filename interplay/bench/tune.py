@@ -43,11 +43,12 @@ Scorer = Callable[[Trace], list[Outcome]]
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One value of one setting: `contrast`, or the empty token of the stream that it is named
-    after. errors: in [0, 1], averaged over kinds of items."""
+    after. errors: in [0, 1], averaged over kinds of items. spread: their standard error."""
 
     setting: str
     value: float
     errors: float
+    spread: float = 0.0
 
     def __str__(self) -> str:
         what = "" if self.setting == "contrast" else "empty token "
@@ -79,9 +80,10 @@ def tune(
                 for trace in play(items, system, speak)
                 for outcome in scorers[trace.item.kind](trace)
             ]
-            errors = summarize(outcomes, "macro", seed).value
-            assert errors is not None, "every item gives an outcome"
-            trial = Trial(setting=setting, value=value, errors=errors)
+            found = summarize(outcomes, "macro", seed)
+            assert found.value is not None and found.ci95, "every item gives an outcome"
+            spread = (found.ci95[1] - found.ci95[0]) / 4
+            trial = Trial(setting=setting, value=value, errors=found.value, spread=spread)
             trials.append(trial)
             yield trial
         choose(loaded, setting, best_of(trials).value)
@@ -113,9 +115,10 @@ def _plan(speak: Synthesizer) -> list[tuple[str, tuple[float, ...], dict[str, Sc
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
-    """The one with the fewest errors; of several, the one in the middle, far from what is worse."""
-    fewest = min(trial.errors for trial in trials)
-    equal = [trial for trial in trials if trial.errors == fewest]
+    """Of those that err no more than the best and its standard error the one in the middle: few
+    items cannot tell them apart (the rule of Breiman et al. 1984, CART, 3.4.3)."""
+    best = min(trials, key=lambda trial: trial.errors)
+    equal = [trial for trial in trials if trial.errors <= best.errors + best.spread]
     return equal[len(equal) // 2]
 
 

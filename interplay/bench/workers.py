@@ -1,9 +1,9 @@
 """Plays items in processes of their own, on the logical clock, at as many cores as are wanted.
 
-Every process opens each system once and keeps its seats taken: whenever an item ends, the next one
-goes to the process that played it. An item's bits depend on the item and the seed alone, so the
-traces are those that one process plays; only the order in which they come differs. Knows nothing of
-suites or scores.
+Every process opens each system once and keeps its seats taken, be it by items of several systems:
+whenever an item ends, the next one goes to the process that played it. An item's bits depend on the
+item and the seed alone, so the traces are those that one process plays; only the order in which
+they come differs. Knows nothing of suites or scores.
 """
 
 import multiprocessing
@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from interplay.bench.endpoints import Endpoint, Play, open_system
 from interplay.bench.local import DEFAULT_SEATS
@@ -29,7 +30,18 @@ from interplay.model.checkpoint import load_checkpoint
 
 ITEMS_PER_WORKER = 16  # of a part; with fewer, opening the model again takes longer than playing
 NUM_SPEECHES = 1024  # utterances a process remembers
-Numbered = tuple[int, Item]  # an item, and which of those to be played it is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One item to be played at one system. owner: whatever whoever asked for it wants back."""
+
+    endpoint: Endpoint
+    item: Item
+    owner: Any = None
+
+
+Numbered = tuple[int, Endpoint, Item]  # which of the jobs it is
 
 
 def choose_processes(num_items: int | None) -> int:
@@ -67,9 +79,43 @@ class Workers:
         self._processes: list[BaseProcess] = []
 
     def play(self, endpoint: Endpoint) -> Play:
-        """How items are played at a system of these processes. Raises DeviceError where one of
-        them dies, and whatever fails in one of them."""
-        return lambda items: self._play(endpoint, items)
+        """How items are played at a system of these processes, the longest first. Raises
+        DeviceError where one of them dies, and whatever fails in one of them."""
+
+        def played(items: Sequence[Item]) -> Iterator[Trace]:
+            ordered = sorted(items, key=num_turns, reverse=True)
+            for _, trace in self.play_all(Job(endpoint=endpoint, item=i) for i in ordered):
+                yield trace
+
+        return played
+
+    def play_all(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Trace]]:
+        """Play jobs side by side, begun in their order; each with its trace, as items end. Raises
+        as `play`."""
+        self._start()
+        waiting, begun = enumerate(jobs), dict[int, Job]()
+
+        def following() -> list[Numbered]:
+            """The next job, if any."""
+            number, job = next(waiting, (0, None))
+            if job is None:
+                return []
+            begun[number] = job
+            return [(number, job.endpoint, job.item)]
+
+        hands: list[list[Numbered]] = [[] for _ in self._pipes]
+        for hand in [*hands] * DEFAULT_SEATS:
+            hand += following()
+        for pipe, hand in zip(self._pipes, hands, strict=True):
+            pipe.send(hand)
+        ready: list = []
+        while begun:
+            ready = ready or wait(self._pipes)
+            pipe = ready.pop()
+            number, trace = _receive(pipe)
+            pipe.send(following())
+            job = begun.pop(number)
+            yield job, replace(trace, item=job.item)
 
     def close(self) -> None:
         """End the processes; what they play is dropped."""
@@ -79,25 +125,6 @@ class Workers:
             process.join()
             pipe.close()
         self._pipes, self._processes = [], []
-
-    def _play(self, endpoint: Endpoint, items: Sequence[Item]) -> Iterator[Trace]:
-        self._start()
-        ready: list = []
-        order = sorted(range(len(items)), key=lambda number: num_turns(items[number]))
-        waiting = [(number, items[number]) for number in order]  # the longest last
-        share = min(DEFAULT_SEATS, -(-len(items) // self._num_workers))
-        hands: list[list[Numbered]] = [[] for _ in self._pipes]
-        for hand in [*hands] * share:
-            hand += _next(waiting)
-        for pipe, hand in zip(self._pipes, hands, strict=True):
-            pipe.send((endpoint, hand))
-        for _ in items:
-            if not ready:
-                ready = wait(self._pipes)
-            pipe = ready.pop()
-            number, trace = _receive(pipe)
-            pipe.send(_next(waiting))
-            yield replace(trace, item=items[number])
 
     def _start(self) -> None:
         if self._processes:
@@ -110,11 +137,6 @@ class Workers:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
-
-
-def _next(waiting: list[Numbered]) -> list[Numbered]:
-    """The longest item that is left, if any."""
-    return [waiting.pop()] if waiting else []
 
 
 def _receive(pipe: Connection) -> tuple[int, Trace]:
@@ -135,8 +157,8 @@ def _main(pipe: Connection, opener: Opener) -> None:
 
 
 def work(pipe: Connection, opener: Opener) -> None:
-    """Gets an endpoint and items to begin with, and one item or none in return for each trace;
-    sends the error that ends it."""
+    """Gets jobs to begin with, and one or none in return for each trace; sends the error that ends
+    it."""
     try:
         _work(pipe, opener)
     except (EOFError, ConnectionError):
@@ -149,17 +171,19 @@ def work(pipe: Connection, opener: Opener) -> None:
 
 def _work(pipe: Connection, opener: Opener) -> None:
     opener = replace(opener, synthesize=lru_cache(NUM_SPEECHES)(opener.synthesize))
-    systems: dict[Endpoint, System] = {}
+    tables: dict[Endpoint, Lockstep] = {}
+    numbers: dict[int, int] = {}
     while True:
-        endpoint, hand = pipe.recv()
-        if endpoint not in systems:
-            systems[endpoint] = opener(endpoint)
-        table, numbers = Lockstep(systems[endpoint], opener.synthesize), {}
-        while hand or table.seated:
-            for number, item in hand:
-                numbers[id(item)] = number
-                table.seat(item)
+        hand: list[Numbered] = pipe.recv()
+        while hand or numbers:
+            for number, endpoint, item in hand:
+                if endpoint not in tables:
+                    tables[endpoint] = Lockstep(opener(endpoint), opener.synthesize)
+                mine = replace(item)  # one item may be there for several systems
+                numbers[id(mine)] = number
+                tables[endpoint].seat(mine)
             hand = []
-            for trace in table.beat():
-                pipe.send((numbers.pop(id(trace.item)), trace))
-                hand += pipe.recv()
+            for table in tables.values():
+                for trace in table.beat() if table.seated else ():
+                    pipe.send((numbers.pop(id(trace.item)), trace))
+                    hand += pipe.recv()

@@ -79,7 +79,7 @@ def augment_track(
     track = track + around * _opening(len(track), rng)
     if rng.random() < 0.5 * reach:
         track = channel(track, rng)
-    if rng.random() < 0.3 * reach:
+    if rng.random() < 0.2 * reach:
         track = track * _amplitude(rng.uniform(*QUIET_DB))
     track = track + noise(len(track), "white", rng) * _amplitude(FLOOR_DBFS)
     return np.clip(track, -1.0, 1.0, dtype=np.float32)

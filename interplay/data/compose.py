@@ -5,8 +5,8 @@ tensors, losses or models.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import augment
 from interplay.data.bank import Clip
 from interplay.data.corpus import Corpus
-from interplay.data.drill import drill
+from interplay.data.drill import drill, muted
 from interplay.data.example import Example
-from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
+from interplay.data.families import BEHAVIOURS, CORE, EYES, LISTENING, REHEARSED, fill
+from interplay.data.rehearsal import Rehearsal, Unspoken, unheard
 from interplay.data.talk import Talk
 from interplay.data.timeline import MEL_FLOOR, NOTE_TURNS, Timeline
 from interplay.data.voices import MODEL_VOICE
@@ -24,7 +25,6 @@ from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quan
 from interplay.turns.layout import positions_per_turn
 
 NUM_WARPS = 24
-MAX_MISSES = 6  # families in a row that do not fit into what is left of a session
 SPEECH_LEVEL = 0.07  # root mean square of speech, full scale 1, before a session's own loudness
 LOUDNESS_DB = (-7.0, 4.0)  # of a session
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
@@ -40,10 +40,13 @@ class ComposeConfig:
     listening_until: share of training in which only ears and copying are taught.
     long_from: share of training after which sessions are twice as long.
     mix: families that sessions are composed of after that, by share of the exchanges.
+    known: share of these sessions that hold nothing but `known_mix`, what the model that the run
+        begins with can do; they alone are then what it is held to what it was by. 0: all are.
     without_voices: beginnings of voice specs that no user of the sessions speaks with; what a model
         says as a user is for recipes that ask for it, whatever else is in their corpus.
     drilled: share of the sessions of a batch that are drills (data.drill); more of them,
-        drilled_first, until drilled_until of the training.
+        drilled_first, until drilled_until of the training. rehearsed: share of the drills in which
+        no questions are asked but families rehearsed (data.rehearsal), `rehearsal` by share.
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -54,10 +57,14 @@ class ComposeConfig:
     listening_until: float = 0.3
     long_from: float = 0.5
     mix: tuple[tuple[str, float], ...] = tuple(BEHAVIOURS.items())
+    known: float = 0.0
+    known_mix: tuple[tuple[str, float], ...] = tuple(CORE.items())
     without_voices: tuple[str, ...] = (MODEL_VOICE,)
     drilled: float = 0.0
     drilled_first: float = 0.0
     drilled_until: float = 0.0
+    rehearsed: float = 0.0
+    rehearsal: tuple[tuple[str, float], ...] = tuple(REHEARSED.items())
     seen: float = 0.0
     seen_turns: int = 100
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
@@ -89,6 +96,10 @@ class Composer:
         self._filters = [filterbank(self.mel, warp=float(w)) for w in warps]
         self._plain = filterbank(self.mel)
 
+    @cached_property
+    def _unspoken(self) -> Unspoken:
+        return Unspoken(self.corpus.tokenizer)
+
     def batch(self, step: int, progress: float) -> list[Example]:
         """Batch number `step`; `progress` in [0, 1] is how much of the training is done."""
         kind = self.kind(step, progress)
@@ -108,9 +119,12 @@ class Composer:
         size, num_turns = self.shape(progress)
         mix = LISTENING if progress < config.listening_until else dict(config.mix)
         late = progress >= config.long_from
+        draw = partial(self.session, num_turns=num_turns, mix=mix, late=late)
+        if config.known:
+            draw = partial(self.known_or_not, num_turns=num_turns, mix=mix, late=late)
         return Kind(
             size=size,
-            draw=partial(self.session, num_turns=num_turns, mix=mix, late=late),
+            draw=draw,
             drill=partial(self.drilling, num_turns=num_turns),
             drills=self.drills(step, progress, size),
         )
@@ -142,10 +156,23 @@ class Composer:
         positions = config.batch_size * config.num_turns * positions_per_turn(camera=False)
         return max(1, round(positions / (num_turns * positions_per_turn(camera=True))))
 
+    def known_or_not(
+        self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
+    ) -> Example:
+        """A session of what is known, or one of `mix`."""
+        is_known = bool(rng.spawn(1)[0].random() < self.config.known)
+        mix = dict(self.config.known_mix) if is_known else mix
+        return replace(self.session(rng, num_turns, mix, late=late), known=is_known)
+
     def drilling(self, rng: np.random.Generator, num_turns: int) -> Example:
-        """A session of closed questions without their sound."""
+        """A session without a sound: closed questions, or families that are rehearsed."""
         timeline = self._empty(num_turns, rng)
-        return drill(timeline, self.hear(self.microphone(timeline, rng), rng), rng)
+        bins = self.hear(self.microphone(timeline, rng), rng)
+        if self.config.rehearsed and rng.random() < self.config.rehearsed:
+            fill(Rehearsal(timeline, self._unspoken, rng, unheard), dict(self.config.rehearsal))
+            timeline.write_notes()
+            return muted(timeline.example(bins))
+        return drill(timeline, bins, rng)
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
@@ -177,15 +204,7 @@ class Composer:
         slip_rate = SLIP_RATE if rng.random() < SLIPPING else 0.0
         talk = Talk(timeline, self.corpus, rng, arrive, slip_rate=slip_rate)
         talk.rest(0.1, 0.9)
-        names, shares = list(mix), np.array(list(mix.values()))
-        misses = 0
-        while misses < MAX_MISSES and talk.fits(1.0):
-            name = str(rng.choice(names, p=shares / shares.sum()))
-            misses = 0 if FAMILIES[name](talk) else misses + 1
-            if rng.random() < 0.8:
-                talk.rest(0.3, 0.8)
-            else:
-                talk.rest(0.8, 2.5)
+        fill(talk, mix)
         timeline.write_notes()
         return timeline
 

@@ -7,7 +7,7 @@ sessions or batches.
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from interplay.data.human import HumanClips
 from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
 from interplay.data.texts import claims, kinds, questions, vocabulary
 from interplay.data.texts.languages.lexicon import LANGUAGES
-from interplay.data.texts.questions import Question, training_text, training_texts
+from interplay.data.texts.questions import Question
+from interplay.data.texts.speakers import TRAIT, Draw, draw_pools, speakers
 from interplay.data.texts.watchwords import EYES_TAGS, replies, training_asks
 from interplay.data.voices import LANGUAGES_SPOKEN, OWN_VOICE, foreign_voice, random_voice
 from interplay.errors import RecordError
@@ -29,11 +30,8 @@ USER_TAGS = (
     *("every", "cancel", "clock_start", "clock_ask", "delegate", "backchannel"),
     *kinds.KINDS,
 )
-TRAIT = "trait"  # tag of the own utterances that say what something is like
 FEW_SPEAKERS = ("flite", "festival", "pico")  # engines with so few voices that speed must vary them
 TRIES = 400  # to find a clip with something wanted in its text
-TIMER_SECONDS = range(2, 11)
-EVERY_SECONDS = range(2, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,8 @@ class CorpusPlan:
 
     user_engines: users speak with voices of these engines only; what is left out, the others
         speak in proportion.
-    missing_voices: beginnings of voice specs; other voices of the same engine speak their part.
+    missing_voices: beginnings of voice specs; other voices of the same engine speak their part,
+        where it has none left the other engines.
     eyes: how many user utterances about what the camera sees; 0 for models without eyes.
     """
 
@@ -85,19 +84,13 @@ class CorpusPlan:
 
 def plan_texts(plan: CorpusPlan) -> dict[str, list[str]]:
     """The pools that own utterances are made for: long and short phrases, statements, traits."""
-    rng = np.random.default_rng([plan.seed, 1])
-    return {
-        "phrase": training_texts(
-            lambda: questions.phrase(rng, 1, 9), plan.scaled(plan.num_phrases)
-        ),
-        "short": training_texts(
-            lambda: questions.phrase(rng, 1, 2), plan.scaled(plan.num_short_phrases)
-        ),
-        "statement": training_texts(
-            lambda: questions.statement(rng), plan.scaled(plan.num_statements)
-        ),
-        TRAIT: kinds.traits(rng, plan.scaled(plan.num_traits)),
-    }
+    return draw_pools(
+        np.random.default_rng([plan.seed, 1]),
+        phrases=plan.scaled(plan.num_phrases),
+        short=plan.scaled(plan.num_short_phrases),
+        statements=plan.scaled(plan.num_statements),
+        traits=plan.scaled(plan.num_traits),
+    )
 
 
 def plan_requests(plan: CorpusPlan) -> list[Request]:
@@ -110,7 +103,7 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
     requests = [
         Request(text=text, voice=plan.own_voice, role="own", tag=tag) for text, tag in tags.items()
     ]
-    for tag, draw in _speakers(pools, rng).items():
+    for tag, draw in speakers(pools).items():
         if tag in kinds.KINDS and kinds.KINDS[tag].apart:
             continue
         for _ in range(plan.count(tag)):
@@ -124,10 +117,8 @@ def plan_requests(plan: CorpusPlan) -> list[Request]:
     return [*(requests[i] for i in order), *_requests_apart(plan, pools, tags)]
 
 
-def _request(
-    rng: np.random.Generator, plan: CorpusPlan, tag: str, draw: Callable[[], str]
-) -> Request:
-    voice, text = _user_voice(rng, plan), draw()
+def _request(rng: np.random.Generator, plan: CorpusPlan, tag: str, draw: Draw) -> Request:
+    voice, text = _user_voice(rng, plan), draw(rng)
     if tag == "foreign":
         voice = foreign_voice(rng, claims.languages_of(text), "train")
     if tag in LANGUAGES:
@@ -140,9 +131,9 @@ def _requests_apart(plan: CorpusPlan, pools: kinds.Pools, own: Collection[str]) 
     plan without them. own: texts that the own voice says anyway."""
     rng = np.random.default_rng([plan.seed, 3])
     requests = [
-        _request(rng, plan, tag, partial(kind.draw, rng, pools))
-        for tag, kind in kinds.KINDS.items()
-        if kind.apart
+        _request(rng, plan, tag, draw)
+        for tag, draw in speakers(pools).items()
+        if tag in kinds.KINDS and kinds.KINDS[tag].apart
         for _ in range(plan.count(tag))
     ]
     spoken = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
@@ -156,7 +147,7 @@ def _requests_apart(plan: CorpusPlan, pools: kinds.Pools, own: Collection[str]) 
 
 def _user_voice(rng: np.random.Generator, plan: CorpusPlan) -> str:
     """A training voice of one of the plan's engines that is not missing."""
-    engines = plan.user_engines
+    engines = tuple(e for e in plan.user_engines if not f"{e}:".startswith(plan.missing_voices))
     while not (voice := random_voice(rng, "train")).startswith(engines) or voice.startswith(
         plan.missing_voices
     ):
@@ -173,65 +164,6 @@ def _answers() -> list[str]:
     return [*(q.answer for q in known), *clock, *fixed, *vocabulary.REMINDERS]
 
 
-def _speakers(pools: dict[str, list[str]], rng: np.random.Generator) -> dict:
-    """For every kind of user utterance a function that draws its text."""
-
-    def one(kind):
-        return kind[rng.integers(len(kind))]
-
-    facts, greetings = questions.facts("train"), questions.greetings()
-    by_kind: dict[str, list[Question]] = {}
-    for question in facts:
-        by_kind.setdefault(question.kind, []).append(question)
-    shares = {"arithmetic": 0.48, "opposite": 0.24, "colour": 0.1, "day": 0.09, "spelling": 0.09}
-    of_facts = list(shares)
-
-    def fact() -> str:
-        return one(by_kind[of_facts[rng.choice(len(of_facts), p=list(shares.values()))]]).text
-
-    def timer() -> str:
-        text = one([*pools["short"], *vocabulary.REMINDERS])
-        return f"say {text} in {vocabulary.NUMBERS[one_of(TIMER_SECONDS)]} seconds"
-
-    def every() -> str:
-        text = one(vocabulary.REMINDERS if rng.random() < 0.7 else pools["short"])
-        return f"remind me to {text} every {vocabulary.NUMBERS[one_of(EVERY_SECONDS)]} seconds"
-
-    def one_of(values: range) -> int:
-        return int(rng.integers(values.start, values.stop))
-
-    def say() -> str:
-        return one(("say", "please say", "can you say")) + " " + _at_most(one, pools["phrase"], 5)
-
-    def listening() -> str:
-        return training_text(lambda: questions.phrase(rng, 2, 7))
-
-    return {
-        "listen": listening,
-        "statement": lambda: one(pools["statement"]),
-        "word": lambda: one(vocabulary.CONTENT),
-        "say": say,
-        "fact": fact,
-        "greeting": lambda: one(greetings).text,
-        "recital": lambda: one(questions.recitals()).text,
-        "repeat": lambda: one(vocabulary.REPEAT_ASK),
-        "timer": timer,
-        "every": every,
-        "cancel": lambda: one(vocabulary.CANCELS),
-        "clock_start": lambda: one(vocabulary.CLOCK_START),
-        "clock_ask": lambda: one(vocabulary.CLOCK_ASK),
-        "delegate": lambda: training_text(lambda: questions.open_question(rng)),
-        "backchannel": lambda: one(vocabulary.BACKCHANNELS),
-        **{tag: partial(kind.draw, rng, pools) for tag, kind in kinds.KINDS.items()},
-    }
-
-
-def _at_most(one, pool: list[str], num_words: int) -> str:
-    while len((text := one(pool)).split()) > num_words:
-        pass
-    return text
-
-
 def build_corpus(
     folder: Path, plan: CorpusPlan, *, tokenizer: Tokenizer | None = None, num_workers: int = 2
 ) -> None:
@@ -243,8 +175,7 @@ def build_corpus(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    engines = installed_engines(plan.user_engines)
-    plan = replace(plan, user_engines=engines, missing_voices=voices_not_installed(engines))
+    plan = _installed(plan)
     requests = plan_requests(plan)
     build_bank(folder / "bank", requests, workers=num_workers)
     tokenizer = tokenizer or Tokenizer.train(_spellings(), plan.vocab_size)
@@ -257,6 +188,23 @@ def build_corpus(
         "num_utterances": len(requests),
     }
     (folder / "corpus.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def add_kinds(
+    folder: Path, plan: CorpusPlan, tags: Collection[str], *, num_workers: int = 2
+) -> None:
+    """Synthesise kinds of user utterances that a corpus lacks, as the plan has them, and what the
+    model says beside what it says already."""
+    requests = plan_requests(_installed(plan))
+    wanted = [r for r in requests if r.role == "own" or r.tag in tags]
+    build_bank(Path(folder) / "bank", wanted, workers=num_workers)
+
+
+def _installed(plan: CorpusPlan) -> CorpusPlan:
+    """The plan with what this machine can speak."""
+    engines = installed_engines(plan.user_engines)
+    missing = (*plan.missing_voices, *voices_not_installed(engines))
+    return replace(plan, user_engines=engines, missing_voices=missing)
 
 
 def _spellings() -> list[str]:

@@ -35,9 +35,16 @@ def drill(timeline: Timeline, hear_bins: np.ndarray, rng: np.random.Generator) -
     while turn < timeline.num_turns:
         end = _ask(timeline, *_question(rng), turn, rng)
         turn = end + int(rng.integers(*REST_TURNS))
-    example = timeline.example(hear_bins)
+    return muted(timeline.example(hear_bins))
+
+
+def muted(example: Example) -> Example:
+    """The same without a voice; of ears, gate and voice nothing is learnt."""
+    streams = example.streams
+    voice, voice_on = np.zeros_like(streams.voice), np.zeros_like(streams.voice_on)
     return replace(
         example,
+        streams=replace(streams, voice=voice, voice_on=voice_on),
         phones_user=np.full_like(example.phones_user, UNKNOWN),
         phones_own=np.full_like(example.phones_own, UNKNOWN),
         heard_known=np.zeros_like(example.heard_known),

@@ -21,6 +21,8 @@ class Example:
     voice_known: the voice is the one that the model shall have; where it is somebody else's, only
     when it sounds is learnt. muted: what stands on `say` is not spoken; neither gate nor voice are
     learnt.
+    known: what goes on here is known to the model that a run begins with, so that it may be held to
+    what it was (train.losses.kept_loss).
     scored_from: losses count from this micro-turn on; what lies before is given context.
     """
 
@@ -30,4 +32,5 @@ class Example:
     heard_known: np.ndarray
     voice_known: bool = True
     muted: bool = False
+    known: bool = True
     scored_from: int = 0

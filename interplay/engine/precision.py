@@ -15,6 +15,7 @@ from torch import nn
 
 from interplay.errors import ConfigError, DeviceError
 from interplay.model.backbone import Backbone
+from interplay.model.few_pass import pack_layers
 from interplay.model.interaction import InteractionModel
 from interplay.ops.few_layers import FEW_LAYERS
 from interplay.ops.few_norms import FEW_NORMS
@@ -22,9 +23,11 @@ from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.linear import CONTRACT
 from interplay.ops.native import NativeError
 from interplay.ops.norm import stock_norm, stock_norm_and_rotate
+from interplay.ops.packed import Kind
 from interplay.ops.probe import probe_rows, safe_shapes
 
 CPU = torch.device("cpu")
+KEPT_AS = {Kind.FULL: "float32", Kind.HALF: "float16", Kind.BYTE: "int8"}
 SUMMED_IN_FP32 = (
     "embed.tokens",
     "embed.tags",
@@ -151,15 +154,20 @@ def choose_products(
 
 def _choose_layers(model: nn.Module) -> str:
     """Whether a backbone's layers are one call for a few rows, and why not."""
-    shapes = [each.config.stack_shape for each in model.modules() if isinstance(each, Backbone)]
+    stacks = [each for each in model.modules() if isinstance(each, Backbone)]
+    kinds: set[Kind] = set()
     try:
-        for shape in shapes:
-            if shape is None:
-                raise NativeError("a mixture of experts")
+        for stack in stacks:
+            shape = stack.config.stack_shape
             FEW_LAYERS.prepare(shape)
+            packed = pack_layers(stack.layers, shape)  # now, so that no tick has to
+            kinds |= packed.kinds if packed else set()
     except NativeError as error:
         return f"operation by operation in layers ({error})"
-    return "all layers in one call" if shapes else "no layers"
+    if not stacks:
+        return "no layers"
+    kept = " and ".join(KEPT_AS[kind] for kind in sorted(kinds))
+    return f"all layers in one call, weights read as {kept}"
 
 
 @functools.cache

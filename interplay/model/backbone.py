@@ -79,17 +79,18 @@ class BackboneConfig:
             )
 
     @cached_property
-    def stack_shape(self) -> StackShape | None:
-        """What the layers are to `ops.few_layers`; None for a mixture of experts."""
-        if self.num_experts:
-            return None
+    def stack_shape(self) -> StackShape:
+        """What the layers are to `ops.few_layers`."""
         return StackShape(
             dim=self.dim,
             num_heads=self.num_heads,
             num_kv_heads=self.num_kv_heads,
             head_dim=self.head_dim,
-            ff_dim=self.ff_dim,
+            ff_dim=self.expert_ff_dim if self.num_experts else self.ff_dim,
             eps=self.norm_eps,
+            num_experts=self.num_experts,
+            num_chosen=self.num_experts_per_token if self.num_experts else 0,
+            shared_ff_dim=self.shared_ff_dim if self.num_experts else 0,
         )
 
 
@@ -245,7 +246,7 @@ class Backbone(nn.Module):
     def _run(self, x: Tensor, positions: Tensor, past: Past | None, mask: Tensor | None):
         cfg = self.config
         rope = rope_tables(positions, cfg.head_dim, cfg.rope_theta)
-        if isinstance(past, Append) and cfg.stack_shape:
+        if isinstance(past, Append):
             out = few_pass(self.layers, self.norm, cfg.stack_shape, x, rope, past)
             if out is not None:
                 return out

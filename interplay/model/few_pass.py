@@ -1,11 +1,11 @@
-"""A backbone's pass over a few rows in one native call: its weights as pointers, its cache as
-places. Knows nothing of how the call computes (ops.few_layers), nor of streams or tokens.
+"""A backbone's pass over a few rows in one native call: its weights packed, its cache as places.
+Knows nothing of how the call computes (ops.few_layers), nor of streams or tokens.
 
-Weights stay where they are. They are looked up at every pass: a model may be filled or cast anew.
+Weights are packed once and looked up at every pass: a model may be filled or cast anew. What torch
+does not count as a change (`Tensor._version`: a fused optimizer's step) is not noticed.
 """
 
-import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -14,36 +14,40 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interplay.model.cache import Append
-from interplay.ops.few_layers import FEW_LAYERS, Arenas, StackShape
+from interplay.ops.few_layers import FEW_LAYERS, Arenas, PackedLayers, StackShape
 
-OF_A_LAYER = (  # in the order that `FewLayers.run` wants
-    "attention_norm",
-    "attention.qkv",
-    "attention.q_norm",
-    "attention.k_norm",
-    "attention.out",
-    "ff_norm",
-    "ff.gate_up",
-    "ff.down",
-)
+NESTED = {  # where a layer keeps what `StackShape.weights` names, if not under that name
+    **{name: f"attention.{name}" for name in ("qkv", "out", "q_norm", "k_norm")},
+    **{name: f"ff.{name}" for name in ("gate_up", "down", "router")},
+    **{f"shared_{name}": f"ff.shared.{name}" for name in ("gate_up", "down")},
+}
 
 
 @dataclass(kw_only=True)
 class _Weights:
-    """Where the layers' weights are kept, and pointers to those that were there the last time."""
+    """Where the layers' weights are kept, and, packed, those that were there the last time."""
 
     places: list[tuple[dict[str, Tensor], str]]
-    pointers: list[int] = field(default_factory=list)
-    array: ctypes.Array | None = None
+    stamps: list[tuple[int, int]] = field(default_factory=list)
+    packed: PackedLayers | None = None
 
-    def current(self, shape: StackShape) -> ctypes.Array | None:
-        """Pointers to the weights, None if one is not what the call expects."""
-        pointers = [tensors[name].data_ptr() for tensors, name in self.places]
-        if pointers != self.pointers:
-            self.pointers, self.array = pointers, None
-            if all(_fits(tensors[name], name, shape) for tensors, name in self.places):
-                self.array = (ctypes.c_void_p * len(pointers))(*pointers)
-        return self.array
+    def current(self, shape: StackShape) -> PackedLayers | None:
+        """The weights, None if one is not what the call expects."""
+        weights = [tensors[name] for tensors, name in self.places]
+        try:
+            stamps = [(weight.data_ptr(), weight._version) for weight in weights]
+        except RuntimeError:  # of inference mode, whose changes nobody counts
+            return None
+        if stamps != self.stamps:
+            self.stamps, self.packed = stamps, None
+            names = list(shape.weights)
+            layers = [
+                dict(zip(names, weights[first : first + len(names)], strict=True))
+                for first in range(0, len(weights), len(names))
+            ]
+            if all(_fits(layer, shape) for layer in layers):
+                self.packed = FEW_LAYERS.pack(shape, layers)
+        return self.packed
 
 
 _WEIGHTS: "WeakKeyDictionary[nn.Module, _Weights]" = WeakKeyDictionary()
@@ -68,33 +72,38 @@ def few_pass(
     )
     if norm.dtype != torch.float32 or not FEW_LAYERS.takes(shape, x, arenas):
         return None
-    weights = _WEIGHTS.get(layers)
-    if weights is None:
-        weights = _WEIGHTS[layers] = _Weights(places=list(_places(layers)))
-    pointers = weights.current(shape)
-    if pointers is None:
+    packed = pack_layers(layers, shape)
+    if packed is None:
         return None
     bases = cache.base.tolist()
     places = [
         (slot, column, length, bases[slot], past.seen.start)
         for slot, column, length in zip(past.slots, past.columns, past.lengths, strict=True)
     ]
-    return FEW_LAYERS.run(shape, pointers, norm, arenas, places, x, rope)
+    return FEW_LAYERS.run(shape, packed, norm, arenas, places, x, rope)
 
 
-def _places(layers: nn.ModuleList) -> Iterator[tuple[dict[str, Tensor], str]]:
+def pack_layers(layers: nn.ModuleList, shape: StackShape) -> PackedLayers | None:
+    """The layers' weights as the call reads them, packed if they have changed; None if they are
+    not what it expects."""
+    weights = _WEIGHTS.get(layers)
+    if weights is None:
+        weights = _WEIGHTS[layers] = _Weights(places=list(_places(layers, shape)))
+    return weights.current(shape)
+
+
+def _places(layers: nn.ModuleList, shape: StackShape) -> Iterator[tuple[dict[str, Tensor], str]]:
     for layer in layers:
-        for path in OF_A_LAYER:
-            module, _, name = path.rpartition(".")
+        for weight in shape.weights:
+            module, _, name = NESTED.get(weight, weight).rpartition(".")
             yield layer.get_submodule(module)._parameters, name  # type: ignore[misc]
 
 
-def _fits(weight: Tensor, name: str, shape: StackShape) -> bool:
-    norms = {"q_norm": shape.head_dim, "k_norm": shape.head_dim}
-    expected = shape.products.get(name) or (norms.get(name, shape.dim),)
-    return (
-        tuple(weight.shape) == expected
+def _fits(weights: Mapping[str, Tensor], shape: StackShape) -> bool:
+    return all(
+        tuple(weight.shape) == shape.weights[name]
         and weight.dtype == torch.float32
         and weight.device.type == "cpu"
         and weight.is_contiguous()
+        for name, weight in weights.items()
     )

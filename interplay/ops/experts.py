@@ -26,7 +26,14 @@ def route(
         from interplay.ops.triton import experts
 
         return experts.route(rows, router, num_chosen)
-    probabilities = linear(rows.float(), router.to(rows.dtype)).softmax(dim=-1)
+    return choose(linear(rows.float(), router.to(rows.dtype)), num_chosen)
+
+
+def choose(
+    logits: Float[Tensor, "n experts"], num_chosen: int
+) -> tuple[Float[Tensor, "n chosen"], Int[Tensor, "n chosen"]]:
+    """What `route` makes of the router's product."""
+    probabilities = logits.softmax(dim=-1)
     ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
     best = ordered[:, :num_chosen]
     return best / best.sum(-1, keepdim=True), order[:, :num_chosen]

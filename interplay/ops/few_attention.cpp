@@ -6,18 +6,17 @@
 // powers of the difference of their maxima, in the order of positions. So does this, but it leaves
 // out what a mask would make zero: adding zeros changes no bit.
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "few_layers.h"
+#include "few_vector.h"
 
 namespace {
 
-constexpr int LANES = 8, ROWS = 4, BLOCK = 512, MAX_WIDTH = 256;
+constexpr int ROWS = 4, BLOCK = 512, MAX_WIDTH = 256;
 constexpr float NOTHING = -std::numeric_limits<float>::infinity();
 
 // torch's exp_u20
@@ -36,13 +35,6 @@ inline __m256 exponential(__m256 x) {
     bits = _mm256_slli_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(127)), 23);
     const __m256 scale = _mm256_andnot_ps(too_small, _mm256_castsi256_ps(bits));
     return _mm256_mul_ps(_mm256_mul_ps(sum, scale), _mm256_set1_ps(2.0f));
-}
-
-inline float add_lanes(__m256 v) {
-    v = _mm256_add_ps(v, _mm256_permute2f128_ps(v, v, 0x1));
-    v = _mm256_add_ps(v, _mm256_shuffle_ps(v, v, 0x4E));
-    v = _mm256_add_ps(v, _mm256_shuffle_ps(v, v, 0xB1));
-    return _mm256_cvtss_f32(v);
 }
 
 // x to exp(x - most) in place; their sum. The number is a multiple of eight.

@@ -3,14 +3,15 @@ operations it replaces.
 
 A small torch operation costs more than the few rows it works on: fifteen of them a layer are most
 of a live micro-turn. The C++ code (few_layers.cpp, few_attention.cpp) goes from the rows' vectors
-to the final norm, on the products and norms that `ops.few_rows` and `ops.few_norms` have proven.
-What comes on top, SwiGLU and attention, is compared with the stock operations at start-up, for
-every shape of a stack; a shape with a bit that differs stays with them. The exponential of SwiGLU
-is the very function that torch calls. Knows nothing of models or caches.
+to the final norm, with weights that were packed (`ops.packed`) and with the norms that
+`ops.few_norms` has proven. Products, SwiGLU, the choice of experts and attention are compared with
+the stock operations at start-up, for every shape of a stack; a shape with a bit that differs stays
+with them. The exponential of SwiGLU is the very function that torch calls. Knows nothing of models
+or caches.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interplay.ops.activation import swiglu
 from interplay.ops.attention import BLOCK, attend, round_up, visible
 from interplay.ops.few_norms import FEW_NORMS
-from interplay.ops.few_rows import BLOCKS, FEW_ROWS, MAX_ROWS
+from interplay.ops.few_proofs import product_holds, route_holds, swiglu_holds
+from interplay.ops.few_rows import BLOCKS, FEW_ROWS
 from interplay.ops.native import NativeError, load
+from interplay.ops.packed import Kind, Matrix, Packed, pack
 
 HERE = Path(__file__).parent
-SOURCES = ("few_layers.cpp", "few_attention.cpp", "few_rows.cpp", "few_norms.cpp", "few_layers.h")
-MANY_ROWS, SMALL_BYTES = 64, 2 << 20
+SOURCES = tuple(
+    f"few_{name}"
+    for name in (
+        *("layers.cpp", "packed.cpp", "experts.cpp", "attention.cpp", "rows.cpp", "norms.cpp"),
+        *("layers.h", "vector.h"),
+    )
+)
+MAX_ROWS = 64  # above, stock operations may be faster (measured, docs/log.md)
 HEAD_MULTIPLE, MAX_HEAD = 64, 256  # widths of a head that the code can take
 EXPONENTIAL_MODE = 0x2 | 0x140000 | 0x100  # torch's: high accuracy, denormals kept, errors ignored
-TRIED_NUMBERS = (0.0, -0.0, 1e-30, -1e-30, 80.0, -80.0, 88.8, -88.8, 1e4, -1e4)
 TRIED_WINDOW, TRIED_PREFIX = BLOCK, 100
 TRIED_LENGTHS = (1, 509, BLOCK + 200, 1300)
+
+NORMS, OF_HEADS = ("attention_norm", "q_norm", "k_norm", "ff_norm"), ("q_norm", "k_norm")
+MATRICES = ("qkv", "out", "gate_up", "down", "router", "shared_gate_up", "shared_down")
 
 _POINTER, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 
@@ -45,11 +55,15 @@ class _Attention(ctypes.Structure):
     ]
 
 
+class _Layer(ctypes.Structure):
+    _fields_ = [*((name, _POINTER) for name in NORMS), *((name, Matrix) for name in MATRICES)]
+
+
 class _Stack(ctypes.Structure):
     _fields_ = [
         ("attention", _Attention),
-        *((name, _NUMBER) for name in ("num_layers", "num_slots", "dim", "ff_dim")),
-        *((f"{name}_block", _NUMBER) for name in ("qkv", "out", "gate_up", "down")),
+        *((name, _NUMBER) for name in ("num_layers", "num_slots", "dim")),
+        *((name, _NUMBER) for name in ("num_experts", "num_chosen")),
         ("eps", _REAL),
         ("exponential", _POINTER),
         ("mode", _NUMBER),
@@ -58,7 +72,11 @@ class _Stack(ctypes.Structure):
 
 @dataclass(frozen=True, kw_only=True)
 class StackShape:
-    """What a stack of dense layers is made of, all layers alike."""
+    """What a stack of layers is made of, all layers alike.
+
+    ff_dim: of the feed-forward, or of each of `num_experts` experts, of which a row chooses
+    `num_chosen`; all rows pass through a shared one as well if shared_ff_dim > 0.
+    """
 
     dim: int
     num_heads: int
@@ -66,24 +84,55 @@ class StackShape:
     head_dim: int
     ff_dim: int
     eps: float
+    num_experts: int = 0
+    num_chosen: int = 0
+    shared_ff_dim: int = 0
 
     @property
     def products(self) -> dict[str, tuple[int, int]]:
-        """Weight shapes (n, k) of a layer."""
+        """Weight shapes (n, k) of a layer; gate_up and down are those of one expert."""
         heads = self.num_heads * self.head_dim
-        return {
+        shapes = {
             "qkv": (heads + 2 * self.num_kv_heads * self.head_dim, self.dim),
             "out": (self.dim, heads),
             "gate_up": (2 * self.ff_dim, self.dim),
             "down": (self.dim, self.ff_dim),
         }
+        if self.num_experts:
+            shapes["router"] = self.num_experts, self.dim
+        if self.shared_ff_dim:
+            shapes["shared_gate_up"] = 2 * self.shared_ff_dim, self.dim
+            shapes["shared_down"] = self.dim, self.shared_ff_dim
+        return shapes
 
     @property
-    def max_rows(self) -> int:
-        """Rows from which stock operations may be faster (measured, docs/log.md). Four at a time
-        read all weights, which costs small layers little, since a cache keeps them."""
-        num_bytes = 4 * sum(n * k for n, k in self.products.values())
-        return MANY_ROWS if num_bytes <= SMALL_BYTES else MAX_ROWS
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all weights of a layer by name."""
+        norms = {name: (self.head_dim if name in OF_HEADS else self.dim,) for name in NORMS}
+        shapes: dict[str, tuple[int, ...]] = {**norms, **self.products}
+        if self.num_experts:
+            for name in ("gate_up", "down"):
+                shapes[name] = self.num_experts, *shapes[name]
+        return shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedLayers:
+    """The weights of a stack as the native code reads them. kept: the weights themselves, so that
+    their addresses tell whether they are still the same."""
+
+    array: ctypes.Array
+    packed: Sequence[Packed]
+    kept: Sequence[Tensor]
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all matrices."""
+        return sum(each.num_bytes for each in self.packed)
+
+    @property
+    def kinds(self) -> set[Kind]:
+        return {each.kind for each in self.packed}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +186,31 @@ class FewLayers:
             raise NativeError("scores have a recipe that the code does not know")
         blocks["score"] = score
         with torch.no_grad():
-            if not self._swiglu_holds(shape):
-                raise NativeError("torch's exponential is another one")
+            for name, (n, k) in shape.products.items():
+                if not product_holds(self._library, n, k, blocks[name]):
+                    raise NativeError(f"{n} x {k} products of packed weights are other ones")
+            stack = self._stack(shape)
+            for width in {shape.ff_dim, shape.shared_ff_dim or shape.ff_dim}:
+                if not swiglu_holds(self._library, stack, width):
+                    raise NativeError("torch's exponential is another one")
+            experts = shape.num_experts, shape.num_chosen
+            if shape.num_experts and not route_holds(self._library, stack, *experts):
+                raise NativeError(f"{shape.num_experts} experts are chosen in another way")
             blocks["value"] = self._find_value_block(shape, score)
         self.blocks[shape] = blocks
+
+    def pack(self, shape: StackShape, layers: Sequence[Mapping[str, Tensor]]) -> PackedLayers:
+        """The weights of a proven shape, by the names and in the shapes of `StackShape.weights`,
+        contiguous and in float32."""
+        array, packed, kept = (_Layer * len(layers))(), [], []
+        for into, weights in zip(array, layers, strict=True):
+            kept.extend(weights[name].detach() for name in shape.weights)
+            for name in NORMS:
+                setattr(into, name, weights[name].data_ptr())
+            for name in shape.products:
+                packed.append(pack(weights[name]))
+                setattr(into, name, packed[-1].matrix(self.blocks[shape][name]))
+        return PackedLayers(array=array, packed=packed, kept=kept)
 
     def takes(self, shape: StackShape, x: Float[Tensor, "b r dim"], arenas: Arenas) -> bool:
         """Whether `run` may compute this one."""
@@ -148,7 +218,7 @@ class FewLayers:
             self.enabled
             and FEW_ROWS.enabled
             and FEW_NORMS.enabled
-            and x.shape[0] * x.shape[1] <= shape.max_rows
+            and x.shape[0] * x.shape[1] <= MAX_ROWS
             and shape in self.blocks
             and x.dtype == arenas.k.dtype == torch.float32
             and x.device.type == "cpu"
@@ -158,34 +228,36 @@ class FewLayers:
     def run(
         self,
         shape: StackShape,
-        layers: ctypes.Array,
+        layers: PackedLayers,
         norm: Float[Tensor, " dim"],
         arenas: Arenas,
         places: Sequence[Place],
         x: Float[Tensor, "b r dim"],
         rope: tuple[Float[Tensor, "b r half"], Float[Tensor, "b r half"]],
     ) -> Float[Tensor, "b r dim"]:
-        """The rows behind the final norm; their keys and values are written to the arenas.
-
-        layers: of every layer eight pointers, to attention_norm, qkv, q_norm, k_norm, out, ff_norm,
-        gate_up and down, contiguous fp32 tensors of `shape`.
-        """
+        """The rows behind the final norm; their keys and values are written to the arenas."""
         x, cos, sin = x.contiguous(), rope[0].contiguous(), rope[1].contiguous()
         out = torch.empty(x.shape)
-        blocks, (num_layers, num_slots) = self.blocks[shape], arenas.k.shape[:2]
-        stack = _Stack(
-            _attention(shape, arenas, blocks["score"], blocks["value"]),
-            *(num_layers, num_slots, shape.dim, shape.ff_dim),
-            *(blocks["qkv"], blocks["out"], blocks["gate_up"], blocks["down"]),
-            *(shape.eps, self._exponential, EXPONENTIAL_MODE),
-        )
+        stack, blocks = self._stack(shape), self.blocks[shape]
+        stack.attention = _attention(shape, arenas, blocks["score"], blocks["value"])
+        stack.num_layers, stack.num_slots = arenas.k.shape[:2]
         self._library.few_layers(
-            *(ctypes.addressof(stack), ctypes.addressof(layers), norm.data_ptr()),
+            *(ctypes.addressof(stack), ctypes.addressof(layers.array), norm.data_ptr()),
             *(_sessions(places), len(places), x.shape[1]),
             *(x.data_ptr(), cos.data_ptr(), sin.data_ptr()),
             *(arenas.k.data_ptr(), arenas.v.data_ptr(), out.data_ptr()),
         )
         return out
+
+    def _stack(self, shape: StackShape) -> _Stack:
+        return _Stack(
+            dim=shape.dim,
+            num_experts=shape.num_experts,
+            num_chosen=shape.num_chosen,
+            eps=shape.eps,
+            exponential=self._exponential,
+            mode=EXPONENTIAL_MODE,
+        )
 
     def _load(self) -> None:
         if self._library is not None:
@@ -196,33 +268,18 @@ class FewLayers:
             *(_POINTER, _NUMBER, _NUMBER),
             *[_POINTER] * 6,
         ]
+        library.few_product.argtypes = [*[_POINTER] * 3, _NUMBER]
         library.few_swiglu.argtypes = [*[_POINTER] * 3, *[_NUMBER] * 2]
+        library.few_route.argtypes = [*[_POINTER] * 4, _NUMBER]
         library.few_attention.argtypes = [*[_POINTER] * 3, _NUMBER, *[_POINTER] * 3, _NUMBER]
-        for function in (library.few_layers, library.few_swiglu, library.few_attention):
-            function.restype = None
+        for name in ("layers", "product", "swiglu", "route", "attention"):
+            getattr(library, f"few_{name}").restype = None
         try:
             torch_library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib/libtorch_cpu.so"))
             exponential = ctypes.cast(torch_library.vmsExp, _POINTER).value
         except (OSError, AttributeError):
             raise NativeError("this torch build has no vmsExp") from None
         self._library, self._exponential = library, exponential
-
-    def _swiglu_holds(self, shape: StackShape) -> bool:
-        generator = torch.Generator().manual_seed(shape.ff_dim)
-        sizes = torch.tensor([0.1, 1.0, 5.0, 30.0])[:, None].repeat(5, 1)
-        gate_up = torch.randn(20, 2 * shape.ff_dim, generator=generator) * sizes
-        gate_up[-1, : len(TRIED_NUMBERS)] = torch.tensor(TRIED_NUMBERS)
-        expected = swiglu(gate_up)
-        stack = _Stack(exponential=self._exponential, mode=EXPONENTIAL_MODE)
-        for rows in (gate_up, gate_up[:1], gate_up[-3:]):
-            out = torch.full((len(rows), shape.ff_dim), torch.nan)
-            address = ctypes.addressof(stack)
-            size = len(rows), shape.ff_dim
-            self._library.few_swiglu(address, rows.data_ptr(), out.data_ptr(), *size)
-            first = 0 if len(rows) != 3 else len(gate_up) - 3
-            if not torch.equal(out, expected[first : first + len(rows)]):
-                return False
-        return True
 
     def _find_value_block(self, shape: StackShape, score: int) -> int:
         """How many keys a product with the values sums at once."""

@@ -16,7 +16,7 @@ import torch
 
 from interplay.errors import InterplayError
 
-FLAGS = ("-O3", "-mavx2", "-mfma", "-ffp-contract=off", "-shared", "-fPIC")
+FLAGS = ("-O3", "-mavx2", "-mfma", "-mf16c", "-ffp-contract=off", "-shared", "-fPIC")
 COMPILERS = ("c++", "g++", "clang++")
 TIMEOUT_S = 120
 

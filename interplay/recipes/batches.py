@@ -1,18 +1,22 @@
-"""What a run's batches are composed of: its corpus, and the user's own data if there is some.
+"""What a run's batches are composed of: its corpus, and the user's own data if there is some; and
+the sessions that it is checked on.
 
 Knows nothing of models or of the stages of a run.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
+
+import numpy as np
 
 from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import Corpus
 from interplay.data.example import Example
+from interplay.data.families import GROUPS
 from interplay.data.own.mixture import OwnComposer
 from interplay.data.own.store import INDEX, OwnData
 from interplay.errors import ConfigError
@@ -21,6 +25,7 @@ from interplay.train.snapshots import snapshots
 from interplay.turns.tokens import Tokenizer
 
 OWN_DATA = "own-data.json"
+CHECKED_SEED = 5_000_000  # added to a run's own: of sessions that it is checked on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +95,32 @@ def note_own(own: Own | None, out: Path) -> None:
     draft = note.with_name(f".{note.name}.part")
     draft.write_text(json.dumps(wanted))
     draft.replace(note)
+
+
+def checked_sessions(
+    folder: Path, config: ComposeConfig, num_sessions: int
+) -> dict[str, list[Example]]:
+    """By group of the families that a run is trained on, `num_sessions` of nothing else; and of
+    drills and films, where it has some. The texts and voices are those of the training, the
+    sessions are not."""
+    composer = Composer(
+        Corpus(folder, without_voices=config.without_voices),
+        replace(config, seed=config.seed + CHECKED_SEED),
+    )
+    _, num_turns = composer.shape(1.0)
+    shares = dict(config.mix)
+    draws: dict[str, Callable[[np.random.Generator], Example]] = {}
+    for group, families in GROUPS.items():
+        if mix := {name: shares[name] for name in families if shares.get(name)}:
+            draws[group] = partial(composer.session, num_turns=num_turns, mix=mix, late=False)
+    if config.drilled:
+        draws["drills"] = partial(composer.drilling, num_turns=num_turns)
+    if config.seen:
+        films = dict(config.eyes)
+        draws["eyes"] = partial(
+            composer.session, num_turns=config.seen_turns, mix=films, late=False
+        )
+    return {
+        group: [draw(composer.random(step, row)) for row in range(num_sessions)]
+        for step, (group, draw) in enumerate(draws.items())
+    }

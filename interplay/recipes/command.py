@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help=f"share of all sessions that are own data (default: {OWN_SHARE})",
     )
+    parser.add_argument(
+        "--start-share",
+        type=float,
+        metavar="SHARE",
+        help="how far to go back in the end to the model that the run began with, 0 to 1 (default: "
+        "the recipe's); with --resume a run that has ended is mixed, tuned and stored again",
+    )
     parser.add_argument("--text", type=Path, help="texts to replay: a .txt file, or a folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run")
 
@@ -50,6 +57,16 @@ def _own(folder: Path | None, share: float | None) -> Own | None:
     return Own(folder=folder, share=share)
 
 
+def _check_start_share(share: float, start: str | None) -> None:
+    """Raises ConfigError for a way back that there is not."""
+    if not 0 <= share < 1:
+        raise ConfigError(f"--start-share is {share:g}; give 0 or more, and less than 1")
+    if share and not start:
+        raise ConfigError(
+            f"--start-share is {share:g} and the run begins with nothing; name a model with --from"
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     """`interplay train`."""
     recipe = find_recipe(args.name)
@@ -61,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
             "threads at least 1"
         )
     start = recipe.start if args.start is None else args.start
+    start_share = recipe.start_share if args.start_share is None else args.start_share
+    _check_start_share(start_share, start)
     device = recipe.device if args.device is None else args.device
     choose_device(device)  # before a corpus is made for a device that is not there
     recipe = replace(
@@ -69,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         num_threads=num_threads,
         seed=args.seed,
         start=start,
+        start_share=start_share,
         device=device,
     )
     out = args.out or OUT / recipe.name

@@ -7,13 +7,18 @@ import torch
 
 from interplay.data.compose import ComposeConfig
 from interplay.data.corpus import CorpusPlan
-from interplay.data.families import CORE
+from interplay.data.families import CORE, NEWER
 from interplay.data.voices import ACCENTED
 from interplay.errors import ConfigError
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
 from interplay.train.texts import TextConfig
 from interplay.train.warm import WarmConfig
+
+SEEN = (  # what an hour or two may teach of what the benches ask for
+    *(("count_reps", 0.35), ("changes", 0.2), ("start_stop", 0.15), ("entering", 0.1)),
+    *(("warn", 0.1), ("looking_on", 0.1)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +28,10 @@ class Recipe:
     eyes: the model has eyes; `corpus` and `compose` must give it something to see.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
     shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
-    how much of the weights that the run began with is in those that it ends with (train.start).
+    how much of the weights that the run began with is in those that it ends with (train.start),
+    but for eyes that `start` lacks.
     num_self: utterances of users that `start` reads aloud, so that the ears know its voice.
+    num_checked: sessions of each group of families that are told with every snapshot.
     num_tuned: items per kind that the bias of the empty token and the contrast of the voice are
     chosen on (bench.tune); 0: they stay those of `start`.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
@@ -48,6 +55,7 @@ class Recipe:
     losses: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     num_self: int = 0
+    num_checked: int = 0
     num_tuned: int = 40
     device: str = "cpu"
     export: torch.dtype = torch.float16
@@ -114,6 +122,35 @@ def xs_further() -> Recipe:
         compose=replace(drilled.compose, drilled_first=0.0, drilled_until=0.0),
         losses=replace(drilled.losses, kept=2.0),
         optim=OptimConfig(muon_lr=0.004, adam_lr=8e-4, decay_share=1.0),
+    )
+
+
+def xs_all() -> Recipe:
+    """Goes on from `xs-further` with eyes, and with all that it cannot do yet but translation:
+    first what cues, alarms, calls and refusals are, without a sound, then all together; held to
+    what it was in half of the sessions, which ask for nothing new."""
+    drilled = xs_drilled()
+    return replace(
+        drilled,
+        name="xs-all",
+        minutes=100,
+        vocoder_share=0.06,
+        start="xs-further",
+        num_self=2400,
+        num_checked=3,
+        num_tuned=40,
+        eyes=True,
+        corpus=replace(drilled.corpus, eyes=2600),
+        compose=replace(
+            drilled.compose,
+            mix=tuple(NEWER.items()),
+            known=0.5,
+            drilled=0.2,
+            drilled_until=0.25,
+            rehearsed=0.85,
+            seen=0.2,
+            eyes=SEEN,
+        ),
     )
 
 
@@ -240,6 +277,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs-long": xs_long,
     "xs-further": xs_further,
     "xs-drilled": xs_drilled,
+    "xs-all": xs_all,
     "xs-wide": xs_wide,
     "s": s,
     "s-moe": s_moe,

@@ -15,7 +15,7 @@ import torch
 from interplay import __version__
 from interplay.bench.tune import tune
 from interplay.data.compose import Composer, own_voice_statistics
-from interplay.data.corpus import Corpus, build_corpus
+from interplay.data.corpus import Corpus, add_kinds, build_corpus
 from interplay.engine.precision import choose_device, choose_dtype
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
@@ -23,7 +23,7 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
 from interplay.ops.kernels import choose_kernels
-from interplay.recipes.batches import CorpusBatches, Own, check_own, note_own
+from interplay.recipes.batches import CorpusBatches, Own, check_own, checked_sessions, note_own
 from interplay.recipes.named import Recipe
 from interplay.recipes.own_ears import add_own_voice
 from interplay.train import ranks
@@ -31,7 +31,7 @@ from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.said import say_all
 from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
-from interplay.train.start import mix_with_start, start_from
+from interplay.train.start import mix_with_start, start_from, untaught
 from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
@@ -87,15 +87,13 @@ def run_recipe(
             print(f"{folder}: synthesising the corpus", flush=True)
             tokenizer = start.tokenizer if start and recipe.size is None else None
             build_corpus(folder, replace(recipe.corpus, seed=recipe.seed), tokenizer=tokenizer)
+        if lacking := Corpus(folder).lacking(eyes=recipe.eyes):
+            print(f"{folder}: synthesising what it lacks: {', '.join(lacking)}", flush=True)
+            add_kinds(folder, replace(recipe.corpus, seed=recipe.seed), lacking)
         if start and recipe.num_self:
             add_own_voice(folder / "bank", start, recipe.num_self, seed=recipe.seed)
     ranks.wait()
     data = Corpus(folder)
-    if lacking := data.lacking(eyes=recipe.eyes):
-        raise ConfigError(
-            f"the corpus in {folder} has no utterance of the kind {lacking[0]!r}; remove its "
-            "corpus.json and train again: only what is missing is made"
-        )
     if start and start.tokenizer.to_json() != data.tokenizer.to_json():
         raise ConfigError(
             f"{recipe.start} writes with another tokenizer than the corpus in {folder}; "
@@ -202,7 +200,9 @@ def train_model(
         found = probe_throughput(config, batches, model)
         print(f"{out}: {found}", flush=True)
         config = replace(config, num_workers=found.num_workers)
-    kind = ShardedTrainer if ranks.are_many() else Trainer
+    kind, checked = ShardedTrainer if ranks.are_many() else Trainer, None
+    if recipe.num_checked and kind is Trainer:
+        checked = checked_sessions(batches.folder, batches.config, recipe.num_checked)
     trained = train(
         config,
         batches,
@@ -211,10 +211,12 @@ def train_model(
         resume=resume,
         texts=texts,
         begun_with=begun_with if recipe.losses.kept else None,
+        checked=checked,
         kind=kind,
     )
-    if begun_with is not None:
-        mix_with_start(trained, begun_with, recipe.start_share)
+    if start and begun_with is not None:
+        new = untaught(trained, start.model)
+        mix_with_start(trained, begun_with, recipe.start_share, new)
     return trained.to("cpu")
 
 

@@ -5,9 +5,10 @@ Knows nothing of how it is run.
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -26,8 +27,8 @@ from interplay.server.guard import Guard, error_response
 from interplay.server.hub import Hub
 from interplay.server.live import LivePrimary, LiveSideband
 from interplay.server.page import SUBPROTOCOL, PageConnection
+from interplay.server.places import placed
 from interplay.server.realtime import BEGIN_S, RealtimeConnection
-from interplay.server.realtime_items import new_id
 from interplay.server.realtime_secret import issue
 from interplay.server.rtc import Calls
 from interplay.server.rtc_live import LiveCall, read_create
@@ -54,7 +55,7 @@ SUBPROTOCOLS = (SUBPROTOCOL, "realtime")  # of those offered, the first of these
 
 class _ExpiresAfter(msgspec.Struct, forbid_unknown_fields=True):
     seconds: int = DEFAULT_SECRET_S
-    anchor: str = "created_at"
+    anchor: Literal["created_at"] = "created_at"
 
 
 class _SecretRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,6 +92,7 @@ class App:
             "slots_free": hub.num_free,
             "sessions": len(hub.sessions),
             "draining": hub.is_draining,
+            "records": hub.record_root is not None,
             "lag_s": round(hub.lag_s, 3),
         }
         return JSONResponse(about, 200 if hub.is_ready else 503)
@@ -136,14 +138,25 @@ class App:
         visitor.check_may_open()
         wanted = await read_call(request)
         config = wanted.session or (visitor.secret.config if visitor.secret else None)
+        call_id = placed("rtc", self.hub.place, secrets.token_hex(12))
         answer = await self.calls.answer(
             wanted.sdp,
             lambda track: RealtimeCall(self.hub, visitor, config, track),
             visitor=visitor,
             rate_hz=RealtimeCall.rate_hz,
+            name=call_id,
         )
-        place = {"Location": f"/v1/realtime/calls/{new_id('rtc')}"}
+        place = {"Location": f"/v1/realtime/calls/{call_id}"}
         return Response(answer, 201, place, media_type="application/sdp")
+
+    async def hang_up(self, request: Request) -> Response:
+        """End a call, whoever made it."""
+        self.trust(request)
+        call = self.calls.find(request.path_params["call_id"])
+        if not isinstance(call, RealtimeCall):
+            raise RequestError("unknown_session", "there is no such call; it may have ended")
+        call.hang_up()
+        return Response(status_code=200)
 
     async def live(self, websocket: WebSocket) -> None:
         visitor = self.visit(websocket)
@@ -238,6 +251,7 @@ def make_app(hub: Hub, auth: Auth, calls: Calls, names: Iterable[str] = ()) -> S
             WebSocketRoute("/v1/live/sessions/{session_id}/attach", app.sideband),
             Route("/v1/realtime/client_secrets", app.realtime_secret, methods=["POST"]),
             Route("/v1/realtime/calls", app.realtime_call, methods=["POST"]),
+            Route("/v1/realtime/calls/{call_id}/hangup", app.hang_up, methods=["POST"]),
             WebSocketRoute("/v1/realtime", app.realtime),
             WebSocketRoute("/v1/page", app.page),
             WebSocketRoute("/{path:path}", app.no_socket),

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def _run_on_ray(args: argparse.Namespace, config: ServeConfig) -> int:
     if args.device != PLAIN:
         raise ConfigError(f"--ray runs the plain loop; leave --device {args.device} out, or --ray")
+    if config.tls:
+        raise ConfigError("--ray serves no TLS; leave --tls out and put a proxy in front of it")
     from interplay.server.ray_replica import Plan
     from interplay.server.ray_serve import RayConfig, serve_until_stopped
 

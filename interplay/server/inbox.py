@@ -44,10 +44,14 @@ class AudioInbox:
         """Called by the thread of the client."""
         self._arrived.append(samples)
 
-    def clear(self) -> None:
-        """Forget what has come since the last micro-turn; its time becomes a gap. Called by the
-        thread of the client."""
-        self._arrived.clear()
+    def clear(self) -> int:
+        """Forget what has come since the last micro-turn; its time becomes a gap. Returns how many
+        samples that were. Called by the thread of the client."""
+        num_samples = 0
+        with suppress(IndexError):
+            while True:
+                num_samples += len(self._arrived.popleft())
+        return num_samples
 
     def floor(self, num_samples: int) -> Float32[np.ndarray, " T"]:
         """The sound of nobody."""

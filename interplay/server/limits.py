@@ -6,6 +6,7 @@ Time is an argument, in seconds of a clock that only goes forward.
 from dataclasses import dataclass
 
 MAX_MESSAGE_BYTES = 1 << 20
+CLOSE_BYTES = 4 << 20  # a message above this is not even read, and its connection is closed
 MAX_BODY_BYTES = 64 * 1024
 
 

@@ -17,6 +17,7 @@ from interplay.server.camera import Camera
 from interplay.server.events import BackendEvent, Ended, Event, Notice, Turn, UserSound
 from interplay.server.formats import PCM, SoundFormat
 from interplay.server.guard import error_body
+from interplay.server.history import cut_notice
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
 from interplay.server.later import Later
@@ -26,7 +27,13 @@ from interplay.server.live_delegation import (
     configure,
     describe_delegation,
 )
-from interplay.server.live_start import describe, opening_of, remarks, sound_format
+from interplay.server.live_start import (
+    beginning_of,
+    describe,
+    opening_of,
+    remarks,
+    sound_format,
+)
 from interplay.server.live_turns import ends, numbers, shown, usage
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import PcmConverter
@@ -68,7 +75,7 @@ class LiveConnection(ABC):
             wire.Unmute: lambda event: self._mute(event, False),
             wire.Close: self._close,
             wire.CancelDelegation: self._cancel,
-            wire.CreateItem: lambda event: add_item(self._backed(), event.item),
+            wire.CreateItem: lambda event: self._remark(add_item(self._backed(), event.item)),
             wire.CreateResponse: lambda event: self._backed().respond(),
             **{kind: self._append for kind in KINDS},
         }
@@ -271,9 +278,8 @@ class LivePrimary(LiveConnection):
     def _open(self, config: wire.SessionConfig, event_id: str | None) -> None:
         self._visitor.check_may_open()
         hub, limits = self.hub, self.hub.limits
-        opening = opening_of(
-            config, hub.tokenizer, limits, has_eyes=hub.has_eyes, on_track=self.on_track
-        )
+        begun = beginning_of(config, hub.tokenizer, limits)
+        opening = opening_of(config, begun, has_eyes=hub.has_eyes, on_track=self.on_track)
         session = self.hub.open(opening, self.outbox)
         self._visitor.opened(session.id)
         self.extensions = frozenset(config.interplay.extensions if config.interplay else ())
@@ -290,6 +296,8 @@ class LivePrimary(LiveConnection):
         fields = {"session": self.about | self._token()}
         self.outbox.put(self._event("session.started", fields, event_id))
         self._remark(remarks(config, model) + ignored)
+        if begun.num_left_out:
+            self.outbox.put(cut_notice(begun.num_left_out, limits.waiting_tokens))
 
     def _token(self) -> dict[str, Any]:
         if "resume" not in self.extensions or self.session is None:
@@ -326,7 +334,7 @@ class LivePrimary(LiveConnection):
         return [self._event("session.output_audio.delta", {"delta": delta} | stamp)]
 
     def _type(self, event: wire.AppendText) -> None:
-        self._need("text").tell("speech", event.text, "text")
+        self._need("text").type(event.text)
         self._answer("interplay.input_text.appended", event, self._now())
 
     def _look(self, event: wire.AppendVideo) -> Later:

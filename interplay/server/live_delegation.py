@@ -25,6 +25,7 @@ from interplay.server.served import ServedSession
 PLACE = "session.delegation"
 CHOICES = ("auto", "none", "required")
 MAX_TOOLS = 64
+MAX_OUTPUT = 32_768  # letters of what came of a call; frameworks send whatever a tool gave
 UNUSED = ("reasoning", "text", "service_tier")  # settings that other backends have
 
 
@@ -155,9 +156,9 @@ def describe_delegation(session: ServedSession) -> dict[str, Any]:
     return {"type": "responses", "responses": about}
 
 
-def add_item(session: ServedSession, item: dict[str, Any]) -> None:
-    """`response.item.create`: what came of a call, or a message to the backend. Raises
-    RequestError for another kind of item."""
+def add_item(session: ServedSession, item: dict[str, Any]) -> list[tuple[str, str]]:
+    """`response.item.create`: what came of a call, or a message to the backend. Returns code and
+    text of remarks. Raises RequestError for another kind of item."""
     backing = session.backing
     assert backing, "checked by the protocol"
     kinds = {"function_call_output": CallOutput, "message": MessageItem}
@@ -173,10 +174,15 @@ def add_item(session: ServedSession, item: dict[str, Any]) -> None:
         parsed = msgspec.convert(item, kind)
     except msgspec.ValidationError as error:
         raise RequestError("invalid_event", str(error)[:200], param="item") from None
-    if isinstance(parsed, CallOutput):
-        backing.add_output(parsed.call_id, _text(parsed.output))
-    else:
+    if isinstance(parsed, MessageItem):
         backing.add_question(_text(parsed.content))
+        return []
+    output = _text(parsed.output)
+    backing.add_output(parsed.call_id, output[:MAX_OUTPUT])
+    if len(output) <= MAX_OUTPUT:
+        return []
+    text = f"an output of {len(output)} letters; its first {MAX_OUTPUT} are passed on"
+    return [("output_cut", text)]
 
 
 def _text(content: Any) -> str:

@@ -10,21 +10,35 @@ from interplay.background.contract import BackendSettings
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import RequestError
 from interplay.server.formats import SoundFormat, check_format
+from interplay.server.history import Beginning, Told, beginning
 from interplay.server.limits import Limits
 from interplay.server.live_delegation import check_delegation, settings_of
 from interplay.server.live_wire import Audio, SessionConfig
-from interplay.server.served import Opening, encode_text
+from interplay.server.served import Opening
 from interplay.turns.tokens import Tokenizer
 
 VOICE = "default"
 
 
+def beginning_of(config: SessionConfig, tokenizer: Tokenizer, limits: Limits) -> Beginning:
+    """What the session reads first: instructions and history. Raises RequestError."""
+    if len(config.input or ()) > limits.history_items:
+        raise RequestError(
+            "too_many_items",
+            f"input has {len(config.input or ())} messages; send at most {limits.history_items}",
+            param="session.input",
+        )
+    told = [Told(item.role, item.content[0].text) for item in config.input or ()]
+    return beginning(config.instructions or "", told, tokenizer, limits.waiting_tokens)
+
+
 def opening_of(
-    config: SessionConfig, tokenizer: Tokenizer, limits: Limits, *, has_eyes: bool, on_track: bool
+    config: SessionConfig, begun: Beginning, *, has_eyes: bool, on_track: bool
 ) -> Opening:
     """The core's opening. Raises RequestError, with the field that cannot be had.
 
-    has_eyes: of the model. on_track: sound comes and goes on media tracks.
+    begun: as `beginning_of` says. has_eyes: of the model. on_track: sound comes and goes on media
+    tracks.
     """
     _refuse_foreign(config, on_track)
     extensions = config.interplay.extensions if config.interplay else []
@@ -33,17 +47,9 @@ def opening_of(
     kind = check_delegation(config.delegation)
     if config.delegation and config.delegation.responses:
         settings_of(config.delegation.responses, BackendSettings())
-    if len(config.input or ()) > limits.history_items:
-        raise RequestError(
-            "too_many_items",
-            f"input has {len(config.input or ())} messages; send at most {limits.history_items}",
-            param="session.input",
-        )
-    history = [f"{item.role}: {item.content[0].text}" for item in config.input or ()]
-    prefix = "\n".join([config.instructions or "", *history]).strip()
-    encode_text(tokenizer, prefix, limits.waiting_tokens, "session.instructions")
     return Opening(
-        instructions=prefix,
+        instructions=begun.text,
+        history=begun.history,
         rate_hz=SAMPLE_RATE_HZ if on_track else sound_format(config.audio).rate_hz,
         resumable="resume" in extensions,
         record=bool(config.store),

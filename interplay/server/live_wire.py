@@ -68,6 +68,11 @@ class InputPart(_Strict, kw_only=True):
     text: Output
 
 
+class OutputPart(_Strict, kw_only=True):
+    type: Literal["input_text"]
+    text: str
+
+
 class HistoryPart(_Strict, kw_only=True):
     text: Text
     type: Literal["input_text", "output_text", "text"] | None = None
@@ -76,9 +81,12 @@ class HistoryPart(_Strict, kw_only=True):
 class CallOutput(_Strict, kw_only=True):
     type: Literal["function_call_output"]
     call_id: Name
-    output: Output | list[InputPart]
+    output: str | list[OutputPart]
     id: Name | None = None
     status: Name | None = None
+    name: Name | None = None
+    namespace: Name | None = None
+    caller: dict[str, Any] | None = None
 
 
 class MessageItem(_Strict, kw_only=True):

@@ -33,7 +33,7 @@ class PageConnection:
             wire.Input: self._hear,
             wire.Start: self._start,
             wire.Resume: self._resume,
-            wire.Say: lambda message: self._running().tell("speech", message.text, "text"),
+            wire.Say: lambda message: self._running().type(message.text),
             wire.Mute: self._mute,
             wire.Answer: self._answer,
             wire.Close: lambda message: self.hub.close(self._running(), "asked"),
@@ -87,6 +87,7 @@ class PageConnection:
             "turn_ms": TURN_MS,
             "has_eyes": self.hub.has_eyes,
             "client_delegations": session.opening.client_delegations,
+            "records": session.opening.record,
             "resume_token": self.hub.issue_token(session),
             "resume_s": self.hub.limits.resume_s,
         }

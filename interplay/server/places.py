@@ -7,7 +7,7 @@ Knows nothing of how servers are found or of what the ids stand for.
 import re
 from urllib.parse import parse_qs
 
-KINDS = ("live", "rt", "ek")
+KINDS = ("live", "rt", "rtc", "ek")
 PLACED = re.compile(rf"\b(?:{'|'.join(KINDS)})_([a-z0-9]{{1,32}})\.")
 PLACE = re.compile("[a-z0-9]{1,32}")
 

@@ -18,19 +18,21 @@ from interplay.server.auth import Visitor
 from interplay.server.delegations import calls_functions
 from interplay.server.events import BackendEvent, Ended, Event, Notice, Turn
 from interplay.server.guard import error_body
+from interplay.server.history import beginning, cut_notice
 from interplay.server.hub import Hub
 from interplay.server.json_events import client_event_id, write
 from interplay.server.later import Later
 from interplay.server.media import Track
 from interplay.server.outbox import Item as Sent
 from interplay.server.outbox import Outbox
-from interplay.server.pcm import length_s
+from interplay.server.pcm import SAMPLE_BYTES, length_s
 from interplay.server.realtime_content import check_response
+from interplay.server.realtime_history import History
 from interplay.server.realtime_items import Conversation, new_id
 from interplay.server.realtime_replies import Replies
-from interplay.server.realtime_requests import ItemRequests, call_of
+from interplay.server.realtime_requests import ItemRequests, call_of, is_history
 from interplay.server.realtime_settings import Remark, Settings, describe, updated
-from interplay.server.realtime_sound import HeldSound
+from interplay.server.realtime_sound import HeldSound, SentAgain
 from interplay.server.realtime_user import UserSpeech
 from interplay.server.served import Opening, ServedSession, encode_text
 
@@ -41,10 +43,10 @@ REFUSED = {"secret_used": 1008}  # close codes of those who are not let in, else
 class RealtimeConnection:
     """A client with its own session.
 
-    The session's time begins with the first message that is not `session.update`, or with
-    `begin`: what was set before is its pinned beginning. config: settings that were agreed before
-    the connection. track: None for a transport whose sound is in events. model: the one that the
-    client has asked for, "" for none.
+    The session's time begins with the first message that is neither `session.update` nor an item
+    of words, or with `begin`: what was set and told before is its pinned beginning. config:
+    settings that were agreed before the connection. track: None for a transport whose sound is in
+    events. model: the one that the client has asked for, "" for none.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class RealtimeConnection:
         self._visitor = visitor
         self._expires_at = int(time.time() + hub.limits.session_s)
         self._settings = Settings(has_caller=calls_functions(hub.delegations))
-        self._held = HeldSound(hub.limits.held_s)
-        self._conversation = Conversation()
+        self._held, self._again = HeldSound(hub.limits.held_s), SentAgain()
+        self._conversation, self._history = Conversation(), History(hub.limits.history_items)
         self._replies = Replies(self._conversation, self._emit, sends_sound=track is None)
         self._user = UserSpeech(self._conversation, self._emit)
-        items = ItemRequests(hub, self._running, self._conversation, self._replies, self._emit)
+        items = ItemRequests(
+            hub, self._running, self._conversation, self._history, self._replies, self._emit
+        )
         self._has_sound = False  # since the last commit
         self._num_events = 0
         self._ready: list[str] = []  # messages of what is going on right now
@@ -108,21 +112,28 @@ class RealtimeConnection:
         except RequestError as error:
             self._give_up(error)
 
-    def _begin(self) -> None:
-        """Raises RequestError when nobody is let in."""
+    def _begin(self, *, is_asked: bool = False) -> None:
+        """is_asked: a response is wanted, to what the user has typed. Raises RequestError when
+        nobody is let in."""
         if self.session:
             return
         self._visitor.check_may_open()
+        told, most = self._history.told(is_asked=is_asked), self.hub.limits.waiting_tokens
+        begun = beginning(self._settings.instructions, told, self.hub.tokenizer, most)
         opening = Opening(
-            instructions=self._settings.instructions.strip(),
+            instructions=begun.text,
+            history=begun.history,
             rate_hz=self._settings.sound_in.rate_hz,
             record=self._settings.records,
             client_delegations=self.hub.delegations is None,
         )
         self.session = self.hub.open(opening, self.outbox)
+        self._history.is_open = False
         self._tune()
         self._visitor.opened(self.session.id)
         self._choose_worker()
+        if begun.num_left_out:
+            self.outbox.put(cut_notice(begun.num_left_out, most))
 
     def _choose_worker(self) -> None:
         """A background model that calls functions gets the client's. Otherwise a function of the
@@ -143,8 +154,8 @@ class RealtimeConnection:
         """One message of the client."""
         event = wire.READER.read(message)
         try:
-            if not isinstance(event, wire.Update):
-                self._begin()
+            if not (isinstance(event, wire.Update) or is_history(event)):
+                self._begin(is_asked=isinstance(event, wire.CreateResponse))
             later = self._handlers[type(event)](event)
         finally:
             self._send()
@@ -235,7 +246,7 @@ class RealtimeConnection:
 
     def _delegate(self, delegation_id: str, question: str) -> None:
         target = self._settings.target
-        if target:
+        if target and self._replies.may_call:
             tool, place = target
             arguments = msgspec.json.encode({place: question} if place else {}).decode()
             self._replies.call(tool.name, arguments, call_of(delegation_id))
@@ -321,7 +332,8 @@ class RealtimeConnection:
         pcm, rate_hz = self._settings.sound_in.to_pcm(event.audio), self._settings.sound_in.rate_hz
         length_s(pcm, rate_hz)
         self._begin()
-        if (self._held or not self._hears(pcm)) and not self._held.add(pcm, rate_hz):
+        pcm = self._again.fresh(pcm)
+        if pcm and (self._held or not self._hears(pcm)) and not self._held.add(pcm, rate_hz):
             text = f"more than {self._held.max_s:g} s of sound would wait; send it later"
             raise RequestError("input_backpressure", text, param="audio")
         self._has_sound = True
@@ -345,8 +357,9 @@ class RealtimeConnection:
         self._user.commit()
 
     def _clear_input(self, event: wire.ClearInput) -> None:
-        self._running().seat.unhear()
-        self._held.clear()
+        rate_hz = self._settings.sound_in.rate_hz
+        unheard = SAMPLE_BYTES * round(rate_hz * self._running().seat.unhear())
+        self._again.cleared(unheard + self._held.clear())
         self._has_sound = False
         self._emit("input_audio_buffer.cleared", {})
 
@@ -363,9 +376,11 @@ class RealtimeConnection:
     def _create_response(self, event: wire.CreateResponse) -> None:
         wanted = event.response or wire.ResponseConfig()
         check_response(wanted, self._settings.sound_out)
+        for text in self._history.take_typed():
+            self._running().type(text, "item.content")
         if (wanted.instructions or "").strip():
             self._running().tell("context", wanted.instructions or "", "response.instructions")
-        self._replies.ask(wanted.metadata)
+        self._replies.ask(wanted.metadata, may_call=wanted.tool_choice != "none")
 
     def _cancel_response(self, event: wire.CancelResponse) -> None:
         response = self._replies.current

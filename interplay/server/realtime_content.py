@@ -17,22 +17,33 @@ PREFIXES = ("data:image/jpeg;base64,", "data:image/png;base64,")
 TEXTS = {"user": ("input_text",), "system": ("input_text",), "assistant": ("output_text",)}
 
 
+SOUNDS = {"user": "input_audio", "assistant": "output_audio"}
+
+
 def text_of(message: Message) -> str:
-    """Its texts, one per line. Raises RequestError for parts that cannot be taken."""
-    kinds = TEXTS[message.role]
-    for part in message.content:
-        if part.type in ("input_audio", "output_audio"):
-            raise unsupported(
-                "sound in items is not heard; stream it with input_audio_buffer.append",
-                "item.content",
-            )
-        if part.type not in (*kinds, "input_image"):
-            raise RequestError(
-                "invalid_value",
-                f"the role {message.role} has no {part.type}; send {kinds[0]}",
-                param="item.content",
-            )
-    return "\n".join(part.text for part in message.content if part.text)
+    """Its texts, one per line; of sound that was, the transcript. Raises RequestError for parts
+    that cannot be taken."""
+    texts = [_text_of(part, message.role) for part in message.content]
+    return "\n".join(text for text in texts if text)
+
+
+def _text_of(part: Part, role: str) -> str | None:
+    kinds, sound = TEXTS[role], SOUNDS.get(role)
+    if part.type == sound and part.transcript and not part.audio:
+        return part.transcript
+    if part.type in SOUNDS.values():
+        raise unsupported(
+            "sound in items is not heard; send its transcript alone, or stream it with "
+            "input_audio_buffer.append",
+            "item.content",
+        )
+    if part.type not in (*kinds, "input_image"):
+        raise RequestError(
+            "invalid_value",
+            f"the role {role} has no {part.type}; send {kinds[0]}",
+            param="item.content",
+        )
+    return part.text
 
 
 def picture_of(part: Part, role: str) -> bytes | None:
@@ -73,8 +84,8 @@ def check_response(config: ResponseConfig, sound: SoundFormat) -> None:
         if getattr(config, name) is not None:
             text = f"one response has no {name} of its own; set the session's, or create items"
             raise unsupported(text, f"response.{name}")
-    if config.tool_choice not in (None, "auto"):
-        text = "the model decides when it hands over work; set the session's tool_choice"
+    if config.tool_choice not in (None, "auto", "none"):
+        text = "the model decides when it hands over work; use auto or none, or the session's"
         raise unsupported(text, "response.tool_choice")
     if not _is_format(config.audio, sound):
         text = f"one response has no format of its own; the session's is {sound.name}"

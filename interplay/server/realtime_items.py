@@ -10,6 +10,7 @@ from interplay.errors import RequestError
 from interplay.server.transcript import Fragment
 
 MAX_ITEMS = 256  # of a session without end; older ones are forgotten
+DUPLICATE = "item_create_duplicate_item_id"  # as clients know it: LiveKit takes it for success
 
 
 @dataclass(kw_only=True)
@@ -58,7 +59,7 @@ class Conversation:
         """Raises RequestError for an id that is taken, and for a place that is not there."""
         if item_id in self._items:
             text = f"there is an item {item_id!r} already; use a new id"
-            raise RequestError("item_exists", text, param="item.id")
+            raise RequestError(DUPLICATE, text, param="item.id")
         if after not in (None, "root"):
             self.find(after, param="previous_item_id")
 

@@ -22,10 +22,12 @@ Status = Literal["completed", "cancelled", "incomplete"]
 
 @dataclass(kw_only=True)
 class Response:
-    """One response. item: its speech, None until there is any. output: all of its items."""
+    """One response. may_call: functions, for what the model hands over meanwhile. item: its speech,
+    None until there is any. output: all of its items."""
 
     id: str
     metadata: dict[str, str] | None = None
+    may_call: bool = True
     item: Item | None = None
     output: list[Item] = field(default_factory=list)
     num_turns: int = 0
@@ -53,6 +55,11 @@ class Replies:
         """Whether there is a response with speech in it, still going on."""
         return self.current is not None and self.current.item is not None
 
+    @property
+    def may_call(self) -> bool:
+        """Whether what the model hands over now may become a function call."""
+        return self.current is None or self.current.may_call
+
     def hear(self, turn: Turn) -> None:
         """One micro-turn of the model."""
         speaks = any(turn.voice_on) or bool(turn.said)
@@ -76,11 +83,11 @@ class Replies:
         elif response.num_turns >= WAIT_TURNS:
             self.finish("completed")
 
-    def ask(self, metadata: dict[str, str] | None) -> None:
+    def ask(self, metadata: dict[str, str] | None, *, may_call: bool = True) -> None:
         """The client asks for a response: what comes next belongs to it."""
         if self.current is not None:
             self.finish("completed")
-        self._open(metadata)
+        self._open(metadata, may_call=may_call)
 
     def call(self, name: str, arguments: str, call_id: str) -> None:
         """The model hands work over. The call is complete at once; speech goes on beside it."""
@@ -127,8 +134,9 @@ class Replies:
         """Tell that what waited to be played was dropped; for transports that play it."""
         self._emit("output_audio_buffer.cleared", {"response_id": self._newest_id})
 
-    def _open(self, metadata: dict[str, str] | None) -> None:
-        self.current = response = Response(id=new_id("resp"), metadata=metadata)
+    def _open(self, metadata: dict[str, str] | None, *, may_call: bool = True) -> None:
+        response = Response(id=new_id("resp"), metadata=metadata, may_call=may_call)
+        self.current = response
         self._newest_id = response.id
         self._emit("response.created", {"response": self._body(response, "in_progress", None)})
 

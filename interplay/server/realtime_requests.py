@@ -13,9 +13,10 @@ from interplay.server.camera import Camera
 from interplay.server.hub import Hub
 from interplay.server.later import Later
 from interplay.server.realtime_content import call_text, picture_of, text_of
+from interplay.server.realtime_history import History
 from interplay.server.realtime_items import Conversation, Item, new_id
 from interplay.server.realtime_replies import Emit, Replies, truncate
-from interplay.server.served import ServedSession
+from interplay.server.served import LETTERS_PER_TOKEN, ServedSession
 
 
 def call_of(delegation_id: str) -> str:
@@ -28,24 +29,36 @@ def delegation_of(call_id: str) -> str:
     return call_id.replace("call_", "dlg_", 1)
 
 
+def is_history(event: Any) -> bool:
+    """Whether this is an item of words: before time begins it can be told without beginning it."""
+    item = event.item if isinstance(event, wire.CreateItem) else None
+    if isinstance(item, wire.Message):
+        return all(part.type != "input_image" for part in item.content)
+    return item is not None
+
+
 class ItemRequests:
-    """Obeys them. running: the session, or RequestError. emit(kind, fields): answers."""
+    """Obeys them. running: the session, or RequestError. history: what is told before there is
+    one. emit(kind, fields): answers."""
 
     def __init__(
         self,
         hub: Hub,
         running: Callable[[], ServedSession],
         conversation: Conversation,
+        history: History,
         replies: Replies,
         emit: Emit,
     ) -> None:
         self.hub = hub
         self._running, self._emit = running, emit
-        self._conversation, self._replies = conversation, replies
+        self._conversation, self._history, self._replies = conversation, history, replies
         self._camera = Camera(hub.clock)
 
     def create(self, event: wire.CreateItem) -> Later | None:
-        self._running()
+        if not self._history.is_open:
+            self._running()
+            self._history.take_typed()  # something else has come between
         wanted, item_id = event.item, event.item.id or new_id("item")
         self._conversation.check_new(item_id, event.previous_item_id)
         item = Item(id=item_id, status="completed")
@@ -55,9 +68,9 @@ class ItemRequests:
             item.kind = "function_call_output"
             item.fields = {"call_id": wanted.call_id, "output": wanted.output}
             self._answer(wanted)
-        else:
-            text = "function calls come from the model; send function_call_output"
-            raise RequestError("unsupported_value", text, param="item.type")
+        else:  # of a conversation from before: its output is what the model has to know
+            item.kind, call_id = "function_call", wanted.call_id or new_id("call")
+            item.fields = {"name": wanted.name, "call_id": call_id, "arguments": wanted.arguments}
         self._add(item, event.previous_item_id)
         return None
 
@@ -88,23 +101,40 @@ class ItemRequests:
 
     def _read(self, message: wire.Message, text: str, tiles: list[np.ndarray]) -> dict[str, Any]:
         """Give a message to the model; how it is remembered: without its pictures' bytes."""
-        session = self._running()
-        if text or not tiles:
-            kind = "speech" if message.role == "user" else "context"
-            session.tell(kind, text, "item.content")
-        for seen in tiles:
-            session.seat.see(seen)
-        content = [
-            {"type": part.type} | ({} if part.text is None else {"text": part.text})
-            for part in message.content
-        ]
+        if self._history.is_open:
+            self._remember(message.role, text)
+        else:
+            session = self._running()
+            if message.role == "user" and (text or not tiles):
+                session.type(text, "item.content")
+            elif text or not tiles:
+                session.tell("context", text, "item.content")
+            for seen in tiles:
+                session.seat.see(seen)
+        content = [_remembered(part) for part in message.content]
         return {"role": message.role, "content": content}
+
+    def _remember(self, role: str, text: str) -> None:
+        """Before time begins. What is too long to be read aloud nobody has typed."""
+        if not text.strip():
+            raise RequestError("empty_text", "item.content holds no words", param="item.content")
+        most = self.hub.limits.append_tokens
+        is_short = len(text) <= LETTERS_PER_TOKEN * most and (
+            len(self.hub.tokenizer.encode(text)) <= most
+        )
+        self._history.add(role, text, is_typed=role == "user" and is_short)
 
     def _answer(self, output: wire.FunctionCallOutput) -> None:
         """What came of a call: for the background model where that has asked, else for the model
         that talks. An empty output ends the work without a word to it. Of a long one the beginning
         is read: frameworks send whatever a tool gave, and Pipecat hangs up at any error. So an
-        output that comes when its work has ended is no error either."""
+        output that comes when its work has ended is no error either: it is context, like that of
+        a call from before."""
+        words = call_text(output.output) if output.output.strip() else ""
+        if self._history.is_open:
+            if words:
+                self._history.add("tool", words)
+            return
         session, call_id = self._running(), output.call_id
         backing = session.backing
         if backing and backing.owner(call_id):
@@ -112,15 +142,16 @@ class ItemRequests:
             return
         delegation_id = delegation_of(call_id)
         try:
-            if output.output.strip():
-                text = call_text(output.output)
-                session.answer(delegation_id, text, "item.output", is_cut=True)
+            if words:
+                session.answer(delegation_id, words, "item.output", is_cut=True)
             else:
                 session.end_delegation(delegation_id)
         except RequestError as error:
             if error.code != "unknown_delegation":
                 raise
             if self._conversation.has_call(call_id):
+                if words:
+                    session.tell("context", words, "item.output", is_cut=True)
                 return
             text = f"there is no call {call_id[:40]!r}; use a call_id that was announced"
             raise RequestError("unknown_call", text, param="item.call_id") from None
@@ -178,3 +209,8 @@ class ItemRequests:
             assert item.begin_ms is not None, "it has sound"
             session = self._running()
             session.played(item.begin_ms + played_ms, session.now_ms)
+
+
+def _remembered(part: wire.Part) -> dict[str, Any]:
+    words = {"text": part.text, "transcript": part.transcript}
+    return {"type": part.type} | {name: text for name, text in words.items() if text is not None}

@@ -3,7 +3,7 @@ HTTP.
 """
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,7 +20,7 @@ from interplay.server.served import encode_text
 
 class _ExpiresAfter(msgspec.Struct, forbid_unknown_fields=True):
     seconds: int = DEFAULT_SECRET_S
-    anchor: str = "created_at"
+    anchor: Literal["created_at"] = "created_at"
 
 
 class _Request(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from interplay.server.inbox import QUIET
 from interplay.server.pcm import SAMPLE_BYTES, to_samples
 
 SKIP_TURNS = 10  # of a client that goes on sending, one is skipped however loud it is
+MAX_RECENT_BYTES = 1 << 18  # 5 s: of what a client may send again
 
 
 class HeldSound:
@@ -55,6 +56,30 @@ class HeldSound:
         del self._pcm[: self._num_bytes]
         return True
 
-    def clear(self) -> None:
-        """Forget all of it."""
+    def clear(self) -> int:
+        """Forget all of it, so many bytes."""
+        num_bytes = len(self._pcm)
         self._pcm.clear()
+        return num_bytes
+
+
+class SentAgain:
+    """Sound that a client has cleared and sends again, as Pipecat does with the beginning of what
+    is said: what the model has heard of it cannot be taken back, and is not heard twice."""
+
+    def __init__(self) -> None:
+        self._recent = bytearray()  # the newest that was sent
+        self._num_unheard: int | None = None  # bytes of it, once it was cleared
+
+    def cleared(self, num_unheard: int) -> None:
+        """The client takes back what it has sent; of that the model has not heard so many bytes."""
+        self._num_unheard = num_unheard
+
+    def fresh(self, pcm: bytes) -> bytes:
+        """What of the next piece is to be heard: all of it, unless it is the one sent again."""
+        num_unheard, self._num_unheard = self._num_unheard, None
+        if num_unheard is not None and self._recent.endswith(pcm):
+            return pcm[max(0, len(pcm) - num_unheard) :]
+        self._recent += pcm
+        del self._recent[:-MAX_RECENT_BYTES]
+        return pcm

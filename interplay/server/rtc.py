@@ -36,9 +36,11 @@ def call_address(host: str, node: str) -> str:
 
 @dataclass(eq=False, kw_only=True)
 class _Caller:
-    """Somebody with a call. adapter: None until there is an answer."""
+    """Somebody with a call. name: by which it can be found. adapter: None until there is an
+    answer."""
 
     visitor: Visitor
+    name: str = ""
     adapter: MediaAdapter | None = None
 
     @property
@@ -77,13 +79,14 @@ class Calls:
         param: str = "sdp",
         has_eyes: bool = False,
         permits: Callable[[str | bytes], bool] | None = None,
+        name: str = "",
     ) -> str:
         """Begin a call: the SDP answer to `offer`.
 
         start(track): the adapter of the call, asked for once the offer was found good. visitor: who
         calls. rate_hz: of its sound. param: name of the offer in the request. has_eyes: the session
-        may be sent video. permits: which messages may reach the client; None: all. Raises
-        RequestError; then there is no call and no session.
+        may be sent video. permits: which messages may reach the client; None: all. name: by which
+        `find` finds it. Raises RequestError; then there is no call and no session.
         """
         if self._parts is None:
             text = f"this server has no WebRTC; install it there with {INSTALL}, or use a WebSocket"
@@ -95,7 +98,7 @@ class Calls:
             raise RequestError("unsupported_value", text, param=param)
         self._check_may_call(visitor)
         call = make_call(self.hub, self.address, rate_hz, permits)
-        caller = _Caller(visitor=visitor)
+        caller = _Caller(visitor=visitor, name=name)
         self._callers.add(caller)
         try:
             answer = await call.answer(checked, param)
@@ -109,6 +112,10 @@ class Calls:
         task.add_done_callback(lambda task: self._forget(task, caller))
         self.hub.metrics.rtc_calls.set(len(self._tasks))
         return answer
+
+    def find(self, name: str) -> MediaAdapter | None:
+        """Of a call that goes on."""
+        return next((c.adapter for c in self._callers if name and c.name == name), None)
 
     def _check_may_call(self, visitor: Visitor) -> None:
         """A call takes what its session will take, from the offer on: one of the free places, and

@@ -26,7 +26,6 @@ from interplay.clock import TURN_MS
 from interplay.errors import RequestError
 from interplay.server.events import Ended
 from interplay.server.hub import Hub
-from interplay.server.limits import MAX_MESSAGE_BYTES
 from interplay.server.media import MediaAdapter
 from interplay.server.rtc_input import Ears, Eyes
 from interplay.server.rtc_offer import Offer
@@ -218,9 +217,7 @@ class Call:
         """Called by the library, which must not see an error of ours."""
         num_waiting, num_bytes = len(self._waiting), sum(map(len, self._waiting))
         is_burst = num_waiting >= self.hub.limits.events_burst
-        if len(message) > MAX_MESSAGE_BYTES:
-            self._end_for_policy()
-        elif is_burst or num_bytes + len(message) > MAX_WAITING_BYTES:
+        if is_burst or num_bytes + len(message) > MAX_WAITING_BYTES:
             text = f"{num_waiting} messages wait to be obeyed already; send fewer at once"
             self._refuse("rate_limited", text)
         else:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from interplay.errors import RequestError
 from interplay.server.auth import Visitor
+from interplay.server.events import Ended
 from interplay.server.hub import Hub
 from interplay.server.json_events import invalid
 from interplay.server.limits import MAX_BODY_BYTES
@@ -95,3 +96,10 @@ class RealtimeCall(RealtimeConnection):
             tokens = hub.limits.waiting_tokens
             encode_text(hub.tokenizer, settings.instructions, tokens, "session.instructions")
         super().__init__(hub, visitor, config, track)
+
+    def hang_up(self) -> None:
+        """End the call in good form."""
+        if self.session:
+            self.hub.close(self.session, "asked")
+        else:
+            self.outbox.put(Ended(reason="asked"))

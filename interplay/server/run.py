@@ -4,6 +4,7 @@ protocols.
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from interplay.server.delegations import NewDelegations
 from interplay.server.engines import AnyEngine
 from interplay.server.guard import is_loopback
 from interplay.server.hub import Hub
-from interplay.server.limits import MAX_MESSAGE_BYTES, Limits
+from interplay.server.limits import CLOSE_BYTES, Limits
 from interplay.server.loop import choose_loop
 from interplay.server.rtc import Calls
 from interplay.turns.types import InputHalf
@@ -31,13 +32,19 @@ from interplay.turns.types import InputHalf
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
     """names: by which the server may be called, beside localhost and bare addresses.
-    record_root: where sessions are kept whose client asks for it; None: nowhere."""
+    record_root: where sessions are kept whose client asks for it; None: nowhere. tls: files with
+    the certificate and its key, PEM; None: everything goes unencrypted."""
 
     host: str = "127.0.0.1"
     port: int = 8765
     names: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     record_root: Path | None = None
+    tls: tuple[Path, Path] | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
 
     def __post_init__(self) -> None:
         if not is_loopback(self.host) and not self.keys:
@@ -47,6 +54,21 @@ class ServeConfig:
             )
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port is {self.port}; use 0 to 65535, 0 chooses a free one")
+        if self.tls:
+            _check_tls(*self.tls)
+
+
+def _check_tls(certificate: Path, key: Path) -> None:
+    """Raises ConfigError for files that cannot be used."""
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key, password=lambda: "")  # nobody is asked for one
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"{certificate} and {key} cannot be used for TLS ({reason}); give a certificate and "
+            "its key without a password, as PEM files"
+        ) from None
 
 
 def warm_up(engine: AnyEngine) -> None:
@@ -121,11 +143,13 @@ class Serving:
         self.server = Server(
             uvicorn.Config(
                 app,
+                ssl_certfile=config.tls[0] if config.tls else None,
+                ssl_keyfile=config.tls[1] if config.tls else None,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 ws="websockets-sansio",
-                ws_max_size=MAX_MESSAGE_BYTES,
+                ws_max_size=CLOSE_BYTES,
                 ws_per_message_deflate=False,  # sound does not shrink, and it costs a lot
                 limit_concurrency=4 * engine.num_slots + 64,
                 timeout_graceful_shutdown=2,

@@ -22,11 +22,12 @@ Role = Literal["user", "assistant"]
 
 @dataclass(kw_only=True)
 class _Growing:
-    """A line: what is settled of its text."""
+    """A line: what is settled of its text. is_whole: no more words belong to it."""
 
     role: Role
     start_ms: int
     text: str = ""
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +48,16 @@ class SaidLines:
         self._lines: deque[_Growing] = deque(maxlen=MAX_LINES if bounded else None)
         self._recent: deque[_Recent] = deque()
 
+    def write(self, line: Line) -> None:
+        """A line that was written, or said before the session."""
+        start_ms, text = round(1000 * line.time_s), line.text[-self._max_line :]
+        whole = _Growing(role=line.role, start_ms=start_ms, text=text, is_whole=True)
+        self._lines.append(whole)
+
     def add(self, role: Role, pieces: Sequence[Fragment], turn: int) -> None:
         """What came after micro-turn `turn`."""
         for piece in pieces:
-            if not self._lines or self._lines[-1].role != role:
+            if not self._goes_on(role):
                 self._lines.append(_Growing(role=role, start_ms=piece.start_ms))
             line = self._lines[-1]
             if role == "user":
@@ -60,6 +67,11 @@ class SaidLines:
         while len(self._recent) > MAX_RECENT:
             oldest = self._recent.popleft()
             self._settle(oldest.line, oldest.piece.text)
+
+    def _goes_on(self, role: Role) -> bool:
+        """Whether the newest line is still being said, by this side."""
+        newest = self._lines[-1] if self._lines else None
+        return newest is not None and newest.role == role and not newest.is_whole
 
     def _settle(self, line: _Growing, text: str) -> None:
         line.text = (line.text + text)[-self._max_line :]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN, TURNS_PER_S
+from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURNS_PER_S
 from interplay.engine.disk import DiskThread
 from interplay.engine.recording import Recording
 from interplay.engine.session import Session
@@ -68,9 +68,9 @@ class Seat:
         """float32 at 16 kHz, any number of samples."""
         self._inbox.add(samples)
 
-    def unhear(self) -> None:
-        """Drop sound that no micro-turn has taken yet."""
-        self._inbox.clear()
+    def unhear(self) -> float:
+        """Drop sound that no micro-turn has taken yet; so many seconds of it."""
+        return self._inbox.clear() / SAMPLE_RATE_HZ
 
     def read(self, tokens: list[int]) -> None:
         self._tokens.extend(tokens)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from interplay.background.contract import Line
 from interplay.background.questions import DelegationReader
 from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
 from interplay.engine.disk import DiskThread
@@ -46,13 +47,15 @@ OPENERS = {"context": [], "speech": [TEXT], "result": [RESULT]}  # how a text on
 class Opening:
     """What a client wants of a new session.
 
-    instructions: read before anything else. rate_hz: of its sound, both ways. resumable: may be
-    taken up again after a lost connection. record: keep it on the server's disk.
+    instructions: read before anything else. history: what was said before, for the background
+    model; the model that talks has it in the instructions. rate_hz: of its sound, both ways.
+    resumable: may be taken up again after a lost connection. record: keep it on the server's disk.
     client_delegations: the client does all the work that the model hands over; otherwise the
     server's background model does, while `Work.client_works` is false.
     """
 
     instructions: str = ""
+    history: tuple[Line, ...] = ()
     rate_hz: int = 24_000
     resumable: bool = False
     record: bool = False
@@ -123,6 +126,8 @@ class ServedSession:
         self._finish: Callable[[], None] | None = None
         self._finish_at_turn = 0
         self._lines = SaidLines()
+        for line in opening.history:
+            self._lines.write(line)
         self._camera_watch = CameraWatch()
         kept_s = limits.resume_s + JOURNAL_SLACK_S if opening.resumable else 0
         self._journal: deque[Turn] = deque(maxlen=round(kept_s / TURN_S))
@@ -193,6 +198,12 @@ class ServedSession:
             raise RequestError("empty_text", f"{param} holds no words; send some", param=param)
         self.seat.read([*OPENERS[kind], *ids, END])
         self._events.add(self.now_ms, "text", kind=kind, text=text)
+
+    def type(self, text: str, param: str = "text") -> None:
+        """What the user has written: it is read aloud, and the background model knows of it.
+        Raises RequestError as `tell`."""
+        self.tell("speech", text, param)
+        self._lines.write(Line(role="user", text=text, time_s=self._now_s))
 
     def _beginning(self, text: str, max_tokens: int) -> list[int]:
         ids = self._tokenizer.encode(text[: LETTERS_PER_TOKEN * max_tokens])

@@ -14,7 +14,7 @@ from interplay.errors import RequestError
 from interplay.server.events import Ended, Event
 from interplay.server.hub import Hub
 from interplay.server.later import Later
-from interplay.server.limits import MAX_MESSAGE_BYTES, Bucket
+from interplay.server.limits import CLOSE_BYTES, MAX_MESSAGE_BYTES, Bucket
 from interplay.server.outbox import Item, Outbox
 from interplay.server.served import ServedSession
 
@@ -80,6 +80,8 @@ class Gate:
             if not self._bucket.take(1, now_s):
                 text = f"more than {limits.events_per_s:g} messages per second; send fewer"
                 raise RequestError("rate_limited", text, retry_after_s=1.0)
+            if len(message) > MAX_MESSAGE_BYTES:
+                raise too_big(len(message))
             later = adapter.receive(message)
             if later:
                 await self._finish(later)
@@ -114,6 +116,14 @@ class Gate:
     def refuse(self, error: RequestError, message: str | bytes = "") -> None:
         self.hub.metrics.rejects.labels(error.code).inc()
         self.adapter.outbox.put(self.adapter.refusal(error, message))
+
+
+def too_big(size: int) -> RequestError:
+    text = (
+        f"a message of {size} bytes; send at most {MAX_MESSAGE_BYTES}: smaller pictures, sound in "
+        "several messages"
+    )
+    return RequestError("event_too_big", text)
 
 
 async def serve_socket(
@@ -174,7 +184,7 @@ async def _read(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
             return None
         data = message.get("text")
         data = message["bytes"] if data is None else data
-        if len(data) > MAX_MESSAGE_BYTES:  # where uvicorn is ours it has closed before
+        if len(data) > CLOSE_BYTES:  # where uvicorn is ours it has closed before
             return TOO_BIG
         if not await gate.take(data):
             return await _finish(adapter)

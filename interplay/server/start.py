@@ -37,6 +37,13 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keys", type=Path, metavar="FILE", help="file of API keys, one per line; else no key"
     )
+    parser.add_argument(
+        "--tls",
+        nargs=2,
+        type=Path,
+        metavar=("CERT", "KEY"),
+        help="PEM files, for https and wss: browsers give a microphone to other machines only so",
+    )
 
 
 def place_of(
@@ -45,7 +52,10 @@ def place_of(
     """What the options of `add_place` ask for. Raises ConfigError for what cannot be."""
     host, port = parse_bind(args.bind)
     keys = tuple(read_keys(args.keys)) if args.keys else ()
-    return ServeConfig(host=host, port=port, names=names, keys=keys, record_root=record_root)
+    tls = (args.tls[0], args.tls[1]) if args.tls else None
+    return ServeConfig(
+        host=host, port=port, names=names, keys=keys, record_root=record_root, tls=tls
+    )
 
 
 def parse_bind(text: str) -> tuple[str, int]:
@@ -68,9 +78,9 @@ def serve(
     serving = Serving(engine, config, delegations=delegations)
     print("  ".join(f"{name}: {fact}" for name, fact in (engine.facts | serving.facts).items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
-    page = page_address(config.host, serving.port)
+    page = page_address(config.host, serving.port, config.scheme)
     print(f"Page           {page} (open it in a browser and talk)")
-    base = f"http://{config.host}:{serving.port}/v1"
+    base = f"{config.scheme}://{config.host}:{serving.port}/v1"
     print(f"Live protocol  base URL {base} (openai SDK: client.live.connect())")
     webrtc = "yes" if serving.calls.is_possible else f"no; install it with {INSTALL}"
     print(f"WebRTC         {webrtc}", flush=True)
@@ -80,8 +90,8 @@ def serve(
     serving.run()
 
 
-def page_address(host: str, port: int) -> str:
+def page_address(host: str, port: int, scheme: str = "http") -> str:
     """What to type into a browser of this machine: a microphone is only given to pages of
     loopback addresses and of https."""
     everywhere = host.strip("[]") in ("0.0.0.0", "::")
-    return f"http://{'localhost' if everywhere else host}:{port}/"
+    return f"{scheme}://{'localhost' if everywhere else host}:{port}/"

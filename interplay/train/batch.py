@@ -43,7 +43,7 @@ class Batch:
     the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
     scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
     voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
-    nothing is.
+    nothing is; known: those of which nothing was new to the model that the run began with.
     """
 
     inputs: Inputs
@@ -58,6 +58,7 @@ class Batch:
     heard_known: Bool[Tensor, "B N"]
     voice_known: Bool[Tensor, " B"]
     muted: Bool[Tensor, " B"]
+    known: Bool[Tensor, " B"]
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`: itself where it is there already, else copied while the host goes
@@ -113,6 +114,7 @@ def assemble(
         heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),
+        known=torch.tensor([example.known for example in examples]),
     )
 
 

@@ -4,12 +4,9 @@ Knows nothing of how batches are made or of named recipes. A run is a pure funct
 its plan and the number of threads: stopped and resumed, it gives the same bits.
 """
 
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from interplay.data.example import Example
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
 from interplay.train.batch import HistoryNoise, assemble
+from interplay.train.checks import Groups, note_check
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
@@ -28,6 +26,7 @@ from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.plan import Pace, Plan
 from interplay.train.ranks import is_first
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
+from interplay.train.stopping import stop_requests
 from interplay.train.texts import Texts, text_loss
 from interplay.train.warm import WarmConfig, is_old, rest_body, rest_words
 from interplay.turns.layout import num_positions
@@ -295,16 +294,17 @@ def train(
     resume: bool = False,
     texts: Texts | None = None,
     begun_with: InteractionModel | None = None,
+    checked: Groups | None = None,
     kind: type[Trainer] = Trainer,
 ) -> InteractionModel:
     """Train `model` and return it with averaged weights.
 
     batches: (step, progress) -> examples of equal length, a pure function. out: a folder for
     log.jsonl, curves.png and snapshots. texts: to be replayed; how well they are told before and
-    after goes into the log. begun_with: see Trainer. kind: where the run is computed
-    (train.sharded). Ctrl-C or SIGTERM saves a snapshot and raises KeyboardInterrupt. Raises
-    DeviceError when the folder cannot be written, ConfigError when it holds a run already and
-    `resume` is not set.
+    after goes into the log. begun_with: see Trainer. checked: sessions by group, told at the start
+    and with every snapshot (train.checks). kind: where the run is computed (train.sharded).
+    Ctrl-C or SIGTERM saves a snapshot and raises KeyboardInterrupt. Raises DeviceError when the
+    folder cannot be written, ConfigError when it holds a run already and `resume` is not set.
     """
     if is_first():
         prepare_folder(out)
@@ -321,7 +321,7 @@ def train(
     if not trainer.is_done:
         workers = config.num_workers
         with WorkerFeed(batches, workers) if workers else PlainFeed(batches) as feed:
-            _run(trainer, feed, out)
+            _run(trainer, feed, out, checked or {})
     model = trainer.averaged_model()
     if is_first():
         _measure_texts(texts, model, config, out, trainer.step, trainer.elapsed_s)
@@ -343,7 +343,7 @@ def _measure_texts(
         print(f"step {step}: perplexity of held-out text {perplexity:.2f}", flush=True)
 
 
-def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
+def _run(trainer: Trainer, feed: Feed, out: Path, checked: Groups) -> None:
     """Steps until the plan's end, with log lines, snapshots and measurements of the speed."""
     config, plan = trainer.config, trainer.plan
     pace = Pace(plan=plan, step=trainer.step, elapsed_s=trainer.elapsed_s)
@@ -352,7 +352,9 @@ def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
     began = time.monotonic() - trainer.elapsed_s
     saved_s = trainer.elapsed_s
     log = out / "log.jsonl"
-    with _stop_requests() as asked_to_stop, Monitor(log if is_first() else None) as monitor:
+    if checked and trainer.step == 0:
+        _note_check(trainer, checked, log)
+    with stop_requests() as asked_to_stop, Monitor(log if is_first() else None) as monitor:
         while not trainer.is_done:
             while asked < trainer.step + ahead and plan.progress(asked) < 1.0:
                 feed.ask(asked, plan.progress(asked))
@@ -367,6 +369,8 @@ def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
             late = trainer.elapsed_s - saved_s > 60 * config.save_minutes
             if late or stop or trainer.is_done:
                 trainer.save(out)
+                if checked and not stop:
+                    _note_check(trainer, checked, log)
                 if is_first():
                     draw_curves(log, out / "curves.png")
                 saved_s = trainer.elapsed_s
@@ -374,24 +378,6 @@ def _run(trainer: Trainer, feed: Feed, out: Path) -> None:
                 raise KeyboardInterrupt
 
 
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Gives a list that fills when the user presses Ctrl-C or the system asks to end.
-
-    A second Ctrl-C ends at once.
-    """
-    asked: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        asked.append(number)
-        signal.signal(number, before[number])
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked  # only the main thread may listen
-        return
-    before = {int(n): signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _note_check(trainer: Trainer, checked: Groups, log: Path) -> None:
+    at = {"step": trainer.step, "elapsed_s": trainer.elapsed_s}
+    note_check(log, at, trainer.model, checked, trainer.config.dtype)

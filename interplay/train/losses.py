@@ -5,7 +5,7 @@ where it is on; the phone heads live here because nothing but training needs the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -292,18 +292,22 @@ def phone_loss(
 
 def kept_loss(
     hidden: Float[Tensor, "B N 4 d"], batch: Batch, begun_with: InteractionModel, dtype: torch.dtype
-) -> Float[Tensor, ""]:
+) -> Float[Tensor, ""] | None:
     """How far hidden states are from those of the model that the run began with, as a share of
-    their mean square, over sessions that have a sound.
+    their mean square, over sessions of what it knew that have a sound and no camera: its eyes may
+    be untrained. None where there is no such session.
 
     What is learnt then takes other ways than those that ears, gate and voice depend on: learning
     without forgetting (Li and Hoiem 2016, arXiv 1606.09282), of what all heads read instead of what
     each says.
     """
-    sounding = ~batch.muted
+    held = batch.known & ~batch.muted & ~batch.inputs.camera.any(1)
+    if not held.any():
+        return None
     with torch.no_grad():
-        before = begun_with(batch.inputs.of(sounding), dtype)[0].float()
-    apart = hidden[sounding].float() - before
+        blind = replace(batch.inputs, see=None, see_on=None)
+        before = begun_with(blind.of(held), dtype)[0].float()
+    apart = hidden[held].float() - before
     return apart.square().mean() / before.square().mean()
 
 
@@ -336,9 +340,9 @@ def compute_losses(
     if on.any():
         l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator, progress)
         terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}
-    if begun_with is not None and not batch.muted.all():
+    if begun_with is not None:
         kept = kept_loss(out_hidden, batch, begun_with, dtype)
-        terms |= {"kept": (config.kept * (1 - progress), kept)}
+        terms |= {"kept": (config.kept * (1 - progress), kept)} if kept is not None else {}
     for name, hidden, phones, delay, weight in (
         ("user", hear_hidden, batch.phones_user, config.phone_delay, config.phones_user),
         ("own", out_hidden, batch.phones_own, 0, config.phones_own),

@@ -9,6 +9,7 @@ optimizers.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import torch
@@ -58,13 +59,25 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
     return grown + sorted({match[0] + "*" for match in new.values() if match})
 
 
+def untaught(model: InteractionModel, old: InteractionModel) -> list[str]:
+    """Names of the weights of `model` that know nothing when it begins as `old`: eyes that `old`
+    lacks."""
+    if old.config.see is not None:
+        return []
+    return [name for name, _ in model.named_parameters() if EYES.match(name)]
+
+
 @torch.no_grad()
-def mix_with_start(model: InteractionModel, start: InteractionModel, share: float) -> None:
+def mix_with_start(
+    model: InteractionModel, start: InteractionModel, share: float, new: Collection[str] = ()
+) -> None:
     """Move the weights of `model` back by `share` of the way to `start`, the model that its
     training began with. What a short training unlearns comes back, and most of what it learns
-    stays (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903)."""
+    stays (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903). new: names of weights that have nothing
+    to go back to, since they knew nothing."""
     for name, weight in model.named_parameters():
-        weight.lerp_(start.get_parameter(name).to(weight.device), share)
+        if name not in new:
+            weight.lerp_(start.get_parameter(name).to(weight.device), share)
 
 
 def _check_heads(new: BackboneConfig, old: BackboneConfig) -> None:

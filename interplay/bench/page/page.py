@@ -4,7 +4,7 @@ are distributed, and the items that went wrong first, to look at and listen to.
 Knows nothing of how a number was measured.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from itertools import zip_longest
@@ -60,44 +60,74 @@ def tables_html(report: Mapping[str, Any]) -> Iterator[str]:
     """A table of rows for each suite of a report."""
     for suite, rows in sections(report):
         baselines = baselines_of(rows)
-        others = _published(report, rows)
-        systems = list(dict.fromkeys(system for _, system in others))
+        others = _published(report, suite)
+        beside = {name: each for name, each in others.items() if name[0] in rows}
+        systems = list(dict.fromkeys(system for _, system in beside))
         titles = [f"<th>{escape(each)}</th>" for each in headings(baselines)]
         titles += [f'<th class="edge">{escape(each)}</th>' for each in systems]
         body = []
         for name, row in rows.items():
-            line = cells(name, row, baselines)
-            told = (row["what"], notes_of(row))
-            what = "".join(f'<span class="what">{escape(each)}</span>' for each in told if each)
-            line_html = [f"<td>{escape(name)}{what}</td>", f"<td><b>{escape(line[1])}</b></td>"]
-            line_html += [f"<td><small>{escape(text)}</small></td>" for text in line[2:4]]
-            line_html.append(f'<td class="{MARK_CLASSES[row["passes"]]}">{escape(line[4])}</td>')
-            line_html += [f"<td>{escape(text)}</td>" for text in line[5:]]
-            line_html += [
-                f'<td class="edge">{escape(_other(others.get((name, system)), row["unit"]))}</td>'
-                for system in systems
-            ]
-            body.append(f"<tr>{''.join(line_html)}</tr>")
+            reported = [_other(beside.get((name, each), ()), row["unit"]) for each in systems]
+            body.append(_line(name, row, baselines, reported))
         yield f"<h2>{escape(suite)}</h2>"
         yield f'<div class="panel"><table><tr>{"".join(titles)}</tr>{"".join(body)}</table></div>'
-        sources: dict[str, dict[str, None]] = {}
-        for each in others.values():
-            source = f"{each['source']}, {each['date']}"
-            sources.setdefault(source, {})[each["system"]] = None
-        told = [f"{', '.join(names)}: {source}" for source, names in sources.items()]
+        told = [*_sources(beside.values()), *_elsewhere(others, rows)]
         yield "".join(f'<p class="note">{escape(line)}</p>' for line in told)
 
 
-def _published(
-    report: Mapping[str, Any], rows: Mapping[str, Any]
-) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """(row, system) -> what was reported."""
-    found = report.get("published") or []
-    return {(each["row"], each["system"]): each for each in found if each["row"] in rows}
+def _line(
+    name: str, row: Mapping[str, Any], baselines: Sequence[str], reported: Sequence[str]
+) -> str:
+    """A row of the table. reported: texts of the columns of others."""
+    line = cells(name, row, baselines)
+    told = (row["what"], notes_of(row))
+    what = "".join(f'<span class="what">{escape(each)}</span>' for each in told if each)
+    html = [f"<td>{escape(name)}{what}</td>", f"<td><b>{escape(line[1])}</b></td>"]
+    html += [f"<td><small>{escape(text)}</small></td>" for text in line[2:4]]
+    html.append(f'<td class="{MARK_CLASSES[row["passes"]]}">{escape(line[4])}</td>')
+    html += [f"<td>{escape(text)}</td>" for text in line[5:]]
+    html += [f'<td class="edge">{escape(text)}</td>' for text in reported]
+    return f"<tr>{''.join(html)}</tr>"
 
 
-def _other(reported: Mapping[str, Any] | None, unit: str) -> str:
-    return "" if reported is None else number(reported["value"], unit)
+Reported = Mapping[str, Any]
+Others = Mapping[tuple[str, str], Sequence[Reported]]  # (row, system) -> what was reported, by whom
+
+
+def _published(report: Mapping[str, Any], suite: str) -> Others:
+    found: dict[tuple[str, str], list[Reported]] = {}
+    for each in report.get("published") or []:
+        if each["suite"] == suite:
+            found.setdefault((each["row"], each["system"]), []).append(each)
+    return found
+
+
+def _other(reported: Sequence[Reported], unit: str) -> str:
+    return ", ".join(dict.fromkeys(number(each["value"], unit) for each in reported))
+
+
+def _sources(others: Iterable[Sequence[Reported]]) -> list[str]:
+    """Who reported what stands in the columns."""
+    sources: dict[str, dict[str, None]] = {}
+    for each in (each for reported in others for each in reported):
+        sources.setdefault(_cited(each), {})[each["system"]] = None
+    return [f"{', '.join(names)}: {source}" for source, names in sources.items()]
+
+
+def _elsewhere(others: Others, rows: Mapping[str, Any]) -> list[str]:
+    """What was reported of rows that are not in the table, most of them a judge's."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for (row, system), reported in others.items():
+        for each in reported if row not in rows else ():
+            told.setdefault((row, _cited(each)), []).append(f"{system} {each['value']:g}")
+    return [
+        f"not measured here: {row}: {', '.join(values)} ({source})"
+        for (row, source), values in told.items()
+    ]
+
+
+def _cited(reported: Reported) -> str:
+    return f"{reported['source']}, {reported['date']}"
 
 
 def _charts(report: Mapping[str, Any]) -> str:

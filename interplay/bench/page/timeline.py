@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from jaxtyping import Int16
 
+from interplay.bench.stage import is_wordless
 from interplay.bench.timing import moment
 from interplay.bench.trace import Span, Trace, anchor_s
 from interplay.clock import SAMPLE_RATE_HZ
@@ -98,7 +99,7 @@ def _axis(length_s: float, height: float) -> Iterator[str]:
 def _cues(trace: Trace, top: float) -> Iterator[str]:
     """Where the user's cues lie; those that never came are told at the side."""
     for index, (cue, span) in enumerate(zip(trace.item.cues, trace.cues, strict=True)):
-        if isinstance(cue, Noise) or span is None:
+        if isinstance(cue, Noise) or span is None or is_wordless(cue):
             continue
         text = getattr(cue, "text", None) or getattr(cue, "word", "") or type(cue).__name__
         yield (

@@ -13,15 +13,23 @@ import numpy as np
 import torch
 
 from interplay.bench.speed.timing import Times
+from interplay.bench.speed.workload import RANDOM, as_int8_gives_back
 from interplay.clock import SAMPLES_PER_TURN, TURN_S
 from interplay.engine.engine import Engine
-from interplay.model.checkpoint import load_checkpoint
+from interplay.model.checkpoint import Loaded, load_checkpoint
 from interplay.model.untrained import untrained
 from interplay.turns.types import InputHalf
 
 SPEAKING = "always"  # the dearest tick there is
 MAX_SESSIONS = 64  # of one process
 WARM_UP_TICKS = 3
+
+
+def random_model(name: str) -> Loaded:
+    """An untrained model that always speaks, with weights as an int8 checkpoint gives them back."""
+    loaded = untrained(name, speaks=SPEAKING)
+    as_int8_gives_back(loaded.model.parameters())
+    return loaded
 
 
 def halves(count: int, seed: int) -> list[InputHalf]:
@@ -52,7 +60,7 @@ def tick_times(engine: Engine, num_ticks: int, seed: int) -> Times:
 def worst_tick_ms(model: str, num_ticks: int, seed: int, num_sessions: int) -> float:
     """The longest tick with so many sessions, of a program of its own."""
     torch.set_num_threads(1)
-    loaded = untrained(model, speaks=SPEAKING) if model == "s" else load_checkpoint(model)
+    loaded = random_model(model) if model in RANDOM else load_checkpoint(model)
     engine = Engine(loaded, num_slots=num_sessions, num_threads=1)
     return max(tick_times(engine, num_ticks, seed).wall_ms)
 

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from interplay.bench.speed.workload import Workload
 from interplay.model import moe
+from interplay.model.few_pass import pack_layers
 from interplay.ops.activation import swiglu
+from interplay.ops.few_layers import FEW_LAYERS
 from interplay.ops.few_norms import FEW_NORMS
 from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.linear import CONTRACT, linear
@@ -30,6 +32,13 @@ class Ours:
         positions = self.cache.length[0] + torch.arange(len(rows))
         hidden = self.work.backbone(rows[None], positions[None], self.cache)
         return linear(hidden[0, -1:], self.work.head)[0]
+
+    def weight_bytes(self) -> int:
+        """Of the matrices of all layers as a pass over a few rows reads them."""
+        backbone = self.work.backbone
+        shape = backbone.config.stack_shape
+        packed = pack_layers(backbone.layers, shape) if shape in FEW_LAYERS.blocks else None
+        return packed.num_bytes if packed else self.work.weight_bytes()
 
     def state_bytes(self) -> int:
         """What one session needs, whatever its age."""

@@ -10,7 +10,9 @@ from interplay.bench.progress import advancing, console
 from interplay.bench.report import current_commit, tables, write_json, write_text
 from interplay.bench.speed.page import not_measured, page_html
 from interplay.bench.speed.suite import SpeedBench
+from interplay.bench.speed.workload import RANDOM
 from interplay.errors import ConfigError
+from interplay.model.checkpoint import DEFAULT_MODEL
 
 MIN_TICKS = 8
 
@@ -28,7 +30,7 @@ def run(*, num_ticks: int, seed: int, json: Path | None, html: Path | None) -> i
         rows = bench.run()
     report: dict[str, Any] = {
         "suite": "speed",
-        "model": "xs-long, s, s-moe",
+        "model": ", ".join((DEFAULT_MODEL, *RANDOM)),
         "seed": seed,
         "num_items": None,
         "num_ticks": num_ticks,

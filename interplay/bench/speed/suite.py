@@ -16,21 +16,19 @@ from interplay.bench.bits import bits_outcomes
 from interplay.bench.report import entry
 from interplay.bench.score import Outcome, summarize
 from interplay.bench.speed import gpu, runtimes, timing
-from interplay.bench.speed.capacity import SPEAKING, halves, most_sessions, tick_times
+from interplay.bench.speed.capacity import halves, most_sessions, random_model, tick_times
 from interplay.bench.speed.ours import Again, Ours, unpinned_products
 from interplay.bench.speed.rows import SPEED
 from interplay.bench.speed.workload import (
     RANDOM,
     ROWS_PER_TICK,
-    SHIPPED,
     Workload,
     run_tick,
     workload,
 )
 from interplay.engine.engine import Engine
 from interplay.engine.precision import choose_products
-from interplay.model.checkpoint import load_checkpoint
-from interplay.model.untrained import untrained
+from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
 
 DENSE = RANDOM[0]
 MAX_TICKS_AGAIN = 10  # without a cache a tick takes seconds
@@ -54,7 +52,7 @@ class SpeedBench:
     def run(self) -> dict[str, dict[str, Any]]:
         """All rows, in order: name -> JSON entry."""
         torch.set_num_threads(1)
-        for name in (SHIPPED, *RANDOM):
+        for name in (DEFAULT_MODEL, *RANDOM):
             self._compare(workload(name))
         self._compared()
         self._bits()
@@ -105,7 +103,7 @@ class SpeedBench:
             "missing": found.missing,
             "logit_difference": found.differences,
             "session_bytes": ours.state_bytes(),
-            "weight_bytes": work.weight_bytes(),
+            "weight_bytes": ours.weight_bytes(),
             **_bandwidth(work, ours),
         }
 
@@ -150,7 +148,7 @@ class SpeedBench:
         self.found["tick_growth"] = (max(known) if known else None, grown | short)
 
     def _bits(self) -> None:
-        loaded = load_checkpoint(SHIPPED)
+        loaded = load_checkpoint(DEFAULT_MODEL)
         outcomes = bits_outcomes(
             loaded, halves(12, self.seed), num_sessions=NUM_BIT_SESSIONS, seed=self.seed
         )
@@ -159,7 +157,7 @@ class SpeedBench:
 
     def _price_of_training(self) -> None:
         """Forward and backward of whole sequences of the shipped model's shape, in turns."""
-        work = workload(SHIPPED)
+        work = workload(DEFAULT_MODEL)
         x = torch.randn(1, TRAIN_ROWS, work.config.dim)
         positions = torch.arange(TRAIN_ROWS)[None]
         pinned, unpinned = timing.Times(), timing.Times()
@@ -171,7 +169,7 @@ class SpeedBench:
         self.found["bits_price_train"] = price, {"rows": TRAIN_ROWS, "repeats": TRAIN_REPEATS}
 
     def _engine(self) -> None:
-        models = {"s": untrained("s", speaks=SPEAKING), "xs": load_checkpoint(SHIPPED)}
+        models = {"s": random_model("s"), "xs": load_checkpoint(DEFAULT_MODEL)}
         engine = Engine(models["s"], num_threads=1)
         times = tick_times(engine, self.num_ticks, self.seed)
         self.measured["s"]["engine"] = times.summary()
@@ -179,7 +177,7 @@ class SpeedBench:
         cpu = float(np.percentile(times.cpu_ms, 99))
         self.found["s_tick_p99_ms"] = p99, {"cpu_p99_ms": round(cpu, 1)}
         for name in models:
-            model = "s" if name == "s" else SHIPPED
+            model = "s" if name == "s" else DEFAULT_MODEL
             self.found[f"{name}_sessions"] = most_sessions(model, self.num_ticks, self.seed)
 
 
@@ -194,5 +192,5 @@ def _bandwidth(work: Workload, ours: Ours) -> dict[str, float]:
         passes.append(time.process_time() - start)
     return {
         "read_bytes_per_s": best_read,
-        "pass_bytes_per_s": work.weight_bytes() / float(np.median(passes)),
+        "pass_bytes_per_s": ours.weight_bytes() / float(np.median(passes)),
     }

@@ -5,6 +5,7 @@ for all, drawn from a seed and the tick. Knows nothing of the runtimes.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,10 +16,9 @@ from torch import Tensor
 from interplay.clock import NUM_SLOTS
 from interplay.errors import ConfigError
 from interplay.model.backbone import Backbone, BackboneConfig
-from interplay.model.checkpoint import load_checkpoint
+from interplay.model.checkpoint import DEFAULT_MODEL, INT8_MAX, load_checkpoint
 from interplay.model.sizes import backbone_config
 
-SHIPPED = "xs-long"
 RANDOM = ("s", "s-moe")
 VOCAB_SIZE = 1024
 ROWS_PER_TICK = 2 * NUM_SLOTS
@@ -43,7 +43,7 @@ class Workload:
         return torch.randn(ROWS_PER_TICK, self.config.dim, generator=generator)
 
     def weight_bytes(self) -> int:
-        """What one pass over a few rows has to read of a dense model's matrices."""
+        """Of the matrices of all layers in float32."""
         matrices = [p for p in self.backbone.parameters() if p.ndim >= 2]
         return 4 * sum(p.numel() for p in matrices)
 
@@ -73,7 +73,7 @@ def workload(name: str) -> Workload:
     `s-moe` is without the shared expert, which Qwen3-MoE does not have. Raises ConfigError for
     other names.
     """
-    if name == SHIPPED:
+    if name == DEFAULT_MODEL:
         loaded = load_checkpoint(name)
         return Workload(
             name=name,
@@ -82,14 +82,26 @@ def workload(name: str) -> Workload:
             head=loaded.model.words.detach(),
         )
     if name not in RANDOM:
-        raise ConfigError(f"no workload {name!r}; they are {', '.join((SHIPPED, *RANDOM))}")
+        raise ConfigError(f"no workload {name!r}; they are {', '.join((DEFAULT_MODEL, *RANDOM))}")
     return random_workload(name, dataclasses.replace(backbone_config(name), shared_ff_dim=0))
 
 
 def random_workload(name: str, config: BackboneConfig) -> Workload:
-    """Weights of the right shapes and the usual sizes; the same every time."""
+    """Weights of the right shapes and the usual sizes, as an int8 checkpoint gives them back; the
+    same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = Backbone(config, zero_init_outputs=False).eval()
         head = torch.randn(VOCAB_SIZE, config.dim) * config.dim**-0.5
-    return Workload(name=name, about="random weights", backbone=backbone, head=head)
+    as_int8_gives_back([head, *backbone.parameters()])
+    about = "random weights, as an int8 checkpoint gives them back"
+    return Workload(name=name, about=about, backbone=backbone, head=head)
+
+
+def as_int8_gives_back(weights: Iterable[Tensor]) -> None:
+    """Round matrices to what an int8 checkpoint of them holds, which is how `s` is to ship."""
+    with torch.no_grad():
+        for weight in weights:
+            if weight.ndim > 1:
+                scale = (weight.abs().amax(-1, keepdim=True) / INT8_MAX).clamp_min(1e-30)
+                weight.copy_((weight / scale).round() * scale)

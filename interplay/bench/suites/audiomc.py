@@ -22,7 +22,8 @@ from interplay.bench.rules import meets
 from interplay.bench.score import Outcome
 from interplay.bench.suites.audiomc_twin import twin
 from interplay.bench.suites.base import Outcomes, Published, Suite
-from interplay.bench.suites.ifeval import SOURCE, TYPED_S
+from interplay.bench.suites.ifeval import TYPED_S
+from interplay.bench.suites.post import reported
 from interplay.bench.tables import rows_of, sound_of
 from interplay.bench.trace import Trace
 from interplay.clock import SAMPLE_RATE_HZ
@@ -170,7 +171,8 @@ def load(folder: Path, n: int | None) -> list[Item]:
 
 
 def _turns(row: Mapping[str, Any], where: str) -> tuple[list[Cue], int, float]:
-    """The cues of a conversation, the index of the last turn, and when that ends."""
+    """The cues of a conversation, the index of the last turn, and when that ends. Raises
+    RecordError for one without a turn."""
     cues: list[Cue] = []
     last, length_s = 0, 0.6
     at = When(seconds=0.6)
@@ -189,6 +191,8 @@ def _turns(row: Mapping[str, Any], where: str) -> tuple[list[Cue], int, float]:
             cues.append(Type(text=given, at=at, control=""))
             length_s += 2 * GAP_S + TYPED_S * len(given.split()) + 0.4
             at = When(seconds=GAP_S, after="cue_end", cue=len(cues) - 1)
+    if not cues:
+        raise RecordError(f"{where}: user_turn_1_audio is empty; get the file again")
     if isinstance(cues[-1], Type):  # a reply to the last turn would give the answer away
         del cues[-1]
     return cues, last, length_s
@@ -232,17 +236,15 @@ SUITE = Suite(
     twin=twin,
     score=score,
     load=load,
-    published=tuple(
-        Published(row="audiomc_apr_judged", system=system, value=value, source=source, date=date)
-        for system, value, source, date in (
-            ("TML-Interaction-Small", 0.434, SOURCE, "2026-05"),
-            ("GPT-realtime-2.0 minimal", 0.376, SOURCE, "2026-05"),
-            ("GPT-realtime-1.5", 0.347, SOURCE, "2026-05"),
-            ("Gemini-3.1-flash-live minimal", 0.268, SOURCE, "2026-05"),
-            ("GPT-realtime-2.0 xhigh", 0.485, SOURCE, "2026-05"),
-            ("Gemini-3.1-flash-live high", 0.361, SOURCE, "2026-05"),
-            ("Gemini 3 Pro (thinking)", 0.5465, "arXiv 2512.14865", "2025-12"),
-        )
+    published=(
+        *reported("audiomc_apr_judged", 0.434, 0.376, 0.347, 0.268, None, 0.485, 0.361),
+        Published(
+            row="audiomc_apr_judged",
+            system="Gemini 3 Pro (thinking)",
+            value=0.5465,
+            source="arXiv 2512.14865",
+            date="2025-12",
+        ),
     ),
     how_to_get="the Parquet files of ScaleAI/audiomc on Hugging Face (MIT, 452 conversations, "
     "5.3 GB) in one folder; its own judge is o4-mini, one rubric a question.",

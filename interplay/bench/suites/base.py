@@ -27,6 +27,19 @@ class Published:
     date: str
 
 
+def tabled(
+    rows: Sequence[str], systems: Mapping[str, Sequence[float | None]], source: str, date: str
+) -> tuple[Published, ...]:
+    """A table of numbers, one line per system: values of `rows` in their order, None where the
+    table has none."""
+    return tuple(
+        Published(row=row, system=system, value=value, source=source, date=date)
+        for system, values in systems.items()
+        for row, value in zip(rows, values, strict=True)
+        if value is not None
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Suite:
     """twin: (number of items per subset or family, seed) -> items of our own generators, offline.

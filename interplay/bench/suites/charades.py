@@ -17,7 +17,8 @@ import numpy as np
 
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.base import Suite
+from interplay.bench.suites.post import reported
 from interplay.bench.trace import Span, Trace, Word
 from interplay.bench.videos import find_file, find_video, read_table, take
 from interplay.bench.watching import watch, words_during
@@ -162,7 +163,10 @@ def load(folder: Path, n: int | None = None) -> list[Item]:
 
 def _classes(path: Path) -> dict[str, str]:
     """c000 -> what is done, in small letters."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
     pairs = [line.split(" ", 1) for line in lines if line]
     if not pairs or any(len(p) != 2 or not re.fullmatch(r"c\d{3}", p[0]) for p in pairs):
         raise RecordError(f"{path} is not lines such as 'c092 Working on paper'; get it again")
@@ -215,8 +219,6 @@ ROWS = (
         lower_is_better=True,
     ),
 )
-_TML = "doi 10.64434/tml.20260511, revised (first version: 30.4)"
-
 SUITE = Suite(
     name=KIND,
     what="says when an action starts and stops (Charades)",
@@ -224,22 +226,7 @@ SUITE = Suite(
     twin=twin,
     load=load,
     score=score,
-    published=(
-        Published(
-            row="charades_miou",
-            system="TML-Interaction-Small",
-            value=32.4,
-            source=_TML,
-            date="2026-05",
-        ),
-        Published(
-            row="charades_miou",
-            system="GPT-realtime-2.0 minimal",
-            value=0.0,
-            source=_TML,
-            date="2026-05",
-        ),
-    ),
+    published=reported("charades_miou", 32.4, 0.0, note="revised (first version: 30.4)"),
     how_to_get="Charades: prior.allenai.org/projects/charades, the annotations "
     "(Charades_v1_test.csv, Charades_v1_classes.txt) and the videos at 480 pixels "
     "(Charades_v1_480/), side by side in one folder. Non-commercial use.",

@@ -8,6 +8,7 @@ of their own stand beside these. Knows nothing of how items are made.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from interplay.bench import moments
 from interplay.bench.judges import Judge
@@ -15,8 +16,10 @@ from interplay.bench.meaning import judged_outcome
 from interplay.bench.moments import Reading, Utterance
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Outcomes, Published, Suite
-from interplay.bench.suites.timespeak import POINTS, SOURCE, why_missed
+from interplay.bench.suites import moments_folder
+from interplay.bench.suites.base import Outcomes, Suite
+from interplay.bench.suites.post import reported
+from interplay.bench.suites.timespeak import OWN_SET, POINTS, why_missed
 from interplay.bench.trace import Trace
 from interplay.data import cuespeak
 from interplay.data.item import Item
@@ -209,23 +212,9 @@ SUITE = Suite(
     rows=ROWS,
     twin=twin,
     score=score,
-    published=(
-        Published(
-            row="cuespeak_macro_judged",
-            system="TML-Interaction-Small",
-            value=81.7,
-            source=SOURCE,
-            date="2026-05",
-        ),
-        Published(
-            row="cuespeak_macro_judged",
-            system="GPT-Realtime-2 (minimal)",
-            value=2.9,
-            source=SOURCE,
-            date="2026-05",
-        ),
-    ),
-    how_to_get="The published CueSpeak set is not released; these items are made here "
-    "(docs/timespeak.md).",
+    published=reported("cuespeak_macro_judged", 81.7, 2.9, note=OWN_SET),
+    load=partial(moments_folder.load, suite=KIND),
+    how_to_get="what `interplay bench export cuespeak FOLDER` has written, here or elsewhere, or "
+    "items of the same form (docs/timespeak.md); the published CueSpeak set is not released.",
     baselines=("silent", "always", "metronome", "half_duplex", "perfect"),
 )

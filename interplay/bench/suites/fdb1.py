@@ -15,9 +15,10 @@ from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.suites import fdb1_rating as rated
 from interplay.bench.suites import fdb_rules as rules
-from interplay.bench.suites.base import Outcomes, Published, Suite
+from interplay.bench.suites.base import Outcomes, Suite, tabled
 from interplay.bench.suites.fdb1_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb1_twin import PARTS, items
+from interplay.bench.suites.post import GEMINI, reported
 from interplay.bench.trace import Span, Trace, overlaps
 from interplay.data.item import Speak
 
@@ -266,7 +267,6 @@ ROWS = (
     _row("fdb1_no_response", "said nothing after a turn or an interruption", lower=True),
 )
 
-TML = "Thinking Machines Lab, doi 10.64434/tml.20260511"
 # synthetic and candor pauses; backchannel TOR, freq, JSD; turn TOR, latency; interruption the same
 PUBLISHED_ROWS = (
     *("fdb1_pause_tor_synthetic", "fdb1_pause_tor_candor", "fdb1_backchannel_tor"),
@@ -280,23 +280,17 @@ README_VALUES = {
     "Freeze-Omni": (0.642, 0.481, 0.636, 0.001, 0.997, 0.336, 0.953, 0.867, 1.409),
     "Gemini Live 2.0": (0.255, 0.310, 0.091, 0.012, 0.896, 0.655, 1.301, 0.891, 1.183),
     "GPT-Realtime": (0.010, 0.120, 0.0, 0.007, 0.980, 1.0, 1.470, 0.970, 1.5),
-    "Gemini 3.1 Flash Live min": (0.022, 0.153, 0.727, 0.044, 0.807, 1.0, 0.567, 1.0, 0.337),
 }
-TML_TURN_LATENCY_S = {
-    **{"TML-Interaction-Small": 0.40, "GPT-Realtime-2.0 min": 1.18, "GPT-Realtime-1.5": 0.59},
-    **{"Gemini 3.1 Flash Live min": 0.57, "Qwen3.5-Omni+ realtime": 2.14},
-    **{"GPT-Realtime-2.0 xhigh": 1.63, "Gemini 3.1 Flash Live high": 0.94},
-}
+LATER_VALUES = {GEMINI: (0.022, 0.153, 0.727, 0.044, 0.807, 1.0, 0.567, 1.0, 0.337)}
+PORTED = {"MiniCPM-o 4.5": (0.31, 0.15, None, None, None, 0.96, 1.28, 0.94, 1.53)}
+AGENTS = {"AssemblyAI voice agent": (0.27, 0.324, None, None, None, 0.975, 1.57, None, None)}
 PUBLISHED = (
-    *(
-        Published(row=row, system=system, value=value, source=rated.README, date="2026-04-15")
-        for system, values in README_VALUES.items()
-        for row, value in zip(PUBLISHED_ROWS, values, strict=True)
-    ),
-    *(
-        Published(row="fdb1_turn_latency_s", system=name, value=value, source=TML, date="2026-05")
-        for name, value in TML_TURN_LATENCY_S.items()
-    ),
+    *tabled(PUBLISHED_ROWS, README_VALUES, rated.README, rated.README_DATE),
+    *tabled(PUBLISHED_ROWS, LATER_VALUES, rated.LATER, "2026"),
+    *tabled(PUBLISHED_ROWS, PORTED, "port of williamLyh/InteractionGym", "2026"),
+    *tabled(PUBLISHED_ROWS, AGENTS, "AssemblyAI, its explicit turn detection", "2026"),
+    *tabled(["fdb1_turn_latency_s"], {"DuplexOmni": (0.51,)}, "arXiv 2606.09186", "2026-06"),
+    *reported("fdb1_turn_latency_s", 0.40, 1.18, 0.59, 0.57, 2.14, 1.63, 0.94),
     *rated.PUBLISHED,
 )
 

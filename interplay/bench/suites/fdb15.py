@@ -16,11 +16,12 @@ from interplay.bench.judges import Judge
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.suites import fdb_rules as rules
-from interplay.bench.suites.base import Outcomes, Published, Suite
+from interplay.bench.suites.base import Outcomes, Suite, tabled
 from interplay.bench.suites.fdb15_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb15_label import label_of
 from interplay.bench.suites.fdb15_twin import PARTS, items
 from interplay.bench.suites.fdb_judge import JUDGE, Label, Verdict, judge, window_of
+from interplay.bench.suites.post import reported
 from interplay.bench.trace import Trace
 from interplay.bench.vad import Detector, webrtc_spans
 
@@ -178,12 +179,6 @@ JUDGED_ROWS = tuple(
     for row in (*_rates("a language model"), *_other_labels("a language model"))
 )
 
-TML = "Thinking Machines Lab, doi 10.64434/tml.20260511; its own LLM judge and formula unpublished"
-TML_AVERAGES = {
-    **{"TML-Interaction-Small": 77.8, "GPT-Realtime-2.0 min": 46.8, "GPT-Realtime-1.5": 48.3},
-    **{"Gemini 3.1 Flash Live min": 54.3, "Qwen3.5-Omni+ realtime": 39.0},
-    **{"GPT-Realtime-2.0 xhigh": 47.8, "Gemini 3.1 Flash Live high": 45.5},
-}
 PAPER = "arXiv 2507.23159, table 2, as a third party gives it; judge gpt-4o-2024-08-06"
 PAPER_ROWS = (
     *(row + JUDGED for row, _ in WANTED.values()),
@@ -197,18 +192,17 @@ PAPER_VALUES = {
     "GPT-4o Realtime": (0.78, 0.70, 0.02, 0.04, 38.5, 0.23, 1.50),
     "Moshi": (0.50, 0.06, 0.19, 0.07, 20.5, 1.16, 1.47),
 }
+AGENTS = {"AssemblyAI voice agent": (0.83, 0.84, 0.38, 0.94, 74.8, 2.27, 1.60)}
+PORTED = {"MiniCPM-o 4.5": (0.77, 1.00, 0.30, 0.47, 63.5, None, None)}
 PUBLISHED = (
-    *(
-        Published(
-            row="fdb15_average" + JUDGED, system=name, value=value, source=TML, date="2026-05"
-        )
-        for name, value in TML_AVERAGES.items()
+    *reported(
+        *("fdb15_average" + JUDGED, 77.8, 46.8, 48.3, 54.3, 39.0, 47.8, 45.5),
+        note="its own LLM judge, formula unpublished",
     ),
-    *(
-        Published(row=row, system=system, value=value, source=PAPER, date="2025-07")
-        for system, values in PAPER_VALUES.items()
-        for row, value in zip(PAPER_ROWS, values, strict=True)
-    ),
+    *tabled(PAPER_ROWS, PAPER_VALUES, PAPER, "2025-07"),
+    *tabled(PAPER_ROWS, AGENTS, "AssemblyAI's re-run of the official program", "2026-05"),
+    *tabled(PAPER_ROWS, PORTED, "port of williamLyh/InteractionGym", "2026"),
+    *tabled(["fdb15_average" + JUDGED], {"DuplexOmni": (72.6,)}, "arXiv 2606.09186", "2026-06"),
 )
 
 SUITE = Suite(

@@ -7,7 +7,8 @@ official one is not copied) and part of the number. Knows nothing of traces or o
 from interplay.bench.judges import Judge, ask, json_field
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Published
+from interplay.bench.suites.base import tabled
+from interplay.bench.suites.post import GEMINI
 
 MOST = 5
 SYSTEM = (
@@ -26,23 +27,16 @@ ROW = Row(
     unit="number",
 )
 README = "README of DanielLin94144/Full-Duplex-Bench d7336bd"
-PUBLISHED = tuple(
-    Published(
-        row=ROW.name,
-        system=system,
-        value=value,
-        source=f"{README}; its judge is gpt-4-turbo",
-        date="2026-04-15",
-    )
-    for system, value in {
-        "PersonaPlex": 4.21,
-        "dGSLM": 0.201,
-        "Moshi": 0.765,
-        "Freeze-Omni": 3.615,
-        "Gemini Live 2.0": 3.376,
-        "GPT-Realtime": 3.85,
-        "Gemini 3.1 Flash Live min": 3.575,
-    }.items()
+README_DATE = "2026-04-15"
+LATER = "README of DanielLin94144/Full-Duplex-Bench, later than d7336bd"
+RATINGS = {
+    **{"PersonaPlex": (4.21,), "dGSLM": (0.201,), "Moshi": (0.765,), "Freeze-Omni": (3.615,)},
+    **{"Gemini Live 2.0": (3.376,), "GPT-Realtime": (3.85,)},
+}
+ITS_JUDGE = "its judge is gpt-4-turbo"
+PUBLISHED = (
+    *tabled([ROW.name], RATINGS, f"{README}; {ITS_JUDGE}", README_DATE),
+    *tabled([ROW.name], {GEMINI: (3.575,)}, f"{LATER}; {ITS_JUDGE}", "2026"),
 )
 
 

@@ -5,7 +5,8 @@ often, with the expected arguments. A call is a call on `act`, or a delegation i
 for it stand (bench.calls says how words become calls). To `realtime:` and `live:` endpoints the
 functions of official data are declared, and their calls noted and answered (bench.functions); a
 model without a background model can call none of them. Beside it: share of requests that were
-answered aloud, time to the first sound, time to the first call. Knows nothing of systems.
+answered aloud, time to the first sound, time to the first call; with a judge also whether the reply
+shows that all was done. Knows nothing of systems.
 """
 
 import json
@@ -30,7 +31,7 @@ from interplay.bench.judges import Judge, ask, json_field
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.suites.base import Outcomes, Published, Suite
-from interplay.bench.suites.ifeval import SOURCE
+from interplay.bench.suites.post import reported
 from interplay.bench.tables import sound_of
 from interplay.bench.trace import Trace, span_at
 from interplay.clock import SAMPLE_RATE_HZ
@@ -41,11 +42,20 @@ from interplay.data.voices import random_voice
 from interplay.errors import RecordError
 
 REPLY_S = 30.0  # after a published request
+AGENT = "TML's own with its background agent"
 SYSTEM = (
     "You compare the arguments of a function call with the expected ones. Other spellings of the "
     "same date, place, name or unit are right, numbers may be off by 5 %, underscores are spaces, "
     "and an expected value that begins with $ may be anything plausible. Further arguments do no "
     'harm, a missing one is wrong. Answer with one JSON object: {"correct": true or false}'
+)
+REPLY_SYSTEM = (
+    "You judge whether a voice assistant did what its user asked for, by what it said. You are "
+    "given what it should have said in the end, and a transcript of all it said, which may lack "
+    "punctuation. It is right if the same things were done, or are under way, with the same names "
+    "and values; more detail is welcome. It is wrong if a part of the task is missing, something "
+    "else was done, or the assistant cannot or will not do it. Answer with one JSON object: "
+    '{"correct": true or false}'
 )
 PASS = Row(
     name="fdb3_pass1",
@@ -92,12 +102,18 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     return found
 
 
+REPLIED = Row(
+    name="fdb3_reply_judged",
+    kind="fdb3",
+    what="response quality: what was said shows that all was done as asked, by a judge",
+    reach=None,
+)
 JUDGED_PUBLISHED = tuple(
     Published(row=JUDGED.name, system=system, value=value, source="arXiv 2604.04847", date="2026")
     for system, value in (
-        ("GPT-realtime", 0.60),
-        ("Gemini-3.1", 0.54),
-        ("Gemini-2.5", 0.49),
+        ("GPT-Realtime", 0.60),
+        ("Gemini 3.1", 0.54),
+        ("Gemini 2.5", 0.49),
         ("cascade", 0.45),
         ("Grok", 0.43),
         ("Ultravox", 0.41),
@@ -106,7 +122,7 @@ JUDGED_PUBLISHED = tuple(
 
 
 def judged(judge: Judge) -> Suite:
-    """The suite with a row of its own in which `judge` compares arguments."""
+    """The suite with rows of its own in which `judge` compares arguments, and reads the reply."""
 
     def passed(trace: Trace) -> Outcome:
         notes: list[str] = []
@@ -124,10 +140,24 @@ def judged(judge: Judge) -> Suite:
         return replace(outcome, notes=tuple(dict.fromkeys((*outcome.notes, *notes))))
 
     def score_with(traces: Sequence[Trace]) -> Outcomes:
-        return {**score(traces), JUDGED.name: [passed(trace) for trace in traces]}
+        compared = [passed(trace) for trace in traces]
+        replies = [_replied(judge, trace) for trace in traces]
+        return {**score(traces), JUDGED.name: compared, REPLIED.name: replies}
 
     published = (*SUITE.published, *JUDGED_PUBLISHED)
-    return replace(SUITE, rows=(*ROWS, JUDGED), score=score_with, published=published)
+    return replace(SUITE, rows=(*ROWS, JUDGED, REPLIED), score=score_with, published=published)
+
+
+def _replied(judge: Judge, trace: Trace) -> Outcome:
+    """Who says nothing has done nothing that could be heard; nobody is asked."""
+    wanted, said = trace.item.about.get("reply", ""), trace.written()
+    if not wanted:
+        return Outcome(value=0, of=0, notes=("no_reference_reply",))
+    if not said.strip():
+        return Outcome(value=0, notes=("empty",))
+    verdict = ask(judge, REPLY_SYSTEM, f"Should have said: {wanted}\nSaid: {said}", _correct)
+    of = float(verdict.value is not None)
+    return Outcome(value=float(bool(verdict.value)), of=of, notes=verdict.notes)
 
 
 def _correct(reply: str) -> bool | None:
@@ -208,10 +238,18 @@ def _recorded(path: Path, data: dict[str, Any], offered: list[dict[str, Any]], n
             "id": path.parent.name,
             "domain": data.get("domain", ""),
             "calls": calls,
+            "reply": _reply(data),
             OFFERED: offered,
             GIVEN: results(calls),
         },
     )
+
+
+def _reply(data: Mapping[str, Any]) -> str:
+    """What the assistant says last in the dialogue that a scenario was made from."""
+    turns = data.get("dialogue") or [{}]
+    last = turns[-1] if isinstance(turns, list) else {}
+    return str(last.get("ai", "")) if isinstance(last, Mapping) else ""
 
 
 PHRASES = (  # of the twin: words of a request -> a function
@@ -260,6 +298,7 @@ def _made(difficulty: str, rng: np.random.Generator, number: int) -> Item:
         subset=difficulty,
         about={
             "calls": calls,
+            "reply": result,
             "phrases": [{"function": p.function, "words": p.words} for p, _ in PHRASES],
         },
     )
@@ -273,18 +312,8 @@ SUITE = Suite(
     score=score,
     load=load,
     published=(
-        *(
-            Published(row=PASS.name, system=system, value=value, source=SOURCE, date="2026-05")
-            for system, value in (
-                ("TML-Interaction-Small, background agent", 0.68),
-                ("GPT-realtime-2.0 minimal", 0.52),
-                ("GPT-realtime-1.5", 0.55),
-                ("Gemini-3.1-flash-live minimal", 0.48),
-                ("Qwen3.5-Omni-plus realtime", 0.50),
-                ("GPT-realtime-2.0 xhigh", 0.58),
-                ("Gemini-3.1-flash-live high", 0.48),
-            )
-        ),
+        *reported(PASS.name, 0.68, 0.52, 0.55, 0.48, 0.50, 0.58, 0.48, note=AGENT),
+        *reported(REPLIED.name, 0.828, 0.80, 0.779, 0.685, 0.60, 0.81, 0.714, note=AGENT),
     ),
     how_to_get="fdb_v3_data_released, linked in v3/README.md of "
     "DanielLin94144/Full-Duplex-Bench on GitHub (CC BY-NC 4.0, 100 recordings); whether a "

@@ -97,9 +97,9 @@ def annotation(path: Path, keys: Sequence[str]) -> dict[str, Any]:
     return first
 
 
-def span(path: Path, value: Any, length_s: float) -> Span:
-    """A span from an annotation of a sound of that length. Raises RecordError where it is none, or
-    lies outside the sound."""
+def span(path: Path, value: Any, length_s: float, sound_name: str = "input.wav") -> Span:
+    """A span from an annotation of a sound of that length and name. Raises RecordError where it is
+    none, or lies outside the sound."""
     try:
         start, end = (float(time_s) for time_s in value)
     except (TypeError, ValueError):
@@ -108,8 +108,8 @@ def span(path: Path, value: Any, length_s: float) -> Span:
         ) from None
     if not 0 <= start <= end <= length_s + SLACK_S:
         raise RecordError(
-            f"{path}: {start:g}–{end:g} s does not lie in input.wav, which lasts {length_s:.2f} s; "
-            "the two belong to different items"
+            f"{path}: {start:g}–{end:g} s does not lie in {sound_name}, which lasts "
+            f"{length_s:.2f} s; the two belong to different items"
         )
     return min(start, length_s), min(end, length_s)
 

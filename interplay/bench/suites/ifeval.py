@@ -11,8 +11,9 @@ from pathlib import Path
 from interplay.bench.instructions import PARTS, instructions_of, outcomes_of
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Outcomes, Published, Suite
+from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.following import Prompt, prompts
+from interplay.bench.suites.post import reported
 from interplay.bench.tables import rows_of
 from interplay.bench.trace import Trace
 from interplay.bench.written import NOTHING, speakable
@@ -22,7 +23,6 @@ from interplay.data.item import Cue, Item, Say, Type, When
 REPLY_S = 60.0  # for a reply to a published prompt
 TYPED_S = 0.15  # a word on `read`, at four tokens in 0.2 s and up to three tokens a word
 BEGIN_S = 1.0
-SOURCE = "TML post, DOI 10.64434/tml.20260511"
 _WHAT = {
     "prompt_strict": "prompts of which every instruction is followed, reply as it stands",
     "instruction_strict": "instructions followed, reply as it stands",
@@ -110,18 +110,7 @@ SUITE = Suite(
     twin=twin,
     score=lambda traces: score_as("ifeval", traces),
     load=load,
-    published=tuple(
-        Published(row="ifeval", system=system, value=value, source=SOURCE, date="2026-05")
-        for system, value in (
-            ("TML-Interaction-Small", 89.7),
-            ("GPT-realtime-2.0 minimal", 89.6),
-            ("GPT-realtime-1.5", 87.5),
-            ("Gemini-3.1-flash-live minimal", 85.8),
-            ("Qwen3.5-Omni-plus realtime", 83.4),
-            ("GPT-realtime-2.0 xhigh", 95.2),
-            ("Gemini-3.1-flash-live high", 90.0),
-        )
-    ),
+    published=reported("ifeval", 89.7, 89.6, 87.5, 85.8, 83.4, 95.2, 90.0),
     how_to_get="input_data.jsonl of google-research/instruction_following_eval on GitHub "
     "(Apache-2.0, 541 prompts). Published numbers do not say which of the accuracies they are.",
 )

@@ -27,7 +27,8 @@ from interplay.bench.pauc import (
 )
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.base import Suite
+from interplay.bench.suites.post import reported
 from interplay.bench.trace import Trace
 from interplay.bench.videos import find_file, find_video, read_list, take, wanted
 from interplay.bench.watching import TAIL_S, said_during, watch
@@ -258,7 +259,6 @@ ROWS = (
         lower_is_better=True,
     ),
 )
-_TML = "doi 10.64434/tml.20260511, revised (first version: 31.5); graded by a language model"
 JUDGED = "_judged"
 
 
@@ -269,9 +269,11 @@ SUITE = Suite(
     twin=twin,
     load=load,
     score=score,
-    published=tuple(
-        Published(row=f"pvqa_pauc{JUDGED}", system=name, value=value, source=_TML, date="2026-05")
-        for name, value in {"TML-Interaction-Small": 33.5, "GPT-realtime-2.0 minimal": 25.0}.items()
+    published=reported(
+        f"pvqa_pauc{JUDGED}",
+        33.5,
+        25.0,
+        note="revised (first version: 31.5), graded by a language model",
     ),
     how_to_get="ProactiveVideoQA: github.com/yellow-binary-tree/ProactiveVideoQA links the data; "
     "one folder each EGO, TV, VAD, WEB with anno.json and videos/.",

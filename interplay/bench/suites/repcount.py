@@ -18,7 +18,8 @@ from interplay.bench.numbers import cardinals, last_number
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.spelling import number_words
-from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.base import Suite
+from interplay.bench.suites.post import reported
 from interplay.bench.trace import Trace
 from interplay.bench.videos import find_file, find_video, read_table, take
 from interplay.bench.watching import watch, words_during
@@ -232,8 +233,6 @@ ROWS = (
         unit="points",
     ),
 )
-_TML = "doi 10.64434/tml.20260511, revised (first version: 33.4)"
-
 SUITE = Suite(
     name=KIND,
     what="counts repetitions aloud while it watches them (RepCount-A)",
@@ -241,22 +240,7 @@ SUITE = Suite(
     twin=twin,
     load=load,
     score=score,
-    published=(
-        Published(
-            row="repcount_obo",
-            system="TML-Interaction-Small",
-            value=35.4,
-            source=_TML,
-            date="2026-05",
-        ),
-        Published(
-            row="repcount_obo",
-            system="GPT-realtime-2.0 minimal",
-            value=1.3,
-            source=_TML,
-            date="2026-05",
-        ),
-    ),
+    published=reported("repcount_obo", 35.4, 1.3, note="revised (first version: 33.4)"),
     how_to_get="RepCount-A: github.com/SvipRepetitionCounting/TransRAC links the data (part A; "
     "annotation/test.csv and video/test/). For research; the code's licence is Anti-996.",
 )

@@ -33,6 +33,7 @@ LINES: dict[str, tuple[str, float]] = {
     "echo_40": ("echo_db", -40.0),
     "drop_1": ("lost", 0.01),
     "drop_5": ("lost", 0.05),
+    "late_1": ("late", 0.01),
     "late_5": ("late", 0.05),
 }
 LONG, NUM_MINUTES, EVERY_S = "long", 10, 10.0  # a question every ten seconds
@@ -158,7 +159,8 @@ _WHAT = {
     "echo_40": "40 dB lower",
     "drop_1": "the same with 1 % of the 200 ms chunks silent",
     "drop_5": "5 % of the chunks silent",
-    "late_5": "5 % of the chunks one tick late, in place of the next",
+    "late_1": "the same with 1 % of the chunks one tick late, in place of the next",
+    "late_5": "5 % of the chunks late",
 }
 ROWS = (
     *(_row(line, _WHAT[line]) for line in LINES),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from interplay.bench.rows import Row, Unit
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.base import Published, Suite, tabled
 from interplay.bench.suites.tau_folder import TICKS, load, stored_ticks
 from interplay.bench.suites.tau_twin import twin
 from interplay.bench.tick_panel import (
@@ -147,23 +147,21 @@ ROWS = (
 # L_R, L_Y, R_R, R_Y, I_A, S_BC, S_VT, S_ND of the "Overall" view of the tau-Voice leaderboard:
 # phone calls with tasks, so they compare with the twin in kind and not in value.
 _PUBLISHED = """
-gpt-realtime-1.5              2026-03-03 1.3888 0.4192 0.9993 0.9996 0.1354 0.0189 0.0528 0.0968
-gpt-realtime-2-minimal        2026-07-01 1.4395 0.6204 0.9981 0.9989 0.1868 0.0192 0.0630 0.1678
-gemini-3.1-flash-live-minimal 2026-04-13 1.6393 0.8222 0.9696 0.5224 0.0983 0.8972 0.5131 0.2696
-grok-voice-think-fast-1.0     2026-04-21 1.2137 1.3736 0.9995 0.9382 0.1973 0.6618 0.6003 0.2843
-qwen3.5-omni-plus-realtime    2026-08-06 1.6983 0.9325 0.9919 0.9019 0.3611 0.8400 0.3636 0.1451
-livekit-cascade               2026-05-19 4.2369 0.8700 0.7907 0.9877 0.6442 0.6671 0.4890 0.5773
+GPT-Realtime-1.5              | 2026-03-03 | 1.3888 .4192 .9993 .9996 .1354 .0189 .0528 .0968
+GPT-Realtime-2.0 minimal      | 2026-07-01 | 1.4395 .6204 .9981 .9989 .1868 .0192 .0630 .1678
+Gemini 3.1 Flash Live minimal | 2026-04-13 | 1.6393 .8222 .9696 .5224 .0983 .8972 .5131 .2696
+Grok Voice Think Fast 1.0     | 2026-04-21 | 1.2137 1.3736 .9995 .9382 .1973 .6618 .6003 .2843
+Qwen3.5-Omni-plus Realtime    | 2026-08-06 | 1.6983 .9325 .9919 .9019 .3611 .8400 .3636 .1451
+LiveKit cascade               | 2026-05-19 | 4.2369 .8700 .7907 .9877 .6442 .6671 .4890 .5773
 """
 
 
 def _published() -> Iterator[Published]:
     source = "tau-Voice leaderboard (sierra-research/tau2-bench, Aug 2026): calls with tasks"
-    for line in _PUBLISHED.split("\n")[1:-1]:
-        system, date, *values = line.split()
-        for row, value in zip(ROWS[:-1], values, strict=True):
-            yield Published(
-                row=row.name, system=system, value=float(value), source=source, date=date
-            )
+    rows = [row.name for row in ROWS[:-1]]
+    for line in _PUBLISHED.strip().split("\n"):
+        system, date, values = (part.strip() for part in line.split("|"))
+        yield from tabled(rows, {system: [float(v) for v in values.split()]}, source, date)
 
 
 SUITE = Suite(

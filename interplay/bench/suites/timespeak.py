@@ -8,6 +8,7 @@ of their own stand beside these. Knows nothing of how items are made.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from interplay.bench import moments
 from interplay.bench.judges import Judge
@@ -15,7 +16,9 @@ from interplay.bench.meaning import judged_outcome
 from interplay.bench.moments import Reading
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Outcomes, Published, Suite
+from interplay.bench.suites import moments_folder
+from interplay.bench.suites.base import Outcomes, Suite
+from interplay.bench.suites.post import reported
 from interplay.bench.trace import Trace
 from interplay.data import timespeak
 from interplay.data.item import Item
@@ -34,7 +37,7 @@ FAMILIES = {
     "F8": "elapsed time",
     "F9": "a timer that is moved, replaced or taken out of two",
 }
-SOURCE = "Thinking Machines Lab, DOI 10.64434/tml.20260511; its own set, LLM judge"
+OWN_SET = "its own set, LLM judge"
 
 
 def _curve_row(width_s: float) -> str:
@@ -278,23 +281,9 @@ SUITE = Suite(
     rows=ROWS,
     twin=twin,
     score=score,
-    published=(
-        Published(
-            row="timespeak_macro_judged",
-            system="TML-Interaction-Small",
-            value=64.7,
-            source=SOURCE,
-            date="2026-05",
-        ),
-        Published(
-            row="timespeak_macro_judged",
-            system="GPT-Realtime-2 (minimal)",
-            value=4.3,
-            source=SOURCE,
-            date="2026-05",
-        ),
-    ),
-    how_to_get="The published TimeSpeak set is not released; these items are made here "
-    "(docs/timespeak.md).",
+    published=reported("timespeak_macro_judged", 64.7, 4.3, note=OWN_SET),
+    load=partial(moments_folder.load, suite=KIND),
+    how_to_get="what `interplay bench export timespeak FOLDER` has written, here or elsewhere, or "
+    "items of the same form (docs/timespeak.md); the published TimeSpeak set is not released.",
     baselines=("silent", "metronome", "immediate", "half_duplex", "jitter", "perfect"),
 )

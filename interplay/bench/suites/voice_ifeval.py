@@ -13,9 +13,10 @@ import numpy as np
 
 from interplay.bench.instructions import instructions_of
 from interplay.bench.stage import QUIET_S
-from interplay.bench.suites.base import Published, Suite
+from interplay.bench.suites.base import Suite, tabled
 from interplay.bench.suites.following import prompts
-from interplay.bench.suites.ifeval import SOURCE, about, reply_s, rows_for, score_as
+from interplay.bench.suites.ifeval import about, reply_s, rows_for, score_as
+from interplay.bench.suites.post import reported
 from interplay.bench.tables import rows_of, sound_of
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.heldout import SEED_BASE, duration_s
@@ -71,6 +72,12 @@ def load(folder: Path, n: int | None) -> list[Item]:
     return items
 
 
+LEADERBOARD = {
+    **{"Parakeet + Qwen3-8B": (78.99,), "Whisper-v3 + GPT-4o": (76.51,)},
+    **{"GPT-4o-Audio": (76.02,), "GPT-4o-mini-Audio": (72.90,), "Ultravox-0.5-8B": (66.51,)},
+    **{"Kimi-Audio": (61.10,), "MiniCPM-o": (49.25,), "VITA-1.5": (38.14,)},
+    **{"GLM-4-Voice": (25.92,), "Freeze-Omni": (23.40,), "Moshi": (10.12,)},
+}
 SUITE = Suite(
     name="voice-ifeval",
     what="verifiable instructions in spoken prompts",
@@ -79,27 +86,8 @@ SUITE = Suite(
     score=lambda traces: score_as(NAME, traces),
     load=load,
     published=(
-        *(
-            Published(row=NAME, system=system, value=value, source=SOURCE, date="2026-05")
-            for system, value in (
-                ("TML-Interaction-Small", 82.1),
-                ("GPT-realtime-2.0 minimal", 81.7),
-                ("GPT-realtime-1.5", 68.1),
-                ("Gemini-3.1-flash-live minimal", 67.6),
-                ("Qwen3.5-Omni-plus realtime", 80.3),
-            )
-        ),
-        *(
-            Published(
-                row=NAME, system=system, value=value, source="VoiceBench leaderboard", date="2026"
-            )
-            for system, value in (
-                ("Whisper-v3 + GPT-4o", 76.51),
-                ("GPT-4o-Audio", 76.02),
-                ("MiniCPM-o", 49.25),
-                ("Moshi", 10.12),
-            )
-        ),
+        *reported(NAME, 82.1, 81.7, 68.1, 67.6, 80.3, 83.2, 82.8),
+        *tabled([NAME], LEADERBOARD, "VoiceBench leaderboard", "2026"),
     ),
     how_to_get="the configuration `ifeval` of hlt-lab/voicebench on Hugging Face (Apache-2.0, 345 "
     "prompts): its Parquet files in one folder, or exported as ifeval.jsonl "

@@ -25,10 +25,12 @@ TOGETHER = ("cue", "category", "filler")  # rules that may be agreed beside anot
 SECOND_RATE = 0.2
 FILLERS = {"tell": 0.45, "mention": 0.25, "listen": 0.15, "statement": 0.15}
 REPLY_S = 1.9  # from the end of a cue to the end of its reply, about
+TURN_S = (4.0, 16.0)  # how long the user talks on who then takes it back
 
 
 def cue(talk: Talk) -> bool:
-    """A rule or two are agreed; the user talks on, with cues and without; often it ends there."""
+    """A rule or two are agreed; the user talks on, with cues and without, until it is taken back
+    or the session ends."""
     tags = [str(talk.rng.choice(list(SHARES), p=list(SHARES.values())))]
     if tags[0] == "cue" and talk.rng.random() < SECOND_RATE:
         tags.append(str(talk.rng.choice(TOGETHER)))
@@ -47,8 +49,8 @@ def cue(talk: Talk) -> bool:
     talk.rest(0.0, 1.2)
     turn = Turn(talk, rules, begun)
     is_asked = agreed[0].ask_at_end
-    room_s = 5.0 if is_asked or talk.rng.random() < 0.5 else 0.0
-    turn.go_on(room_s)
+    room_s = 5.0 if is_asked or talk.rng.random() < 0.6 else 0.0
+    turn.go_on(room_s, talk.uniform(*TURN_S) if room_s else talk.timeline.num_samples / SECOND)
     stopped = _close(talk, rules, is_asked) if room_s else talk.timeline.num_turns
     turn.close(stopped)
     if not room_s:
@@ -84,10 +86,11 @@ class Turn:
         self.spoken: Spoken | None = None
         self.standing = {id(rule): Standing(begun, begun, rule.ids[:-1]) for rule in rules}
 
-    def go_on(self, room_s: float) -> None:
-        """Pieces until only `room_s` seconds are left; at least one of them has no cue."""
+    def go_on(self, room_s: float, length_s: float) -> None:
+        """Pieces for so long, or until only `room_s` seconds are left; the last has no cue."""
         talk = self.talk
-        while True:
+        until = talk.cursor + length_s * SECOND
+        while talk.cursor < until:
             clip = self._piece()
             if not talk.fits(seconds(clip) + room_s + REPLY_S):
                 break

@@ -64,7 +64,7 @@ class OwnComposer(Composer):
 
     def _talk(self, rng: np.random.Generator, num_turns: int) -> Example:
         """A stretch of a long recording, or several short ones one after the other."""
-        timeline = self._empty(rng, num_turns)
+        timeline = self._empty(num_turns, rng)
         room = timeline.num_samples
         session = _draw(self._talks, rng)
         if session.facts.num_samples >= room:
@@ -85,7 +85,7 @@ class OwnComposer(Composer):
 
     def _film(self, rng: np.random.Generator, num_turns: int) -> Example:
         """A stretch of one film; after the end of a short one its last picture stays."""
-        timeline = self._empty(rng, num_turns)
+        timeline = self._empty(num_turns, rng)
         session = _draw(self._films, rng)
         last = max(0, session.facts.num_samples // SAMPLES_PER_TURN - num_turns)
         first = int(rng.integers(last + 1))
@@ -100,9 +100,6 @@ class OwnComposer(Composer):
         timeline.streams.see = _tiles(session.frames, first - lead, num_turns)
         known = _known([session])
         return self._finish(timeline, rng, is_cut=first > 0, voice_known=known)
-
-    def _empty(self, rng: np.random.Generator, num_turns: int) -> Timeline:
-        return Timeline(num_turns, self.corpus.tokenizer, first_turn=int(rng.integers(300)))
 
     def _finish(
         self, timeline: Timeline, rng: np.random.Generator, *, is_cut: bool, voice_known: bool

@@ -15,8 +15,8 @@ const HUSH = 33; // of 32768, -60 dB: the last of a voice that has gone off is l
 const NUM_COMPARED = 200; // blocks: 2 s
 
 export class Conversation extends EventTarget {
-  /** sound: started. camera: on or off, may change. */
-  constructor({ secret, sound, camera }) {
+  /** sound: started. camera: on or off, may change. record: whether the server is to keep it. */
+  constructor({ secret, sound, camera, record = false }) {
     super();
     this.act = new Act();
     this.clock = new SessionClock();
@@ -33,7 +33,7 @@ export class Conversation extends EventTarget {
       soon: () => camera.look(),
       send: (pcm) => this._send(pcm),
     });
-    this._link = new Link({ secret, start: { rate: RATE_HZ } });
+    this._link = new Link({ secret, start: { rate: RATE_HZ, record } });
     this._listenToLink();
     this._listenToSound();
   }
@@ -79,6 +79,7 @@ export class Conversation extends EventTarget {
   _listenToSound() {
     const on = (name, act) => this._sound.addEventListener(name, ({ detail }) => act(detail));
     on("block", (block) => this._hear(block));
+    on("trouble", (trouble) => this._emit("notice", trouble));
     on("flushed", ({ playedMs, receivedMs }) => {
       const pcm = new Int16Array(0);
       this._link.send(packInput({ pcm, playedMs: Math.min(playedMs, receivedMs), receivedMs }));

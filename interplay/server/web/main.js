@@ -22,7 +22,7 @@ const timeline = new Timeline(byId("timeline"));
 const charts = new Charts(byId("charts"), byId("chart-list"));
 const work = new DelegationList({ list: byId("work"), empty: byId("work-empty") });
 const mind = new Mind({ list: byId("timers"), note: byId("note"), empty: byId("mind-empty") });
-const camera = new Camera(byId("sight"));
+const camera = new Camera(byId("sight"), () => showCamera());
 const names = ["answer", "median", "compute", "late", "gaps", "buffer", "jitter", "dry"];
 const meters = new Meters(
   Object.fromEntries(names.map((name) => [name, byId(`m-${name}`)])),
@@ -32,6 +32,7 @@ const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 let talk = null; // the running conversation
 let sound = null;
 let isOurWork = false;
+let isRecorded = false;
 
 function setState(state, text = STATES[state]) {
   document.body.dataset.state = state;
@@ -75,7 +76,8 @@ async function start() {
     const why = await sound.start();
     if (why) warn(`No microphone: ${why}. You can still type.`);
     clear();
-    talk = new Conversation({ secret, sound, camera });
+    const record = byId("record").checked && !byId("keep").hidden;
+    talk = new Conversation({ secret, sound, camera, record });
     listen(talk);
   } catch (error) {
     await stopSound();
@@ -94,9 +96,20 @@ async function stopSound() {
   sound = null;
 }
 
+function setLive(isKept) {
+  isRecorded = isKept;
+  setState("live", isKept ? "Live, recorded" : STATES.live);
+}
+
+/** Only a server that keeps recordings is asked for one. */
+async function offerRecord() {
+  const { records } = await (await fetch("/readyz")).json();
+  byId("keep").hidden = !records;
+}
+
 function listen(conversation) {
   const on = (name, act) => conversation.addEventListener(name, ({ detail }) => act(detail));
-  on("started", ({ model, has_eyes: hasEyes, client_delegations: isOurs }) => {
+  on("started", ({ model, records, has_eyes: hasEyes, client_delegations: isOurs }) => {
     isOurWork = isOurs;
     setText(byId("model"), model);
     if (!hasEyes) {
@@ -104,12 +117,15 @@ function listen(conversation) {
       setText(byId("sight-empty"), "This model has no eyes.");
       byId("camera").title = "This model has no eyes";
     }
-    setState("live");
+    setLive(records);
     byId("mute").focus({ preventScroll: true }); // the button that had the focus is gone
   });
-  on("resumed", () => setState("live"));
+  on("resumed", () => setLive(isRecorded));
   on("waiting", () => setState("waiting", "Reconnecting"));
-  on("notice", ({ message }) => warn(message));
+  on("notice", ({ code, message }) => {
+    warn(message);
+    if (code === "recording_ended") setLive(false);
+  });
   on("refused", ({ code, message }) => {
     if (code !== "input_backpressure") warn(message); // that one shows as sound that came late
   });
@@ -176,7 +192,7 @@ function showCamera() {
 }
 
 function stopCamera() {
-  if (camera.isOn) camera.stop();
+  camera.stop();
   showCamera();
 }
 
@@ -193,6 +209,10 @@ async function toggleCamera() {
   showCamera();
 }
 
+// A phone that has stopped the sound, for a call, wants to be touched before it goes on.
+for (const sign of ["pointerdown", "keydown", "visibilitychange"]) {
+  document.addEventListener(sign, () => sound?.wake());
+}
 byId("start").addEventListener("click", start);
 byId("key-cancel").addEventListener("click", () => byId("key").close(""));
 byId("end").addEventListener("click", () => talk?.close());
@@ -214,6 +234,8 @@ work.addEventListener("answer", ({ detail: { id, text } }) => {
   talk?.answer(id, text);
   if (talk) timeline.end(id, talk.clock.nowMs());
 });
+
+offerRecord().catch(() => {}); // who cannot ask cannot talk either
 
 let drawnAt = 0;
 function draw(now) {

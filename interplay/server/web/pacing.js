@@ -15,6 +15,8 @@ export class Beat {
     this._ticks = []; // when each tick began, seen from here, as if it had been tick 0
     this._arrivals = [];
     this._roundTripMs = 0;
+    this._isCatchingUp = false;
+    this._lastMs = 0;
   }
 
   /** So long it takes until the server's answer to a message is here. */
@@ -24,6 +26,11 @@ export class Beat {
 
   /** A micro-turn has arrived. */
   arrived(turn, computeMs, nowMs) {
+    if (this._isCatchingUp && this._arrivals.length) {
+      if (nowMs - this._lastMs < TURN_MS / 2) this._clear();
+      else this._isCatchingUp = false;
+    }
+    this._lastMs = nowMs;
     push(this._arrivals, nowMs - turn * TURN_MS);
     push(this._ticks, nowMs - computeMs - turn * TURN_MS);
   }
@@ -57,8 +64,13 @@ export class Beat {
     return Math.min(most, Math.max(least, this.jitterMs + spare));
   }
 
-  /** After a break what arrives is late and says nothing about the line. */
+  /** After a break: what was missed arrives at once, and says nothing about the line. */
   forget() {
+    this._isCatchingUp = true;
+    this._clear();
+  }
+
+  _clear() {
     this._ticks = [];
     this._arrivals = [];
   }

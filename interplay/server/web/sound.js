@@ -1,6 +1,6 @@
 // Microphone and loudspeaker: one 24 kHz context for both, so that the browser can take the page's
-// own voice out of what it hears. Emits block, onset, report and flushed. Knows nothing of
-// messages, words or what is shown.
+// own voice out of what it hears. Emits block, onset, report, flushed, and trouble with a line for
+// the user. Knows nothing of the server's messages, of words or of what is shown.
 
 export const RATE_HZ = 24000;
 const PER_MS = RATE_HZ / 1000;
@@ -19,6 +19,7 @@ export class Sound extends EventTarget {
     this.hasMicrophone = false;
     this._contexts = [this.context];
     this._position = 0;
+    this._isOn = false;
   }
 
   /** Asks for the microphone and begins. Resolves to why there is none, "" when there is one. */
@@ -32,7 +33,29 @@ export class Sound extends EventTarget {
     });
     this._playback.port.onmessage = ({ data }) => this._hearPlayback(data);
     this._playback.connect(this.context.destination);
-    return this._startMicrophone();
+    const why = await this._startMicrophone();
+    this._isOn = true;
+    for (const context of this._contexts) {
+      context.addEventListener("statechange", () => this._checkState(context));
+    }
+    return why;
+  }
+
+  _checkState({ state }) {
+    if (!this._isOn || state === "running" || state === "closed") return;
+    this._trouble("The browser has stopped the sound; touch the page to go on.");
+  }
+
+  /** Go on after the browser has stopped the sound; of no use when it has not. */
+  wake() {
+    if (!this._isOn) return;
+    for (const context of this._contexts) {
+      if (context.state !== "running") context.resume().catch(() => {}); // the next touch may do
+    }
+  }
+
+  _trouble(message) {
+    this._emit("trouble", { message });
   }
 
   async _startMicrophone() {
@@ -40,6 +63,9 @@ export class Sound extends EventTarget {
     try {
       this._stream = await navigator.mediaDevices.getUserMedia({ audio: MIC });
       this.hasMicrophone = true;
+      const [track] = this._stream.getAudioTracks();
+      const gone = "The microphone is gone; end the session and start again, or type.";
+      track.addEventListener("ended", () => this._trouble(gone));
     } catch (error) {
       why = refusal(error);
     }
@@ -110,6 +136,7 @@ export class Sound extends EventTarget {
   }
 
   async stop() {
+    this._isOn = false;
     for (const track of this._stream?.getTracks() ?? []) track.stop();
     await Promise.all(this._contexts.map((context) => context.close()));
   }

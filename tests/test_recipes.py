@@ -1,0 +1,26 @@
+"""Recipes are found by name, and what a run is made of travels to other processes."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from interplay.data.compose import ComposeConfig
+from interplay.errors import ConfigError
+from interplay.recipes.batches import CorpusBatches
+from interplay.recipes.named import RECIPES, find_recipe
+
+
+def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
+    for name in RECIPES:
+        assert find_recipe(name).name == name
+    with pytest.raises(
+        ConfigError, match="xs, xs-long, xs-further, xs-drilled, xs-all, xs-wide, s, s-moe"
+    ):
+        find_recipe("xxl")
+
+
+def test_corpus_batches_travel_as_a_path():
+    batches = CorpusBatches(Path("somewhere"), ComposeConfig())
+    again = pickle.loads(pickle.dumps(batches))
+    assert again == batches
