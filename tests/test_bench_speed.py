@@ -154,6 +154,8 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
     rows = report["rows"]
     assert rows["bits_differing"]["value"] == 0 and rows["s_sessions"]["value"] == 4
     assert rows["vs_transformers"]["value"] > 0 and rows["tick_growth"]["value"] is None
+    about = rows["mbu_cpu"]["about"]
+    assert about["if_float32_were_read"] >= rows["mbu_cpu"]["value"] > 0
     page = to[1].read_text()
     assert "s-moe" in page and runtimes.TRANSFORMERS in page and "<polyline" in page
     printed = " ".join(capsys.readouterr().out.split())

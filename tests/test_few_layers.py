@@ -190,7 +190,7 @@ def test_weights_are_looked_up_at_every_pass(calls):
     model.get_submodule("layers.0.attention").qkv = torch.nn.Parameter(torch.randn(320, 192))
     third = both_ways()
     with torch.no_grad():
-        model.get_parameter("layers.1.ff.gate_up").mul_(2)
+        model.get_submodule("layers.1.ff").gate_up.mul_(2)
     fourth = both_ways()
     assert len(calls) == 4
     states = (first, second, third, fourth)
@@ -235,7 +235,6 @@ def test_shapes_that_cannot_be_followed_are_named():
     [
         (few_proofs, "swiglu", "exponential"),
         (few_layers, "attend", "attention has a recipe"),
-        (few_proofs.F, "linear", "packed weights are other ones"),
         (few_proofs, "choose", "16 experts are chosen in another way"),
     ],
 )
@@ -248,7 +247,6 @@ def test_an_operation_with_one_other_bit_is_not_followed(module, name, why, monk
         return (out[0] * (1 + 2**-23), out[1]) if name == "choose" else out * (1 + 2**-23)
 
     kernel = FewLayers()
-    monkeypatch.setattr(few_layers.FEW_ROWS, "find_block", lambda n, k: 512)  # for the scores
     monkeypatch.setattr(module, name, wrong)
     with pytest.raises(NativeError, match=why):
         kernel.prepare(KINDS["experts"].stack_shape)

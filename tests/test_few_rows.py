@@ -12,12 +12,22 @@ from interplay.errors import ConfigError
 from interplay.model.untrained import untrained
 from interplay.ops import few_rows, native
 from interplay.ops.few_norms import FewNorms
-from interplay.ops.few_rows import MAX_ROWS, FewRows
+from interplay.ops.few_rows import MAX_ROWS, MAX_ROWS_IN_PLACE, FewRows
 from interplay.ops.linear import linear
 from interplay.ops.native import NativeError
 from interplay.ops.norm import stock_norm, stock_norm_and_rotate
+from interplay.ops.packed import INT8_MAX, Kind
 
 SHAPES = [(320, 192), (192, 512), (70, 64), (13, 1408), (512, 256), (192, 320)]
+
+
+def values(kind, n, k):
+    """A random weight of one kind."""
+    weight = torch.randn(n, k)
+    if kind == Kind.HALF:
+        return weight.half().float()
+    scale = weight.abs().amax(-1, keepdim=True) / INT8_MAX
+    return (weight / scale).round() * scale if kind == Kind.BYTE else weight
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +54,87 @@ def test_few_rows_have_the_bits_of_many(prepared, n, k):
     x, weight = torch.randn(300, k), torch.randn(n, k)
     with torch.inference_mode():
         whole = F.linear(x, weight)
-        for first, num_rows in ((0, 1), (7, 2), (11, 3), (40, 5), (292, MAX_ROWS)):
-            rows = x[first : first + num_rows]
-            if prepared.takes(rows, weight):
-                assert torch.equal(prepared.product(rows, weight), whole[first : first + num_rows])
-            else:
-                assert (n, k) not in prepared.blocks
+        for first, num_rows in ((0, 1), (7, 2), (11, 3), (40, 5), (292, MAX_ROWS_IN_PLACE)):
+            out = prepared.product(x[first : first + num_rows], weight)
+            assert (out is None) == ((n, k) not in prepared.blocks)
+            assert out is None or torch.equal(out, whole[first : first + num_rows])
 
 
 def test_only_proven_shapes_without_gradients_are_taken(prepared):
     x, weight = torch.randn(2, 192), torch.randn(320, 192)
-    assert not prepared.takes(x, weight), "gradients are on"
+    assert prepared.product(x, weight) is None, "gradients are on"
     with torch.inference_mode():
-        assert prepared.takes(x, weight)
-        assert not prepared.takes(torch.randn(MAX_ROWS + 1, 192), weight)
-        assert not prepared.takes(torch.randn(2, 64), torch.randn(320, 64))
-        assert not prepared.takes(x.bfloat16(), weight.bfloat16())
-        assert not prepared.takes(x, torch.randn(192, 320).T)
+        assert prepared.product(x, weight) is not None
+        assert prepared.product(torch.randn(MAX_ROWS_IN_PLACE + 1, 192), weight) is None
+        assert prepared.product(torch.randn(2, 64), torch.randn(320, 64)) is None
+        assert prepared.product(x.bfloat16(), weight.bfloat16()) is None
+        assert prepared.product(x, torch.randn(192, 320).T) is None
+
+
+@pytest.mark.parametrize(("n", "k"), [*SHAPES, (40, 70), (802, 400)])
+@pytest.mark.parametrize("kind", Kind)
+def test_kept_weights_have_the_bits_of_large_products(prepared, n, k, kind):
+    torch.manual_seed(n)
+    try:
+        prepared.prepare([(n, k)])
+    except NativeError:
+        pytest.skip("no recipe")
+    x, weight = torch.randn(300, k), values(kind, n, k)
+    prepared.keep([weight])
+    with torch.inference_mode():
+        whole = F.linear(x, weight)
+        for first, num_rows in ((0, 1), (7, 2), (11, 3), (40, 5), (100, 16), (236, MAX_ROWS)):
+            out = prepared.product(x[first : first + num_rows], weight)
+            assert (out is None) == ((n, k) not in prepared.blocks)
+            assert out is None or torch.equal(out, whole[first : first + num_rows])
+        assert prepared.product(x[: MAX_ROWS + 1], weight) is None
+
+
+@pytest.mark.parametrize("share", [0, 1 / 64, 1 / 16, 1 / 3, 1])
+def test_terms_of_zero_are_left_out_without_a_trace(prepared, share):
+    """Sound is one-hot vectors: of 16 terms 15 are zero."""
+    torch.manual_seed(2)
+    weight = values(Kind.HALF, 192, 512)
+    x = torch.randn(300, 512) * (torch.rand(300, 512) < share)
+    x[3] = torch.randn(512)  # beside dense rows, too
+    prepared.keep([weight])
+    with torch.inference_mode():
+        whole = F.linear(x, weight)
+        for first, num_rows in ((0, 1), (0, 4), (1, 6), (100, 1), (200, MAX_ROWS)):
+            out = prepared.product(x[first : first + num_rows], weight)
+            assert out is not None and torch.equal(out, whole[first : first + num_rows])
+
+
+def test_a_kept_weight_that_changes_is_packed_anew(prepared):
+    weight, x = torch.nn.Parameter(torch.randn(320, 192)), torch.randn(3, 192)
+    prepared.keep([weight])
+
+    def both_ways():
+        with torch.inference_mode():
+            found = prepared.product(x, weight)
+            assert torch.equal(found, F.linear(F.pad(x, (0, 0, 0, 61)), weight)[:3])
+        return found
+
+    first = both_ways()
+    with torch.no_grad():
+        weight.mul_(2)
+    second = both_ways()
+    weight.data = torch.randn(320, 192)
+    third = both_ways()
+    assert torch.equal(second, 2 * first) and not torch.equal(second, third)
+
+
+def test_a_kept_weight_is_not_kept_alive(prepared):
+    weight = torch.randn(320, 192)
+    num = len(prepared._kept)
+    prepared.keep([weight])
+    assert len(prepared._kept) == num + 1
+    del weight
+    assert len(prepared._kept) == num
 
 
 def test_a_recipe_that_no_block_explains_stays_stock(prepared, monkeypatch):
-    monkeypatch.setattr(few_rows.F, "linear", lambda x, w: x @ w.T + 1)
+    monkeypatch.setattr(few_rows.F, "linear", lambda x, w: x @ w.T * (1 + 2**-23))
     assert prepared.find_block(64, 64) is None
 
 
@@ -83,7 +153,7 @@ def test_linear_is_the_same_with_and_without(monkeypatch):
 
 
 def refuse(monkeypatch, why):
-    monkeypatch.setattr(few_rows.FEW_ROWS, "_function", None)
+    monkeypatch.setattr(few_rows.FEW_ROWS, "_library", None)
     if why == "compiler":
         monkeypatch.setenv("CXX", "no-such-compiler")
     elif why == "processor":

@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -314,15 +315,20 @@ def _speak(cue: Speak, synthesize: Synthesizer) -> tuple[np.ndarray, list[TimedW
 
 def _noise(item: Item, length: int) -> Float32[np.ndarray, " T"]:
     """The floor, plus what the item's Noise cues ask for (pink: equal power per octave)."""
-    rng = np.random.default_rng([item.seed, 0xF100])
+    levels_db = tuple(cue.level_db for cue in item.cues if isinstance(cue, Noise))
+    return _room(item.seed, levels_db, length).copy()
+
+
+@lru_cache(4)  # several systems meet an item soon after each other
+def _room(seed: int, levels_db: tuple[float, ...], length: int) -> Float32[np.ndarray, " T"]:
+    rng = np.random.default_rng([seed, 0xF100])
     track = rng.standard_normal(length, dtype=np.float32)
     track *= np.float32(10 ** (FLOOR_DB / 20))
-    for cue in item.cues:
-        if isinstance(cue, Noise):
-            spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32)))
-            spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1, dtype=np.float32))
-            pink = np.asarray(irfft(spectrum, length))
-            track += pink * np.float32(10 ** (cue.level_db / 20) / pink.std())
+    for level_db in levels_db:
+        spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32)))
+        spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1, dtype=np.float32))
+        pink = np.asarray(irfft(spectrum, length))
+        track += pink * np.float32(10 ** (level_db / 20) / pink.std())
     return track
 
 

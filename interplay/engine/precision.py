@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from interplay.errors import ConfigError, DeviceError
 from interplay.model.backbone import Backbone
@@ -91,7 +91,7 @@ def pin_rows(model: nn.Module, vocoder: object, dtype: torch.dtype) -> str:
     found = []
     for module, module_dtype in ((model, dtype), (vocoder, torch.float32)):
         if isinstance(module, nn.Module):
-            needed = _probed(_shapes(module), module_dtype, torch.get_num_threads())
+            needed = _probed(_shapes(_multiplied(module)), module_dtype, torch.get_num_threads())
             pinned = max(CONTRACT.min_rows.get(module_dtype, 1), needed)
             CONTRACT.min_rows[module_dtype] = pinned
             name = str(module_dtype).removeprefix("torch.")
@@ -108,7 +108,7 @@ def pin_library(
         return pin_rows(model, vocoder, dtype)
     safe = num = 0
     for module, module_dtype in ((model, dtype), (vocoder, torch.float32)):
-        shapes = _shapes(module)
+        shapes = _shapes(_multiplied(module))
         found = safe_shapes(shapes, module_dtype, device)
         CONTRACT.library_shapes |= {(n, k, module_dtype) for n, k in found}
         safe, num = safe + len(found), num + len(shapes)
@@ -121,17 +121,17 @@ def choose_products(
     dtype: torch.dtype,
     *,
     strict: bool,
-    shapes: Iterable[tuple[int, int]] = (),
+    others: Iterable[Tensor] = (),
 ) -> str:
     """How products of a few rows are computed from now on, and why. The bits are the same.
 
-    shapes: of weights (n, k) beside those of the model and of the vocoder, if that is a module.
+    others: weights [n, k] beside those of the model and of the vocoder, if that is a module.
     strict: raise ConfigError instead of taking the slower way.
     """
     if dtype != torch.float32:
         return f"stock ({str(dtype).removeprefix('torch.')} needs no padding to speak of)"
     modules = [each for each in (model, vocoder) if isinstance(each, nn.Module)]
-    shapes = [*shapes, *(shape for each in modules for shape in _shapes(each))]
+    weights = [*others, *(weight for each in modules for weight in _multiplied(each))]
     norms = [
         value.shape[0]
         for each in modules
@@ -139,7 +139,7 @@ def choose_products(
         if value.ndim == 1 and name.endswith("norm")
     ]
     try:
-        said = FEW_ROWS.prepare(shapes)
+        said = FEW_ROWS.prepare(_shapes(weights))
         FEW_NORMS.prepare(norms, stock_norm, stock_norm_and_rotate)
         said += f", {len(set(norms) & FEW_NORMS.widths)} of {len(set(norms))} norms"
     except NativeError as error:
@@ -149,25 +149,36 @@ def choose_products(
                 "stock ones, about four times slower"
             ) from None
         return f"stock, padded, about four times slower ({error})"
-    return f"{said}; {_choose_layers(model)}"
+    layers = _choose_layers(model)
+    packed = {id(weight) for each in _packed(model) for weight in each.layers.parameters()}
+    FEW_ROWS.keep(weight for weight in weights if id(weight) not in packed)
+    return f"{said}; {layers}"
 
 
 def _choose_layers(model: nn.Module) -> str:
     """Whether a backbone's layers are one call for a few rows, and why not."""
-    stacks = [each for each in model.modules() if isinstance(each, Backbone)]
     kinds: set[Kind] = set()
     try:
-        for stack in stacks:
+        for stack in _stacks(model):
             shape = stack.config.stack_shape
             FEW_LAYERS.prepare(shape)
-            packed = pack_layers(stack.layers, shape)  # now, so that no tick has to
+            packed = pack_layers(stack.layers, shape, anew=True)  # now, so that no tick has to
             kinds |= packed.kinds if packed else set()
     except NativeError as error:
         return f"operation by operation in layers ({error})"
-    if not stacks:
+    if not kinds:
         return "no layers"
     kept = " and ".join(KEPT_AS[kind] for kind in sorted(kinds))
     return f"all layers in one call, weights read as {kept}"
+
+
+def _stacks(model: nn.Module) -> list[Backbone]:
+    return [each for each in model.modules() if isinstance(each, Backbone)]
+
+
+def _packed(model: nn.Module) -> list[Backbone]:
+    """Backbones whose layers are one call."""
+    return [each for each in _stacks(model) if each.config.stack_shape in FEW_LAYERS.blocks]
 
 
 @functools.cache
@@ -176,10 +187,14 @@ def _probed(shapes: frozenset[tuple[int, int]], dtype: torch.dtype, num_threads:
     return probe_rows(shapes, dtype)
 
 
-def _shapes(module: nn.Module) -> frozenset[tuple[int, int]]:
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    return frozenset(
-        (value.shape[-2], value.shape[-1])
-        for name, value in tensors
+def _shapes(weights: Iterable[Tensor]) -> frozenset[tuple[int, int]]:
+    return frozenset((weight.shape[-2], weight.shape[-1]) for weight in weights)
+
+
+def _multiplied(module: nn.Module) -> list[Tensor]:
+    """Weights of products."""
+    return [
+        value
+        for name, value in (*module.named_parameters(), *module.named_buffers())
         if value.ndim >= 2 and not name.startswith(NEVER_MULTIPLIED) and not name.endswith("taps")
-    )
+    ]

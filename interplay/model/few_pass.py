@@ -83,10 +83,12 @@ def few_pass(
     return FEW_LAYERS.run(shape, packed, norm, arenas, places, x, rope)
 
 
-def pack_layers(layers: nn.ModuleList, shape: StackShape) -> PackedLayers | None:
-    """The layers' weights as the call reads them, packed if they have changed; None if they are
-    not what it expects."""
-    weights = _WEIGHTS.get(layers)
+def pack_layers(
+    layers: nn.ModuleList, shape: StackShape, *, anew: bool = False
+) -> PackedLayers | None:
+    """The layers' weights as the call reads them, packed if they have changed, or `anew`; None if
+    they are not what it expects."""
+    weights = None if anew else _WEIGHTS.get(layers)
     if weights is None:
         weights = _WEIGHTS[layers] = _Weights(places=list(_places(layers, shape)))
     return weights.current(shape)

@@ -3,11 +3,11 @@ operations it replaces.
 
 A small torch operation costs more than the few rows it works on: fifteen of them a layer are most
 of a live micro-turn. The C++ code (few_layers.cpp, few_attention.cpp) goes from the rows' vectors
-to the final norm, with weights that were packed (`ops.packed`) and with the norms that
-`ops.few_norms` has proven. Products, SwiGLU, the choice of experts and attention are compared with
-the stock operations at start-up, for every shape of a stack; a shape with a bit that differs stays
-with them. The exponential of SwiGLU is the very function that torch calls. Knows nothing of models
-or caches.
+to the final norm, on the products of packed weights that `ops.few_rows` and the norms that
+`ops.few_norms` have proven. What comes on top, SwiGLU, the choice of experts and attention, is
+compared with the stock operations at start-up, for every shape of a stack; a shape with a bit that
+differs stays with them. The exponential of SwiGLU is the very function that torch calls. Knows
+nothing of models or caches.
 """
 
 import ctypes
@@ -22,20 +22,11 @@ from torch import Tensor
 
 from interplay.ops.attention import BLOCK, attend, round_up, visible
 from interplay.ops.few_norms import FEW_NORMS
-from interplay.ops.few_proofs import product_holds, route_holds, swiglu_holds
-from interplay.ops.few_rows import BLOCKS, FEW_ROWS
+from interplay.ops.few_proofs import route_holds, swiglu_holds
+from interplay.ops.few_rows import BLOCKS, FEW_ROWS, MAX_ROWS, SOURCES
 from interplay.ops.native import NativeError, load
 from interplay.ops.packed import Kind, Matrix, Packed, pack
 
-HERE = Path(__file__).parent
-SOURCES = tuple(
-    f"few_{name}"
-    for name in (
-        *("layers.cpp", "packed.cpp", "experts.cpp", "attention.cpp", "rows.cpp", "norms.cpp"),
-        *("layers.h", "vector.h"),
-    )
-)
-MAX_ROWS = 64  # above, stock operations may be faster (measured, docs/log.md)
 HEAD_MULTIPLE, MAX_HEAD = 64, 256  # widths of a head that the code can take
 EXPONENTIAL_MODE = 0x2 | 0x140000 | 0x100  # torch's: high accuracy, denormals kept, errors ignored
 TRIED_WINDOW, TRIED_PREFIX = BLOCK, 100
@@ -186,9 +177,6 @@ class FewLayers:
             raise NativeError("scores have a recipe that the code does not know")
         blocks["score"] = score
         with torch.no_grad():
-            for name, (n, k) in shape.products.items():
-                if not product_holds(self._library, n, k, blocks[name]):
-                    raise NativeError(f"{n} x {k} products of packed weights are other ones")
             stack = self._stack(shape)
             for width in {shape.ff_dim, shape.shared_ff_dim or shape.ff_dim}:
                 if not swiglu_holds(self._library, stack, width):
@@ -262,17 +250,16 @@ class FewLayers:
     def _load(self) -> None:
         if self._library is not None:
             return
-        library = load(*(HERE / name for name in SOURCES))
+        library = load(*SOURCES)
         library.few_layers.argtypes = [
             *[_POINTER] * 3,
             *(_POINTER, _NUMBER, _NUMBER),
             *[_POINTER] * 6,
         ]
-        library.few_product.argtypes = [*[_POINTER] * 3, _NUMBER]
         library.few_swiglu.argtypes = [*[_POINTER] * 3, *[_NUMBER] * 2]
         library.few_route.argtypes = [*[_POINTER] * 4, _NUMBER]
         library.few_attention.argtypes = [*[_POINTER] * 3, _NUMBER, *[_POINTER] * 3, _NUMBER]
-        for name in ("layers", "product", "swiglu", "route", "attention"):
+        for name in ("layers", "swiglu", "route", "attention"):
             getattr(library, f"few_{name}").restype = None
         try:
             torch_library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib/libtorch_cpu.so"))

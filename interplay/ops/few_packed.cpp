@@ -7,13 +7,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "few_layers.h"
 #include "few_vector.h"
 
 namespace {
 
-constexpr int PANEL = 16, TOGETHER = 4;  // panels that all rows pass before the next
+constexpr int PANEL = 16, ROWS = 4, TOGETHER = 4;  // panels that all rows pass before the next
+constexpr int64_t LOOKED_AT = 64;  // terms of a row, before all of them are
 
 struct Full {
     using Stored = float;
@@ -38,20 +40,29 @@ struct Byte {
     }
 };
 
+// Terms of a few rows: all k of them, or the numbers of those that are not zero in every row.
+struct Terms {
+    const int32_t* numbers;
+    int64_t count;
+};
+
 // PANELS * 16 outputs of ROWS rows; `left` of the outputs are there, the others are padding.
-template <class Kind, int ROWS, int PANELS>
-void tile(const float* x, const FewMatrix& weight, int64_t panel, float* out, int64_t left) {
+template <class Kind, int ROWS, int PANELS, bool SPARSE>
+void tile(const float* x, const FewMatrix& weight, int64_t panel, float* out, int64_t left,
+          const Terms& terms) {
     constexpr int TILES = PANELS * PANEL / LANES, WIDTH = PANELS * PANEL;
     const int64_t k = weight.k;
     const auto* data = static_cast<const typename Kind::Stored*>(weight.data) + panel * PANEL * k;
     const float* scale = weight.scale + panel * PANEL;
     float total[ROWS * WIDTH];
+    int64_t j = 0;
     for (int64_t first = 0; first < k; first += weight.block) {
         const int64_t end = std::min(k, first + weight.block);
         __m256 sum[ROWS][TILES];
         for (auto& row : sum)
             for (auto& value : row) value = _mm256_setzero_ps();
-        for (int64_t i = first; i < end; i++) {
+        for (; SPARSE ? j < terms.count && terms.numbers[j] < end : j < end; j++) {
+            const int64_t i = SPARSE ? terms.numbers[j] : j;
             __m256 value[ROWS];
             for (int r = 0; r < ROWS; r++) value[r] = _mm256_broadcast_ss(x + r * k + i);
             for (int p = PANELS; p < 2 * PANELS; p++)  // few streams: the prefetcher needs help
@@ -75,30 +86,68 @@ void tile(const float* x, const FewMatrix& weight, int64_t panel, float* out, in
         std::copy_n(total + r * WIDTH, std::min<int64_t>(WIDTH, left), out + r * weight.n);
 }
 
-template <class Kind, int ROWS>
-void panels(const float* x, const FewMatrix& weight, int64_t panel, int64_t end, float* out) {
+template <class Kind, int ROWS, bool SPARSE>
+void panels(const float* x, const FewMatrix& weight, int64_t panel, int64_t end, float* out,
+            const Terms& terms) {
     constexpr int PANELS = ROWS == 1 ? 4 : ROWS == 2 ? 2 : 1;  // eight sums hide the latency
-    const auto left = [&] { return weight.n - panel * PANEL; };
     for (; panel + PANELS <= end; panel += PANELS)
-        tile<Kind, ROWS, PANELS>(x, weight, panel, out + panel * PANEL, left());
+        tile<Kind, ROWS, PANELS, SPARSE>(x, weight, panel, out + panel * PANEL,
+                                         weight.n - panel * PANEL, terms);
     for (; panel < end; panel++)
-        tile<Kind, ROWS, 1>(x, weight, panel, out + panel * PANEL, left());
+        tile<Kind, ROWS, 1, SPARSE>(x, weight, panel, out + panel * PANEL,
+                                    weight.n - panel * PANEL, terms);
+}
+
+// All outputs of up to four rows at a time, some panels after the others.
+template <class Kind, bool SPARSE>
+void product(const float* x, const FewMatrix& weight, float* out, int64_t num_rows,
+             const Terms& terms) {
+    const int64_t num = (weight.n + PANEL - 1) / PANEL;
+    for (int64_t panel = 0; panel < num; panel += TOGETHER) {
+        const int64_t end = std::min(num, panel + TOGETHER);
+        for (int64_t row = 0; row < num_rows; row += ROWS) {
+            const float* from = x + row * weight.k;
+            float* to = out + row * weight.n;
+            const int64_t now = num_rows - row;
+            if (now >= 4) panels<Kind, 4, SPARSE>(from, weight, panel, end, to, terms);
+            if (now == 3) panels<Kind, 3, SPARSE>(from, weight, panel, end, to, terms);
+            if (now == 2) panels<Kind, 2, SPARSE>(from, weight, panel, end, to, terms);
+            if (now == 1) panels<Kind, 1, SPARSE>(from, weight, panel, end, to, terms);
+        }
+    }
+}
+
+// The terms that are not zero, of up to four rows that look as if most of theirs were, as sound in
+// one-hot vectors is; a term of zeros adds nothing.
+bool find_terms(const float* x, int64_t num_rows, int64_t k, std::vector<int32_t>& numbers) {
+    const auto there = [&](int64_t i) {
+        bool any = false;
+        for (int64_t r = 0; r < num_rows; r++) any |= x[r * k + i] != 0;
+        return any;
+    };
+    int64_t num = 0;
+    for (int64_t i = 0; i < std::min(k, LOOKED_AT); i++) num += there(i);
+    if (2 * num > std::min(k, LOOKED_AT)) return false;
+    numbers.clear();
+    for (int64_t i = 0; i < k; i++)
+        if (there(i)) numbers.push_back(static_cast<int32_t>(i));
+    return true;
 }
 
 template <class Kind>
 void product(const float* x, const FewMatrix& weight, float* out, int64_t num_rows) {
-    const int64_t num = (weight.n + PANEL - 1) / PANEL;
-    for (int64_t panel = 0; panel < num; panel += TOGETHER) {
-        const int64_t end = std::min(num, panel + TOGETHER);
-        for (int64_t row = 0; row < num_rows; row += 4) {
-            const float* from = x + row * weight.k;
-            float* to = out + row * weight.n;
-            const int64_t now = num_rows - row;
-            if (now >= 4) panels<Kind, 4>(from, weight, panel, end, to);
-            if (now == 3) panels<Kind, 3>(from, weight, panel, end, to);
-            if (now == 2) panels<Kind, 2>(from, weight, panel, end, to);
-            if (now == 1) panels<Kind, 1>(from, weight, panel, end, to);
-        }
+    static thread_local std::vector<int32_t> numbers;
+    if (!find_terms(x, std::min<int64_t>(ROWS, num_rows), weight.k, numbers))
+        return product<Kind, false>(x, weight, out, num_rows, {});
+    for (int64_t row = 0; row < num_rows; row += ROWS) {
+        const int64_t now = std::min<int64_t>(ROWS, num_rows - row);
+        const float* from = x + row * weight.k;
+        float* to = out + row * weight.n;
+        if (find_terms(from, now, weight.k, numbers))
+            product<Kind, true>(from, weight, to, now,
+                                {numbers.data(), static_cast<int64_t>(numbers.size())});
+        else
+            product<Kind, false>(from, weight, to, now, {});
     }
 }
 

@@ -1,4 +1,4 @@
-"""Whether native products, SwiGLU and routing give the bits of the stock operations here.
+"""Whether native SwiGLU and routing give the bits of the stock operations here.
 
 Asked once per shape at start-up (ops.few_layers). Knows nothing of models or caches.
 """
@@ -7,37 +7,12 @@ import ctypes
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from interplay.ops.activation import swiglu
 from interplay.ops.experts import choose
-from interplay.ops.packed import INT8_MAX, Kind, pack
 
 TRIED_ROWS = 64
-FEW = (1, 2, 3, 4, 7)  # every kernel of few_packed.cpp
 TRIED_NUMBERS = (0.0, -0.0, 1e-30, -1e-30, 80.0, -80.0, 88.8, -88.8, 1e4, -1e4)
-
-
-def product_holds(library: Any, n: int, k: int, block: int) -> bool:
-    """Whether packed weights of every kind, n outputs of k terms, give the bits of large ones."""
-    generator = torch.Generator().manual_seed(n * 65_537 + k)
-    x = torch.randn(TRIED_ROWS, k, generator=generator)
-    weight = torch.randn(n, k, generator=generator)
-    scale = weight.abs().amax(-1, keepdim=True) / INT8_MAX
-    for kind, value in (
-        (Kind.FULL, weight),
-        (Kind.HALF, weight.half().float()),
-        (Kind.BYTE, (weight / scale).round() * scale),
-    ):
-        packed, expected = pack(value), F.linear(x, value)
-        assert packed.kind == kind, "these values are of this kind"
-        matrix = packed.matrix(block)
-        for rows in FEW:
-            out = torch.full((rows, n), torch.nan)
-            library.few_product(x.data_ptr(), ctypes.addressof(matrix), out.data_ptr(), rows)
-            if not torch.equal(out, expected[:rows]):
-                return False
-    return True
 
 
 def swiglu_holds(library: Any, stack: ctypes.Structure, width: int) -> bool:

@@ -48,8 +48,9 @@ def linear(x: Float[Tensor, "*rows k"], weight: Float[Tensor, "n k"]) -> Float[T
         from interplay.ops.triton import linear
 
         return linear.linear(x, weight)
-    if FEW_ROWS.takes(rows, weight):
-        return FEW_ROWS.product(rows, weight).view(*x.shape[:-1], weight.shape[0])
+    out = FEW_ROWS.product(rows, weight)
+    if out is not None:
+        return out.view(*x.shape[:-1], weight.shape[0])
     padding = CONTRACT.padding(rows.shape[0], x.dtype)
     if padding:
         out = F.linear(F.pad(rows, (0, 0, 0, padding)), weight)[: rows.shape[0]]

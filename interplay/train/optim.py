@@ -223,6 +223,8 @@ class Optimizer:
             group["lr"] = (old if is_old else factor) * self.config.adam_lr
         self.muon.step()
         self.adam.step()
+        moved = [weight for group in self.adam.param_groups for weight in group["params"]]
+        torch.autograd.graph.increment_version(moved)  # the fused step does not; packed copies ask
         for weight in self.weights:
             weight.grad = None
         return norm

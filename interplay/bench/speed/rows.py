@@ -83,7 +83,7 @@ SPEED = (
     Row(
         name="mbu_cpu",
         kind=COMPARE,
-        what="bytes of weights per second of a 4-row pass over measured read bandwidth",
+        what="bytes of weights, as they are kept, per second of a 4-row pass over read bandwidth",
         reach=0.5,
         statistic="sum",
     ),
