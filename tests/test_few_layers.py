@@ -190,7 +190,7 @@ def test_weights_are_looked_up_at_every_pass(calls):
     model.get_submodule("layers.0.attention").qkv = torch.nn.Parameter(torch.randn(320, 192))
     third = both_ways()
     with torch.no_grad():
-        model.get_submodule("layers.1.ff").gate_up.mul_(2)
+        model.get_parameter("layers.1.ff.gate_up").mul_(2)
     fourth = both_ways()
     assert len(calls) == 4
     states = (first, second, third, fourth)

@@ -45,7 +45,9 @@ def test_scales_are_found_for_all_rows_that_an_int8_file_can_hold():
     torch.manual_seed(0)
     weight = int8_rows(2000, 64)
     weight[7] = 0
-    values, scale = as_bytes(weight)
+    found = as_bytes(weight)
+    assert found is not None
+    values, scale = found
     assert values.dtype == torch.int8 and torch.equal(values * scale[:, None], weight)
     assert scale[7] == 0
 
