@@ -38,6 +38,19 @@ def test_fused_weights_are_taken_apart_and_tables_and_heads_are_left_to_adam():
     assert matrices == {"qkv", "out", "gate_up", "down"}
 
 
+def test_a_step_counts_as_a_change_of_every_weight():
+    """Packed copies of weights (ops.packed) go by it, and torch's fused step does not count."""
+    model = InteractionModel(model_config("tiny", vocab_size=96))
+    optimizer = Optimizer(model.named_parameters(), OptimConfig(), kv_rows=64)
+    for weight in model.parameters():
+        weight.grad = torch.randn_like(weight)
+    before = {name: (w._version, w.detach().clone()) for name, w in model.named_parameters()}
+    optimizer.step(1.0)
+    for name, weight in model.named_parameters():
+        version, value = before[name]
+        assert weight._version > version and not torch.equal(weight, value), name
+
+
 def test_muon_moves_each_part_of_a_fused_weight_by_the_same_amount():
     weight = torch.nn.Parameter(torch.zeros(192, 64))
     named = [("backbone.qkv", weight), ("backbone.norm", torch.nn.Parameter(torch.ones(64)))]
