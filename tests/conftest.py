@@ -4,7 +4,9 @@ Knows nothing of the subjects under test.
 """
 
 import functools
+import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -37,6 +39,17 @@ def _poisoned(allocate):
 # Remembered on first use: filled while `torch.empty` is replaced, it would miss the real one, and
 # `with torch.device("meta")` would allocate.
 torch.utils._device._device_constructors()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """What is loaded stays: no search for garbage has to walk it, neither meanwhile nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

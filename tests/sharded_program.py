@@ -1,4 +1,4 @@
-"""One of several processes that train a tiny model together; test_sharded.py starts them."""
+"""One of several processes that train a tiny model together; test_sharded.py is another."""
 
 import os
 import shutil

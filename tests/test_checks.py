@@ -85,7 +85,10 @@ def test_a_group_that_asks_for_nothing_says_nothing(writes):
     assert set(found) == {"listening_say"}
 
 
-def test_a_run_tells_what_it_can_at_the_start_and_with_every_snapshot(tmp_path: Path, capsys):
+def test_a_run_tells_what_it_can_at_the_start_and_with_every_snapshot(
+    tmp_path: Path, monkeypatch, capsys
+):
+    monkeypatch.setattr("interplay.train.loop.draw_curves", lambda log, picture: None)  # slow
     config = TrainConfig(num_steps=4, dtype=torch.float32, num_threads=1, num_workers=0)
     plain = train(config, Batches(), a_model(), tmp_path / "plain")
     told = train(config, Batches(), a_model(), tmp_path / "told", checked=groups())

@@ -34,6 +34,7 @@ async def talk(client: Client, sdp: str) -> list[dict]:
     assert created["response"]["metadata"] == {"number": "one"}
     await client.event("output_audio_buffer.started")
     await client.until(lambda: client.loudest() > 1e-3)
+    await client.event("response.output_audio_transcript.delta")  # may be later than the sound
     client.send("input_audio_buffer.append", audio="AAAA")
     error = (await client.event("error"))["error"]
     assert (error["code"], error["param"]) == ("unsupported_event", "type")
@@ -57,7 +58,6 @@ def test_an_offer_alone_makes_a_call(open_server):
 
     found = kinds(asyncio.run(call()))
     assert found[0] == "session.created" and "response.output_audio.delta" not in found
-    assert "response.output_audio_transcript.delta" in found
 
 
 def test_the_openai_sdk_sends_a_form(open_server):

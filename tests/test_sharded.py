@@ -17,6 +17,7 @@ from sharded_program import (
     Batches,
     a_model,
     a_run,
+    main,
     meet,
     no_curves,
     noting,
@@ -41,20 +42,20 @@ def folder(tmp_path_factory) -> Path:
     """With the same run twice: of one process in `one`, of two in `two`, which were stopped and
     went on; `copy` is as they were stopped. Losses and weights are in `alone`, `rank0`, `rank1`."""
     folder = tmp_path_factory.mktemp("sharded")
-    words = (sys.executable, str(PROGRAM))
-    ranks = [
-        subprocess.Popen([*words, str(rank), str(folder)], stderr=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
     notes = folder / "alone"
     notes.mkdir()
+    words = (sys.executable, str(PROGRAM), "1", str(folder))
+    other = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "draw_curves", no_curves)
         one = train(a_run(), Batches(), a_model(), folder / "one", kind=noting(Trainer, notes))
-    torch.save(one.state_dict(), notes / "weights.pt")
-    for process in ranks:
-        _, errors = process.communicate(timeout=600)
-        assert process.returncode == 0, errors
+        torch.save(one.state_dict(), notes / "weights.pt")
+        try:
+            main(0, folder)
+            _, errors = other.communicate(timeout=600)
+        finally:
+            other.kill()
+    assert other.returncode == 0, errors
     return folder
 
 

@@ -32,6 +32,19 @@ def inside(x: list[Float[Tensor, "rows dim"]], *, y: Float[Tensor, " rows"] | No
     del x, y
 
 
+def halves(
+    x: Float[Tensor, "rows dim"], *others: int, y: Float[Tensor, " rows"] | None = None
+) -> tuple[Float[Tensor, " rows"], Float[Tensor, "rows dim"] | None]:
+    return (x[0] if others else x[:, 0]), (y if others else None)
+
+
+Two = tuple[Float[Tensor, " rows"], Float[Tensor, " rows"] | None]
+
+
+def several(x: Two) -> Float[Tensor, " rows"] | None:
+    return x[1]
+
+
 def quoted(x: "Float[Tensor, ' rows']", y: 'Int[np.ndarray, " rows"]') -> "int":
     return len(x) if y[0] else "no number"  # pyright: ignore
 
@@ -104,6 +117,11 @@ CALLS = {  # name: call with a check, whether it is right
     "by name, wrong": (lambda c: checked(same, c)(y=W, x=M), False),
     "in a list": (lambda c: checked(inside, c)([M], y=torch.zeros(3)), True),
     "in a list, wrong": (lambda c: checked(inside, c)([M], y=V), False),
+    "in a tuple": (lambda c: checked(halves, c)(M, y=torch.zeros(3)), True),
+    "in a tuple, wrong": (lambda c: checked(halves, c)(M, 1), False),
+    "where nothing may be, wrong": (lambda c: checked(halves, c)(M, y=V), False),
+    "of a tuple": (lambda c: checked(several, c)((V, V)), True),
+    "of a tuple, wrong": (lambda c: checked(several, c)((V, W)), False),
     "in quotes": (lambda c: checked(quoted, c)(V, N + 1), True),
     "in quotes, wrong": (lambda c: checked(quoted, c)(W, N + 1), False),
     "in quotes, the result": (lambda c: checked(quoted, c)(V, N), False),
@@ -147,6 +165,20 @@ def test_what_has_passed_once_hides_nothing():
         for args in ((M, "2"), (M, None), ([M], 2)):
             with pytest.raises(REFUSED):
                 held_to(*args)
+
+
+def test_nor_does_what_has_passed_in_tuples_or_where_nothing_was():
+    call, some, rows = checked(halves), checked(several), torch.zeros(3)
+    for _ in range(3):
+        call(M)
+        call(M, y=rows)
+        assert some((V, None)) is None and some((V, V)) is V
+        for args, y in (((M,), V), ((M[0],), None), ((M, 1), None), ((M, 1), rows), ((M,), [0.0])):
+            with pytest.raises(REFUSED):
+                call(*args, y=y)
+        for parts in ((V, W), (V,), (None, V), [V, V], V, (V, WHOLE)):
+            with pytest.raises(REFUSED):
+                some(parts)
 
 
 def test_a_function_made_anew_each_time_is_itself_and_checked():

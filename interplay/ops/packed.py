@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 PANEL = 16
-FIRST_ROWS = 64  # of a weight, that are looked at before all the others
+FIRST_ROWS = 8  # of a weight, that are looked at before all the others: few weights are bytes
 INT8_MAX = 127
 ULPS = (0, 1, -1, 2, -2)  # a scale is the largest value over 127, give or take
 
@@ -100,6 +100,8 @@ def _bytes_of(rows: Float[Tensor, "n k"]) -> tuple[Tensor, Tensor] | None:
         mine = rows[left]
         whole = (mine / tried.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round()
         holds = ((whole * tried[:, None] == mine) & (whole.abs() <= INT8_MAX)).all(-1)
+        if not holds.any():
+            continue
         values[left[holds]], scale[left[holds]] = whole[holds].to(torch.int8), tried[holds]
         left = left[~holds]
         if not len(left):
