@@ -62,6 +62,8 @@ def test_ids_tokens_and_secrets_name_their_place():
     path = f"/v1/live/sessions/{about['id']}/attach"
     assert place_of(path, "", {}) == "abc123"
     assert place_of("/v1/page", "replica=abc123", {}) == "abc123"
+    call_id = placed("rtc", "abc123", "def")
+    assert place_of("/v1/realtime", f"call_id={call_id}", {}) == "abc123"
     assert place_of("/", "", {"authorization": f"Bearer {secret}"}) == "abc123"
     offered = f"realtime, openai-insecure-api-key.{secret}"
     assert place_of("/", "", {"sec-websocket-protocol": offered}) == "abc123"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from openai import AsyncOpenAI, NotFoundError
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from interplay.server.limits import Limits
 from interplay.server.run import Serving
@@ -107,6 +108,41 @@ def test_the_openai_sdk_hangs_up(open_server, has_begun):
 
     found = kinds(asyncio.run(call()))
     assert ("response.done" in found) == has_begun and not open_server.hub.sessions
+
+
+def test_the_openai_sdk_has_a_sideband_until_the_client_hangs_up(open_server):
+    async def call() -> tuple[list[dict], list[str], int]:
+        client, seen = Client(), []
+        sdk = AsyncOpenAI(api_key="none", base_url=url(open_server, "/v1", "http"))
+        try:
+            async with sdk:
+                offer = await client.offer()
+                made = await sdk.realtime.calls.create(sdp=offer, session={"type": "realtime"})
+                call_id = made.response.headers["Location"].rpartition("/")[2]
+                async with sdk.realtime.connect(call_id=call_id) as side:
+                    seen.append((await side.recv()).type)
+                    await side.session.update(session={"type": "realtime", "instructions": "sing"})
+                    await client.accept(made.text)
+                    await client.event("session.updated")
+                    await side.response.create()
+                    await client.event("response.created")
+                    await client.until(lambda: client.loudest() > 1e-3)
+                    events = [*client.events]
+                    await client.close()
+                    with pytest.raises(ConnectionClosed) as closed:
+                        while True:
+                            seen.append((await side.recv()).type)
+                with pytest.raises(InvalidStatus) as unknown:
+                    async with sdk.realtime.connect(call_id="rtc_nobody"):
+                        pass
+                assert unknown.value.response.status_code == 404
+            return events, seen, closed.value.rcvd.code if closed.value.rcvd else 0
+        finally:
+            await client.close()
+
+    events, seen, code = asyncio.run(call())
+    assert events[1]["session"]["instructions"] == "sing" and code == 1001
+    assert seen[: len(events)] == kinds(events), "what the client saw"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from interplay.server.realtime import BEGIN_S, RealtimeConnection
 from interplay.server.realtime_secret import issue
 from interplay.server.rtc import Calls
 from interplay.server.rtc_live import LiveCall, read_create
-from interplay.server.rtc_realtime import RealtimeCall, read_call
+from interplay.server.rtc_realtime import RealtimeCall, RealtimeSideband, read_call
 from interplay.server.sockets import FINAL, serve_socket
 from interplay.server.web_files import WebFiles
 
@@ -122,7 +122,7 @@ class App:
         if websocket.query_params.get("intent") == "transcription":
             raise RequestError("unsupported_value", "only sessions that talk are served")
         if "call_id" in websocket.query_params:
-            raise RequestError("unknown_session", "there is no such call; it may have ended")
+            return await self._realtime_sideband(websocket, visitor)
         config = visitor.secret.config if visitor.secret else None
         model = websocket.query_params.get("model", "")[:256]
         adapter = RealtimeConnection(self.hub, visitor, config, model=model)
@@ -131,6 +131,15 @@ class App:
             await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
         finally:
             begins.cancel()
+
+    async def _realtime_sideband(self, websocket: WebSocket, visitor: Visitor) -> None:
+        call = self._call(websocket.query_params["call_id"])
+        self._check_observers(len(call.observers))
+        adapter = RealtimeSideband(self.hub, visitor, call)
+        try:
+            await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+        finally:
+            adapter.leave()
 
     async def realtime_call(self, request: Request) -> Response:
         """A session of the Realtime protocol over WebRTC."""
@@ -152,11 +161,15 @@ class App:
     async def hang_up(self, request: Request) -> Response:
         """End a call, whoever made it."""
         self.trust(request)
-        call = self.calls.find(request.path_params["call_id"])
-        if not isinstance(call, RealtimeCall):
-            raise RequestError("unknown_session", "there is no such call; it may have ended")
-        call.hang_up()
+        self._call(request.path_params["call_id"]).hang_up()
         return Response(status_code=200)
+
+    def _call(self, call_id: str) -> RealtimeCall:
+        """Raises RequestError when there is none that goes on."""
+        call = self.calls.find(call_id)
+        if not isinstance(call, RealtimeCall) or call.is_over:
+            raise RequestError("unknown_session", "there is no such call; it may have ended")
+        return call
 
     async def live(self, websocket: WebSocket) -> None:
         visitor = self.visit(websocket)
@@ -186,15 +199,16 @@ class App:
         session = self.hub.find(websocket.path_params["session_id"])
         if not session.about:
             raise RequestError("unknown_session", "this session does not speak the Live protocol")
-        if len(session.observers) >= self.hub.limits.sidebands:
-            raise RequestError(
-                "too_many_sidebands",
-                f"this session has {len(session.observers)} sidebands, as many as it may have; "
-                "close one",
-            )
+        self._check_observers(len(session.observers))
         wanted = websocket.query_params.get("extensions", "")
         adapter = LiveSideband(self.hub, session, wanted.split(",") if wanted else ())
         await serve_socket(websocket, adapter, self.hub, _chosen(websocket))
+
+    def _check_observers(self, count: int) -> None:
+        """Raises RequestError where one more sideband would be too many."""
+        if count >= self.hub.limits.sidebands:
+            text = f"this session has {count} sidebands, as many as it may have; close one"
+            raise RequestError("too_many_sidebands", text)
 
     async def page(self, websocket: WebSocket) -> None:
         adapter = PageConnection(self.hub, self.visit(websocket))

@@ -19,12 +19,13 @@ def placed(kind: str, place: str, rest: str) -> str:
 
 def place_of(path: str, query: str, headers: dict[str, str]) -> str:
     """The place that a request means, "" when any will do: by `?replica=`, by a session in its
-    path, or by a client secret in its headers, whose names are lower case."""
-    named = parse_qs(query[:1000]).get("replica", [""])[0]
+    path, a call in `?call_id=`, or a client secret in its headers, whose names are lower case."""
+    asked = parse_qs(query[:1000])
+    named, call = (asked.get(name, [""])[0] for name in ("replica", "call_id"))
     if PLACE.fullmatch(named):
         return named
     secrets = (headers.get("authorization", ""), headers.get("sec-websocket-protocol", ""))
-    return next(filter(None, map(place_in, (path, *secrets))), "")
+    return next(filter(None, map(place_in, (path, call, *secrets))), "")
 
 
 def place_in(text: str) -> str:

@@ -327,7 +327,7 @@ class RealtimeConnection:
 
     def _append(self, event: wire.AppendAudio) -> None:
         if self.track:
-            text = "sound comes on the media track of this connection, not in events"
+            text = "sound comes on the media track of the call, not in events"
             raise RequestError("unsupported_event", text, param="type")
         pcm, rate_hz = self._settings.sound_in.to_pcm(event.audio), self._settings.sound_in.rate_hz
         length_s(pcm, rate_hz)

@@ -25,7 +25,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from interplay.clock import TURN_MS
 from interplay.errors import RequestError
 from interplay.server.events import Ended
-from interplay.server.hub import Hub
+from interplay.server.hub import CLOSE_CODES, Hub
 from interplay.server.media import MediaAdapter
 from interplay.server.rtc_input import Ears, Eyes
 from interplay.server.rtc_offer import Offer
@@ -173,6 +173,9 @@ class Call:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._adapter:
+            ended = Ended(reason="lost", close_code=CLOSE_CODES["lost"])
+            self._adapter.outbox.put(ended)  # for those who are told what the client is
         if self._adapter and self._adapter.session:
             self.hub.lose(self._adapter.session, self._adapter.outbox)
         self._speech.stop()

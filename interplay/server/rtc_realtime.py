@@ -1,7 +1,9 @@
-"""The Realtime protocol over WebRTC: what `POST /v1/realtime/calls` asks for, and the adapter whose
-sound takes another way than its messages. Knows nothing of connections.
+"""The Realtime protocol over WebRTC: what `POST /v1/realtime/calls` asks for, the adapter whose
+sound takes another way than its messages, and the sideband that somebody else has to the same
+call. Knows nothing of connections.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -11,15 +13,17 @@ from starlette.requests import Request
 
 from interplay.errors import RequestError
 from interplay.server.auth import Visitor
-from interplay.server.events import Ended
+from interplay.server.events import Ended, Event
 from interplay.server.hub import Hub
 from interplay.server.json_events import invalid
+from interplay.server.later import Later
 from interplay.server.limits import MAX_BODY_BYTES
 from interplay.server.media import Track
+from interplay.server.outbox import Item, Outbox
 from interplay.server.realtime import BEGIN_S, RealtimeConnection
 from interplay.server.realtime_settings import Settings, updated
 from interplay.server.realtime_wire import SessionConfig
-from interplay.server.served import encode_text
+from interplay.server.served import ServedSession, encode_text
 
 FORMS = "send the offer as application/sdp, or a form with the fields `sdp` and `session`"
 
@@ -82,7 +86,8 @@ def _config(text: str | None) -> SessionConfig | None:
 
 
 class RealtimeCall(RealtimeConnection):
-    """A client whose sound is on a media track."""
+    """A client whose sound is on a media track. visitor: who has called. observers: its sidebands,
+    which are told what it is told. is_over: nobody is there any more."""
 
     rate_hz = 24_000
     settle_s = BEGIN_S
@@ -95,6 +100,8 @@ class RealtimeCall(RealtimeConnection):
             settings, _ = updated(Settings(), config, hub.engine.facts["model"], on_track=True)
             tokens = hub.limits.waiting_tokens
             encode_text(hub.tokenizer, settings.instructions, tokens, "session.instructions")
+        self.visitor, self.is_over = visitor, False
+        self.observers: list[Outbox] = []
         super().__init__(hub, visitor, config, track)
 
     def hang_up(self) -> None:
@@ -103,3 +110,67 @@ class RealtimeCall(RealtimeConnection):
             self.hub.close(self.session, "asked")
         else:
             self.outbox.put(Ended(reason="asked"))
+
+    def observe(self, outbox: Outbox) -> None:
+        """From now on `outbox` gets what the client gets, the settings first."""
+        outbox.put(self._event("session.created", {"session": self._about([])}))
+        self.observers.append(outbox)
+
+    def _begin(self, *, is_asked: bool = False) -> None:
+        if self.session is None:
+            super()._begin(is_asked=is_asked)
+            assert self.session
+            self.session.observers = self.observers  # also those who come and go later
+
+    def _taken(self) -> list[Item]:
+        items = super()._taken()
+        for observer in self.observers:
+            for messages in items:
+                observer.put(messages)
+        return items
+
+    def _translate(self, event: Event) -> Sequence[Item]:
+        items = super()._translate(event)
+        if isinstance(event, Ended):
+            self.is_over = True
+            for observer in self.observers:
+                observer.put(event)
+        return items
+
+
+class RealtimeSideband:
+    """Somebody who observes a call and may control it like its client, without sound: a server
+    that keeps instructions and functions to itself. Raises RequestError for who may not."""
+
+    def __init__(self, hub: Hub, visitor: Visitor, call: RealtimeCall) -> None:
+        if not (visitor.is_trusted or visitor.secret is call.visitor.secret):
+            text = "a key is needed for this, or the client secret that the call was made with"
+            raise RequestError("forbidden", text)
+        self._call = call
+        self.outbox = Outbox(hub.limits.outbox_items, _end_only)
+        call.observe(self.outbox)
+
+    @property
+    def session(self) -> ServedSession | None:
+        return self._call.session
+
+    def receive(self, message: str | bytes) -> Later | None:
+        """As a message of the call's client, who is told the answer, too."""
+        return self._call.receive(message)
+
+    def refusal(self, error: RequestError, message: str | bytes) -> str:
+        return self._call.refusal(error, message)
+
+    def encode(self, event: Event) -> Sequence[str]:
+        """What there is to say, the call has put into words."""
+        return []
+
+    def leave(self) -> None:
+        """Observe no longer."""
+        if self.outbox in self._call.observers:
+            self._call.observers.remove(self.outbox)
+
+
+def _end_only(event: Event) -> Sequence[Item]:
+    """Of a session's events; the words for the others come from the call."""
+    return [event] if isinstance(event, Ended) else []
