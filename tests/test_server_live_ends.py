@@ -110,7 +110,7 @@ def test_what_happens_is_a_line_at_once(tmp_path):
             "question": "six",
             "by": "client",
         },
-        {"ms": 400, "event": "text", "kind": "speech", "text": "ten"},
+        {"ms": 400, "event": "text", "kind": "typed", "text": "ten"},
         {"ms": 400, "event": "mute", "is_muted": True},
         {"ms": 400, "event": "text", "kind": "result", "text": "six"},
         {"ms": 400, "event": "delegation_done", "delegation_id": name},

@@ -151,7 +151,7 @@ def test_a_session_is_kept_where_its_client_asks_before_time_begins(tmp_path):
     hub.stop()
     (folder,) = tmp_path.iterdir()
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-    assert {"ms": 400, "event": "text", "kind": "speech", "text": "ten"} in lines
+    assert {"ms": 400, "event": "text", "kind": "typed", "text": "ten"} in lines
     assert (folder / "audio.wav").stat().st_size > 10_000
     late = talker(hub)
     error = late.refused("session.update", session={"interplay": {"extensions": ["record"]}})

@@ -16,7 +16,7 @@ from interplay.server.words_command import add_arguments, run, said_lines
 from interplay.turns.tokens import STOP
 from interplay.turns.types import InputHalf
 from tests.realtime_helpers import ONE, SIX, TEN, TOKENIZER
-from tests.server_helpers import loaded
+from tests.server_helpers import beat, client, loaded, make_hub, send
 
 
 def write(folder: Path, *turns: dict) -> Path:
@@ -25,6 +25,12 @@ def write(folder: Path, *turns: dict) -> Path:
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "turns.jsonl").write_text(text, encoding="utf-8")
     return folder
+
+
+def note(folder: Path, *events: dict) -> None:
+    """What happened beside the streams."""
+    text = "".join(json.dumps(event) + "\n" for event in events)
+    (folder / "events.jsonl").write_text(text, encoding="utf-8")
 
 
 def spoken(folder: Path) -> list[tuple[str, str]]:
@@ -45,6 +51,44 @@ def test_words_of_which_the_sound_was_thrown_away_are_left_out(tmp_path):
     played = cut | {"num_played": SAMPLES_PER_TURN - 1}
     write(tmp_path, {"say": ONE}, {}, {}, {"say": TEN}, {}, {}, played, {"say": ONE})
     assert spoken(tmp_path) == [("assistant", "one ten one")], "it had sounded by then"
+
+
+def test_what_the_user_typed_stands_where_it_was_typed(tmp_path):
+    typed = {"event": "text", "kind": "typed"}
+    app = {"ms": 400, "event": "text", "kind": "speech", "text": "of the app"}
+    note(
+        tmp_path,
+        typed | {"ms": 200, "text": "how are you?"},
+        {"ms": 400, "event": "mute", "is_muted": True},
+        app,
+        typed | {"ms": 800, "text": "bye"},
+    )
+    write(tmp_path, {"heard": TEN}, {"say": ONE}, {"say": SIX})
+    assert [(line.time_s, line.role, line.text) for line in said_lines(tmp_path, TOKENIZER)] == [
+        (0.0, "user", "ten"),
+        (0.2, "user", "how are you?"),
+        (0.4, "assistant", "one six"),
+        (0.8, "user", "bye"),
+    ]
+    (tmp_path / "events.jsonl").write_text("{}\n")
+    with pytest.raises(RecordError, match=r"events\.jsonl is damaged"):
+        said_lines(tmp_path, TOKENIZER)
+
+
+def test_a_session_with_typed_text_is_written_down(tmp_path):
+    hub = make_hub(record_root=tmp_path)
+    adapter = client(hub, "text", store=True)
+    beat(hub)
+    send(adapter, "interplay.input_text.append", text="how are you?")
+    beat(hub)
+    assert adapter.session
+    hub.close(adapter.session, "asked")
+    beat(hub)
+    hub.stop()
+    (folder,) = tmp_path.iterdir()
+    assert (0.2, "user", "how are you?") in [
+        (line.time_s, line.role, line.text) for line in said_lines(folder, hub.tokenizer)
+    ]
 
 
 def test_after_a_crash_the_whole_lines_are_read(tmp_path):

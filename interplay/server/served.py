@@ -40,7 +40,12 @@ SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 JOURNAL_SLACK_S = 10.0  # what may be missing at the moment the connection is lost
 LETTERS_PER_TOKEN = 10  # more on average cannot be: such a text is refused unread
 SPOKEN_POWER = 10 ** (-42 / 10)  # louder than this, of full scale, somebody speaks
-OPENERS = {"context": [], "speech": [TEXT], "result": [RESULT]}  # how a text on `read` begins
+OPENERS = {  # how a text on `read` begins
+    "context": [],
+    "speech": [TEXT],
+    "typed": [TEXT],
+    "result": [RESULT],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +182,8 @@ class ServedSession:
             self._writer = PcmWriter(said_hz)
 
     def tell(self, kind: str, text: str, param: str = "content", *, is_cut: bool = False) -> None:
-        """Text for the model: `context` to know, `speech` to say, a `result` to work in.
+        """Text for the model: `context` to know, `speech` to say (`typed`: by the user), a `result`
+        to work in.
 
         is_cut: of a text that is too long the beginning is read; only the log tells. Raises
         RequestError when it is empty, too long or too much is waiting already.
@@ -202,7 +208,7 @@ class ServedSession:
     def type(self, text: str, param: str = "text") -> None:
         """What the user has written: it is read aloud, and the background model knows of it.
         Raises RequestError as `tell`."""
-        self.tell("speech", text, param)
+        self.tell("typed", text, param)
         self._lines.write(Line(role="user", text=text, time_s=self._now_s))
 
     def _beginning(self, text: str, max_tokens: int) -> list[int]:
