@@ -22,6 +22,7 @@ from interplay.cli import main
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import save_checkpoint
 from interplay.server.auth import Auth, Visitor, without_key
+from interplay.server.limits import CLOSE_BYTES, MAX_MESSAGE_BYTES
 from interplay.server.live import LivePrimary
 from interplay.server.outbox import Outbox
 from interplay.server.places import place_in, place_of, placed
@@ -198,7 +199,8 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
         finally:
             process.kill()
             process.wait()
-            assert process.stdout
+            assert process.stdin and process.stdout
+            process.stdin.close()
             process.stdout.close()
 
 
@@ -334,10 +336,11 @@ class TestCluster:
                     await talk(connection)
             async with cluster.connect() as big:
                 await begin(big)
-                await big.send("x" * (1 << 21))
+                await big.send("x" * (MAX_MESSAGE_BYTES + 1))
+                assert (await next_of(big, "error"))["error"]["code"] == "event_too_big"
+                await big.send("x" * (CLOSE_BYTES + 1))
                 with pytest.raises(ConnectionClosed) as closed:
-                    while True:
-                        await big.recv()
+                    await next_of(big, "session.closed")
                 assert closed.value.rcvd and closed.value.rcvd.code == 1009
 
         asyncio.run(run())

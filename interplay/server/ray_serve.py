@@ -23,6 +23,7 @@ from interplay.server.ray_replica import APP, HEALTH_S, Plan, Replica
 ROUTER: Any = "interplay.server.ray_router.StickyRouter"
 STOP_SLACK_S = 30.0  # beyond the time to drain
 OBJECT_STORE_BYTES = 100 << 20  # nothing big travels between processes here
+NICENESS = "RAY_worker_niceness"  # Ray's own name; read when a node starts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ def connect(config: RayConfig) -> bool:
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
+    os.environ.setdefault(NICENESS, "0")  # else 15: whoever has a clock to keep would starve
     try:
         ray.init(**(new if is_ours else dict[str, Any](log_to_driver=False)))
     except Exception as error:  # Ray raises `Exception` itself for a node that fails
