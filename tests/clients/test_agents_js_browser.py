@@ -2,6 +2,7 @@
 WebRTC and over a WebSocket, with a client secret, it talks to a really running server.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 import soundfile
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from interplay.server.limits import Limits
 from interplay.server.run import Serving
@@ -114,18 +117,43 @@ def test_over_webrtc_it_talks_calls_a_tool_is_interrupted_and_closes(chromium, f
     with server(**about) as serving, page_of(chromium, folder, "localhost") as page:
         address = url(serving, "/v1/realtime/calls", "http")
         page.evaluate("([url, key]) => call(url, key)", [address, secret(serving)])
-        wait_for(page, lambda: page.evaluate("received()")[0] > SPOKE, "the model's voice")
-        wait_for(page, lambda: "turn_detected" in reasons(told(page)), "the model's yielding")
-        wait_for(page, lambda: num_started(page) == 3, "the model's next words")
-        before, _ = page.evaluate("received()")
-        wait_for(page, lambda: page.evaluate("received()")[0] > before + SPOKE, "their sound")
-        page.evaluate("talk.session.interrupt()")
-        wait_for(page, lambda: "client_cancelled" in reasons(told(page)), "the end of a response")
-        wait_for(page, lambda: is_quiet(page), "silence, though the model goes on")
-        events = finish(page, serving)
+        with sideband(serving, page.evaluate("talk.transport.callId")) as side:
+            wait_for(page, lambda: page.evaluate("received()")[0] > SPOKE, "the model's voice")
+            wait_for(page, lambda: "turn_detected" in reasons(told(page)), "the model's yielding")
+            wait_for(page, lambda: num_started(page) == 3, "the model's next words")
+            before, _ = page.evaluate("received()")
+            wait_for(page, lambda: page.evaluate("received()")[0] > before + SPOKE, "their sound")
+            page.evaluate("talk.session.interrupt()")
+            wait_for(
+                page, lambda: "client_cancelled" in reasons(told(page)), "the end of a response"
+            )
+            wait_for(page, lambda: is_quiet(page), "silence, though the model goes on")
+            events = finish(page, serving)
+            seen = seen_by(side)
     check_conversation(events)
     assert engine.loudest > 0.05, "the microphone was heard"
     assert types(events).count("output_audio_buffer.cleared") >= 2
+    assert seen[0] == "session.created"
+    assert seen.count("response.done") >= 3 and "response.function_call_arguments.done" in seen
+
+
+def sideband(serving: Serving, call_id: str) -> ClientConnection:
+    """A server of the page's owner, which has a key, on the same call."""
+    return connect(
+        url(serving, f"/v1/realtime?call_id={call_id}"),
+        additional_headers={"Authorization": f"Bearer {KEY}"},
+        max_queue=None,  # what is not read yet waits here
+    )
+
+
+def seen_by(side: ClientConnection) -> list[str]:
+    """Types of everything that came, once the call has ended."""
+    found = []
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            found.append(json.loads(side.recv(PATIENCE_S))["type"])
+    assert closed.value.rcvd and closed.value.rcvd.code == 1001, "the client is gone"
+    return found
 
 
 def num_started(page: Any) -> int:
