@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.sync.connection import Connection
 
 from interplay.server.limits import Limits
 from interplay.server.run import Serving
@@ -146,7 +147,7 @@ def sideband(serving: Serving, call_id: str) -> ClientConnection:
     )
 
 
-def seen_by(side: ClientConnection) -> list[str]:
+def seen_by(side: Connection) -> list[str]:
     """Types of everything that came, once the call has ended."""
     found = []
     with pytest.raises(ConnectionClosed) as closed:
