@@ -46,6 +46,7 @@ QUIET = np.zeros(3200, np.int16)
         ("baseline:silent", "baseline:silent"),
         ("cascade", "cascade"),
         ("recorded", "recorded"),
+        ("recorded:a/folder", "recorded:a/folder"),
         ("live:http://h:8/v1", "live:ws://h:8/v1/live/sessions"),
         ("live:https://h/v1/", "live:wss://h/v1/live/sessions"),
         ("live:ws://h:8/v1/live/sessions", "live:ws://h:8/v1/live/sessions"),
@@ -59,7 +60,7 @@ def test_endpoints_have_one_form(text, found):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "xs", "local", "local:", "cascade:x", "live:", "live:ftp://h"]
+    "text", ["", "xs", "local", "local:", "recorded:", "cascade:x", "live:", "live:ftp://h"]
 )
 def test_other_words_are_refused(text):
     with pytest.raises(ConfigError, match="give"):
