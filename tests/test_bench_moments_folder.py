@@ -150,10 +150,9 @@ def test_what_is_missing_is_named(bare, tmp_path):
 
 
 @pytest.fixture
-def recordings(tmp_path) -> Path:
+def recordings(tmp_path_factory) -> Path:
     """What another system said to the item in `bare`, in a sound of another rate."""
-    folder = tmp_path / "said"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("said")
     time_s = np.arange(24_000 * 6) / 24_000
     sound = np.where(time_s >= 5.3, 0.2 * np.sin(2 * np.pi * 300 * time_s), 0)
     soundfile.write(folder / "timespeak-F1-7.wav", sound, 24_000)

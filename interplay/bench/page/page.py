@@ -70,12 +70,12 @@ def tables_html(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"<h2>{escape(suite)}</h2>"
         if what := (report.get("suites") or {}).get(suite):
             yield f'<p class="note">{escape(what)}</p>'
-        yield _table(f"<tr>{_cells('th', titles)}</tr>{body}")
+        yield _table("rows", f"<tr>{_cells('th', titles)}</tr>{body}")
         yield from _others_html(report, suite, rows)
 
 
-def _table(lines: str) -> str:
-    return f'<div class="panel"><table>{lines}</table></div>'
+def _table(kind: str, lines: str) -> str:
+    return f'<div class="panel"><table class="{kind}">{lines}</table></div>'
 
 
 def _cells(tag: str, texts: Iterable[str]) -> str:
@@ -122,7 +122,7 @@ def _others_html(
             kind = ' class="ours"' if source == "this run" else ""
             lines.append(f"<tr{kind}>{texts}{'' if index else span}</tr>")
     yield "<h3>Beside what others reported</h3>"
-    yield _table("".join(lines))
+    yield _table("others", "".join(lines))
     missing = [name for name in names if name not in rows]
     if missing:
         needs = " without --judge" if all(name.endswith(JUDGED) for name in missing) else ""
