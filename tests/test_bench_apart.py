@@ -48,10 +48,23 @@ def test_after_a_failed_call_there_is_no_other():
     assert found == [0, 1]
 
 
-def test_the_error_of_the_caller_is_not_hidden():
-    with pytest.raises(KeyError), Apart(lambda: None) as apart:
-        apart()
+def test_who_is_left_by_an_error_makes_no_further_call_and_is_not_waited_for():
+    found, begun, may = [], threading.Event(), threading.Event()
+
+    def slow(number: int) -> None:
+        begun.set()
+        assert may.wait(PATIENCE_S)
+        found.append(number)
+
+    with pytest.raises(KeyError), Apart(slow) as apart:
+        for number in range(3):
+            apart(number)
+        assert begun.wait(PATIENCE_S)
         raise KeyError
+    assert found == [], "the first call still waits"
+    may.set()
+    apart._thread.join(PATIENCE_S)
+    assert found == [0]
 
 
 def test_no_session_in_real_time_waits_for_a_judge():

@@ -217,7 +217,7 @@ def test_real_time_seats_and_cues_that_wait_for_the_voice():
 
 def test_an_untrained_model_plays_in_real_time():
     system = LocalSystem(untrained("tiny", seed=1, speaks="always"), name="tiny", num_seats=1)
-    [trace] = play_wall([replace(QUESTION, length_s=1.0)], system, beep)
+    [trace] = play_wall([replace(QUESTION, length_s=1.0)], system, beep, clock=FakeClock())
     assert trace.model.any() and len(trace.model) == RATE
 
 

@@ -4,43 +4,47 @@ Who plays in real time must not wait for who scores: a judge may take a minute t
 Knows nothing of what is called.
 """
 
-from collections import deque
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 
 class Apart:
     """`apart(...)` has `function(...)` called later and returns at once. After a call that failed
     no other one is made; its error is raised by the next `apart(...)`, or at the end of the `with`,
-    which waits for all calls unless it is left by an error."""
+    which waits for all calls. Left by an error it waits for none: Ctrl-C ends a run at once."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._function = function
-        self._executor = ThreadPoolExecutor(1)
-        self._waiting: deque[Future[None]] = deque()
-        self._has_failed = False
+        self._calls: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
+        self._error: BaseException | None = None
+        self._is_left = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> "Apart":
+        self._thread.start()
         return self
 
     def __call__(self, *args: Any) -> None:
-        while self._waiting and self._waiting[0].done():
-            self._waiting.popleft().result()
-        self._waiting.append(self._executor.submit(self._call, *args))
+        self._tell()
+        self._calls.put(args)
 
-    def _call(self, *args: Any) -> None:
-        if self._has_failed:
-            return
-        try:
-            self._function(*args)
-        except BaseException:
-            self._has_failed = True
-            raise
+    def _work(self) -> None:
+        while (args := self._calls.get()) is not None and not self._is_left:
+            try:
+                self._function(*args)
+            except BaseException as error:  # the caller raises it again, whatever it is
+                self._error = error
+                return
+
+    def _tell(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            while kind is None and self._waiting:
-                self._waiting.popleft().result()
-        finally:
-            self._executor.shutdown(cancel_futures=True)
+        self._is_left = kind is not None
+        self._calls.put(None)
+        if kind is None:
+            self._thread.join()
+            self._tell()
