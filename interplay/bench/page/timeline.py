@@ -35,7 +35,8 @@ from interplay.data.item import (
 
 PX_PER_S = 80.0
 LEFT = 64
-LANE, GAP, WORDS = 44, 10, 30  # heights: a lane's sound, between lanes, two lines of words
+LINES, LINE = 3, 12  # of words, and the height of one
+LANE, GAP, WORDS = 44, 10, 6 + LINES * LINE  # heights: a lane's sound, between lanes, words
 LETTER = 6.2  # its width, about
 BIN_S = 0.05
 EXPECT_HEIGHT = 18
@@ -82,7 +83,7 @@ def timeline(trace: Trace) -> str:
         *_cues(trace, user_top),
         *_lane("user", "u", trace.user, user_top),
         *_lane("system", "m", trace.model, model_top),
-        *_words([(w, s) for w, s, _ in trace.user_words], user_top - 6 - 12, "u"),
+        *_words([(w, s) for w, s, _ in trace.user_words], user_top - 6 - (LINES - 1) * LINE, "u"),
         *_words([(w.text, w.start_s) for w in trace.say], model_top + LANE + 12, "m"),
         *_expectations(boxes, below),
     ]
@@ -140,16 +141,17 @@ def _lane(name: str, colour: str, track: Int16[np.ndarray, " T"], top: float) ->
 
 
 def _words(words: Sequence[tuple[str, float]], top: float, colour: str) -> Iterator[str]:
-    """Two lines, so that neighbours do not overlap; a word that finds no room is left out. Words of
-    which only one time is known stand together."""
-    ends = [0.0, 0.0]
+    """On a few lines, so that neighbours do not overlap; a word that finds no room is left out.
+    Words of which only one time is known stand together."""
+    ends = [0.0] * LINES
     for start_s, group in groupby(words, key=lambda word: word[1]):
         x, text = _x(start_s), " ".join(word for word, _ in group)
         line = next((i for i, end in enumerate(ends) if end <= x), None)
         if line is None:
             continue
         ends[line] = x + LETTER * len(text) + 5
-        yield f'<text class="{colour}" x="{x:.1f}" y="{top + 12 * line:.1f}">{escape(text)}</text>'
+        y = top + LINE * line
+        yield f'<text class="{colour}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
 @dataclass(frozen=True, kw_only=True)
