@@ -31,6 +31,7 @@ from interplay.bench.rows import BASELINES, CORE, ROWS, choose_rows
 from interplay.bench.runner import play
 from interplay.bench.score import Outcome, summarize
 from interplay.bench.stage import Stage
+from interplay.bench.suites import ALONE, NAMES
 from interplay.cli import main
 from interplay.data.item import Clip, Heard, Noise, Say, Type, When
 from interplay.model.untrained import untrained
@@ -215,9 +216,9 @@ def test_probes_of_the_machine(monkeypatch):
 
 def test_list_names_every_row(capsys):
     assert main(["bench", "--list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        row.name for row in CORE
-    ]
+    *lines, others = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [row.name for row in CORE]
+    assert all(name in others for name in (*NAMES, *ALONE, "serve", "speed"))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ QUIET = np.zeros(3200, np.int16)
         ("baseline:silent", "baseline:silent"),
         ("cascade", "cascade"),
         ("recorded", "recorded"),
+        ("recorded:a/folder", "recorded:a/folder"),
         ("live:http://h:8/v1", "live:ws://h:8/v1/live/sessions"),
         ("live:https://h/v1/", "live:wss://h/v1/live/sessions"),
         ("live:ws://h:8/v1/live/sessions", "live:ws://h:8/v1/live/sessions"),
@@ -59,7 +60,7 @@ def test_endpoints_have_one_form(text, found):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "xs", "local", "local:", "cascade:x", "live:", "live:ftp://h"]
+    "text", ["", "xs", "local", "local:", "recorded:", "cascade:x", "live:", "live:ftp://h"]
 )
 def test_other_words_are_refused(text):
     with pytest.raises(ConfigError, match="give"):
@@ -216,7 +217,7 @@ def test_real_time_seats_and_cues_that_wait_for_the_voice():
 
 def test_an_untrained_model_plays_in_real_time():
     system = LocalSystem(untrained("tiny", seed=1, speaks="always"), name="tiny", num_seats=1)
-    [trace] = play_wall([replace(QUESTION, length_s=1.0)], system, beep)
+    [trace] = play_wall([replace(QUESTION, length_s=1.0)], system, beep, clock=FakeClock())
     assert trace.model.any() and len(trace.model) == RATE
 
 

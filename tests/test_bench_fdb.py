@@ -11,7 +11,7 @@ from bench_helpers import RATE, Tone, hand_made, item, said, values
 from interplay.bench.oracle import Oracle
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
-from interplay.bench.suites import fdb1, fdb15, fdb15_twin, fdb_judge, fdb_twin
+from interplay.bench.suites import fdb1, fdb15, fdb15_clean, fdb15_twin, fdb_judge, fdb_twin
 from interplay.bench.vad import energy_spans
 from interplay.data import overheard
 from interplay.data.item import Clip, Noise, Speak
@@ -222,7 +222,7 @@ def test_without_a_known_task_a_second_past_the_overlap_resumes():
 
 def test_keys_and_texts_keep_apart(monkeypatch):
     monkeypatch.setattr(fdb_twin, "spoken", slow)
-    for made in fdb15_twin.items(8, 1):
+    for made in fdb15_twin.items(8, 1)[::2]:
         recited = set(made.about["task"].split())
         assert not recited & {word for key in made.about["keys"] for word in key.split()}
         assert bool(made.about["keys"]) == (made.subset != "user_backchannel")
@@ -234,6 +234,19 @@ def test_keys_and_texts_keep_apart(monkeypatch):
         if isinstance(overlap, Speak):
             request = made.cues[0]
             assert isinstance(request, Speak) and overlap.voice == request.voice
+
+
+def test_an_overlap_is_followed_by_the_same_without_it(monkeypatch):
+    monkeypatch.setattr(fdb_twin, "spoken", slow)
+    items = fdb15_twin.items(2, 1)
+    assert len(items) == 2 * 2 * len(fdb15.WANTED)
+    for overlapped, clean in zip(items[::2], items[1::2], strict=True):
+        assert fdb15.SUITE.together
+        assert fdb15.SUITE.together(overlapped) == fdb15.SUITE.together(clean)
+        request, _, noise = overlapped.cues
+        assert clean.cues == (request, noise) and clean.length_s == overlapped.length_s
+        assert clean.expect == overlapped.expect[:1]
+    assert len({fdb15_clean.together(item) for item in items}) == len(items) / 2
 
 
 def test_an_aside_is_softer_duller_and_reflected():
@@ -264,7 +277,7 @@ def test_items_are_the_same_for_ever_and_their_overlaps_are_heard():
     first, again = fdb15_twin.items(1, 5), fdb15_twin.items(1, 5)
     for one, two in zip(first, again, strict=True):
         assert one.about == two.about and one.length_s == two.length_s
-    for trace in play(first, Oracle("deaf", fdb_twin.spoken, "flite:slt"), fdb_twin.spoken):
+    for trace in play(first[::2], Oracle("deaf", fdb_twin.spoken, "flite:slt"), fdb_twin.spoken):
         start, end = trace.cues[1] or (0.0, 0.0)
         spans = energy_spans(trace.user)
         assert any(s < end - 0.1 and e > start + 0.1 for s, e in spans), trace.item.subset

@@ -70,6 +70,7 @@ def v15(tmp_path) -> Path:
     for part in fdb15_folder.PARTS:
         folder = root / part / "1"
         sound(folder / "input.wav", 16, (0.5, 2), (5, 6.5))
+        sound(folder / "clean_input.wav", 14, (0.5, 2))
         about = {"context_text": "tell me about cats", "timestamps": [5.0, 6.5]}
         about["current_turn_text"] = "And what about big dogs and horses?"
         write(folder / "metadata.json", about)
@@ -115,10 +116,25 @@ def test_times_of_turns_and_overlaps_are_the_published_ones(v1, v15):
         if part == "interrupt":
             assert spans[1] == pytest.approx((6, 8), abs=1e-4)
             assert spans[0][1] == pytest.approx(2, abs=0.03)  # where the context ends
-    for item in V15.load(v15, 1):
+    for item in V15.load(v15, 1)[::2]:
         assert item.about["keys"] == (
             [] if item.subset == "user_backchannel" else ["dogs", "horses"]
         )
+
+
+def test_every_overlap_is_played_again_without_it(v15):
+    items = V15.load(v15, None)
+    for overlapped, clean in zip(items[::2], items[1::2], strict=True):
+        assert V15.together(overlapped) == V15.together(clean)
+        assert not overlapped.about.get("clean") and clean.about["clean"]
+        assert (overlapped.length_s, clean.length_s) == pytest.approx((16, 14), abs=1e-3)
+        assert len(overlapped.cues) == 4 and len(clean.cues) == 2  # in clips without a gap
+    assert len({V15.together(item) for item in items}) == len(fdb15_folder.PARTS)
+    samples, _ = soundfile.read(v15 / "user_interruption/1/clean_input.wav", dtype="float32")
+    assert np.abs(heard(items[1])[: len(samples)] - samples).max() < 0.006
+    (v15 / "background_speech" / "1" / "clean_input.wav").unlink()
+    with pytest.raises(RecordError, match=r"1 lacks clean_input.wav; items of background_speech"):
+        V15.load(v15, None)
 
 
 def test_oracles_on_published_items(v1, v15):

@@ -85,6 +85,26 @@ def test_labels_of_a_language_model_have_rows_of_their_own():
     assert [word for word, *_ in asked["output_noisy"]] == [word for word, _ in WORDS]
 
 
+def test_the_judge_reads_what_is_said_when_nobody_overlaps_it():
+    judge = Fixed('{"behaviour": ["C_RESPOND"]}')
+    what = overlapped("user_interruption")
+    about = {"part": "user_interruption", "clean": True, "task": what.about["task"]}
+    alone = replace(what, cues=what.cues[:1], about=about)
+    clean = hand_made(alone, voice=[(2, 5)], say=[("one", 2.0), ("two", 3.0)], cues=CUES[:1])
+    suite = fdb15.judged(judge)
+    found = suite.score([hand_made(what, **GOES_ON), clean])
+    assert len(found["fdb15_average_judged"]) == 1, "the second run is no item of its own"
+    [asked] = map(json.loads, judge.asked)
+    assert asked["output_clean"] == [["one", 2.0, 3.0], ["two", 3.0, 5.0]]
+    assert list(asked) == [
+        *("overlap_s", "input_clean", "input_noisy", "output_clean", "output_noisy")
+    ]
+    suite.score([hand_made(what, **GOES_ON)])  # traces of older runs
+    assert "output_clean" not in json.loads(judge.asked[-1])
+    [changed] = found["fdb15_wpm_after_clean_judged"]
+    assert changed.value == pytest.approx(60 * 3 / 1.5 - 60 * 2 / 3)
+
+
 def test_what_needs_no_judge_is_not_asked_and_nonsense_weighs_nothing():
     judge = Fixed("C_RESPOND")
     suite = fdb15.judged(judge)

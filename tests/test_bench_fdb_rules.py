@@ -21,8 +21,8 @@ from bench_helpers import RATE, Fixed, hand_made, item, said
 
 from interplay.bench import recognisers
 from interplay.bench.kept import official_words
-from interplay.bench.score import summarize
-from interplay.bench.suites import fdb1, fdb15, fdb15_label, fdb_rules
+from interplay.bench.score import Outcome, summarize
+from interplay.bench.suites import fdb1, fdb15, fdb15_clean, fdb15_label, fdb_rules
 from interplay.bench.suites.fdb_judge import LABELS, Label
 from interplay.bench.suites.fdb_rules import Chunk
 from interplay.bench.vad import energy_spans
@@ -334,3 +334,39 @@ def test_latencies_as_the_script(monkeypatch):
         assert stops == module.overlaps(user, model)
         gaps = [[round(s, 3), round(e, 3)] for s, e in fdb_rules.response_intervals(user, model)]
         assert gaps == module.response_gaps(user, model)
+
+
+@official
+def test_speed_of_speech_after_an_overlap_as_the_script(monkeypatch):
+    sound = types.ModuleType("torchaudio.functional")
+    networks = types.ModuleType("torchaudio.pipelines")
+    vars(networks).update(SQUIM_OBJECTIVE=None, SQUIM_SUBJECTIVE=None)
+    monkeypatch.setitem(sys.modules, sound.__name__, sound)
+    monkeypatch.setitem(sys.modules, networks.__name__, networks)
+    stubs: dict = {"torchaudio": {"functional": sound}, "utmosv2": {}}
+    module = script("eval_general_before_after", monkeypatch, **stubs)
+    rng = np.random.default_rng(6)
+    for _ in range(300):
+        words = fdb_rules.chunks(random_trace(rng, "user_interruption"))
+        words = [word for word in words if word.text]
+        end_s = float(rng.uniform(0, 12))
+        theirs = [{"text": w.text, "timestamp": [w.start_s, w.end_s]} for w in words]
+        at_s = module._choose_split_time_word_aligned(end_s, theirs)
+        wanted = module._partition_chunks_word_aligned(theirs, at_s)
+        for ours, part in zip(fdb15_clean.split(words, end_s), wanted, strict=True):
+            assert [(w.start_s, w.end_s) for w in ours] == [tuple(p["timestamp"]) for p in part]
+            speed = module._wpm_speech_only(part)
+            assert fdb15_clean.words_per_minute(ours) == pytest.approx(speed, rel=1e-12)
+
+
+@official
+def test_means_without_outliers_as_the_script(monkeypatch):
+    pytest.importorskip("pandas")
+    module = script("significance_test", monkeypatch)
+    rng = np.random.default_rng(7)
+    for _ in range(50):
+        before, after = rng.normal(150, 20, 40), rng.normal(160, 20, 40)
+        after[:3] += rng.uniform(-900, 900, 3)
+        outcomes = [Outcome(value=float(value)) for value in after - before]
+        theirs = module.paired_compare(before, after)["mean_diff"]
+        assert summarize(outcomes, "trimmed", 0).value == pytest.approx(theirs, abs=1e-9)

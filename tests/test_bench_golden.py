@@ -6,13 +6,15 @@ themselves needs checkouts (docs/bench.md).
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from bench_helpers import TYPED, Fixed, hand_made, item, numbers, said
 
 from interplay.bench.score import Outcome, summarize
-from interplay.bench.suites import fdb1, fdb3, fdb15, harmbench, repcount
+from interplay.bench.suites import fdb1, fdb3, fdb15, fdb15_clean, harmbench, repcount
+from interplay.bench.suites.fdb_rules import Chunk
 from interplay.data.item import Type, When
 
 
@@ -154,6 +156,56 @@ def test_latencies_of_overlaps():
     # both sound 0.4, 0.8 s, and never; after 5.5 s the next start is 0.5, 1.0 s later, and never
     assert mean(fdb15.SUITE, traces, "fdb15_stop_latency_s") == pytest.approx(0.6)
     assert mean(fdb15.SUITE, traces, "fdb15_response_latency_s") == pytest.approx(0.75)
+
+
+# eval_general_before_after.py and significance_test.py (V1.5), --metrics wpm
+
+
+def spoken(*times: float) -> list[Chunk]:
+    """Words that begin at these times; the last one ends at the last time."""
+    return [Chunk(text="w", start_s=s, end_s=e) for s, e in pairwise(times)]
+
+
+def test_words_are_split_where_the_first_begins_that_outlasts_the_overlap():
+    words = spoken(2, 3, 4.4, 6, 7, 8)
+    for end_s, num_before in ((1.0, 0), (4.4, 2), (4.5, 2), (6.0, 3), (7.9, 4), (8.0, 5)):
+        before, after = fdb15_clean.split(words, end_s)
+        assert (len(before), len(after)) == (num_before, 5 - num_before), end_s
+    assert fdb15_clean.split([], 3.0) == ([], [])
+    assert fdb15_clean.words_per_minute(words) == pytest.approx(5 / 0.1)  # in 6 s
+    assert fdb15_clean.words_per_minute([]) == 0
+    silent = [Chunk(text="", start_s=0, end_s=9)]
+    assert fdb15_clean.words_per_minute(silent) == 0
+
+
+def test_speech_after_an_overlap_is_compared_with_before_and_without():
+    cues, about = ((0.5, 1.5), (4.0, 5.5)), {"keys": ["blue"], "task": "one"}
+    say = [("one", 2.0), ("two", 3.0), ("it", 6.0), ("is", 6.4), ("blue", 6.8)]
+    voice = [(2, 4), (6, 7.5)]
+    first = part("user_interruption", cues=cues, voice=voice, say=say, about=about)
+    alone = part("user_interruption", cues=cues[:1], voice=[(2, 5)], say=say[:2])
+    alone = replace(alone, item=replace(alone.item, about={**alone.item.about, "clean": True}))
+    # 2 words in 2 s, then 3 in 1.5 s; undisturbed 2 in 3 s
+    found = fdb15.SUITE.score([first, alone])
+    assert [o.value for o in found["fdb15_wpm_after_before"]] == [pytest.approx(60)]
+    assert [o.value for o in found["fdb15_wpm_after_clean"]] == [pytest.approx(80)]
+    [outcome] = fdb15.SUITE.score([first])["fdb15_wpm_after_clean"]
+    assert outcome.of == 0 and outcome.notes == ("no_clean_run",)
+    mute = replace(alone, voice=(), say=())
+    found = fdb15.SUITE.score([first, mute])
+    assert all(found[row][0].of == 0 for row in fdb15_clean.CHANGES), "as published, left out whole"
+    resumed = replace(first, item=replace(first.item, about={**first.item.about, "keys": []}))
+    assert fdb15.SUITE.score([resumed])["fdb15_wpm_after_before"] == [], "who did not answer"
+
+
+def test_a_mean_without_outliers():
+    values = [10.0, 12.0, 11.0, 9.0, 13.0, 500.0]
+    # median 11.5, deviations 1.5 0.5 0.5 2.5 1.5 488.5: their median 1.5; far is beyond 7.8
+    found = summarize([Outcome(value=v) for v in values], "trimmed", 0)
+    assert found.value == pytest.approx(11) and found.n == 6
+    assert found.ci95 and 9 <= found.ci95[0] < 11 < found.ci95[1] <= 13
+    alike = [Outcome(value=v) for v in (1.0, 1.0, 1.0, 9.0)]
+    assert summarize(alike, "trimmed", 0).value == 3  # no deviation, nothing is far
 
 
 # evaluate_pass_rate.py (V3), whose own --dry-run has these cases

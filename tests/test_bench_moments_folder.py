@@ -12,13 +12,14 @@ from test_bench_timespeak import with_pauses
 
 from interplay.bench.oracle import Oracle
 from interplay.bench.publish import export
+from interplay.bench.recorded import Recordings
 from interplay.bench.runner import play
 from interplay.bench.score import summarize
 from interplay.bench.stage import Stage, is_wordless
 from interplay.bench.suites import cuespeak, load_suite, timespeak
 from interplay.bench.suites.base import Suite
 from interplay.data.item import Clip, Item
-from interplay.errors import AudioError, RecordError
+from interplay.errors import AudioError, ConfigError, RecordError
 
 SUITES = {"timespeak": timespeak.SUITE, "cuespeak": cuespeak.SUITE}
 
@@ -146,6 +147,48 @@ def test_what_is_missing_is_named(bare, tmp_path):
     (bare / "x.json").unlink()
     with pytest.raises(RecordError, match="interplay bench export timespeak"):
         read(bare)
+
+
+@pytest.fixture
+def recordings(tmp_path_factory) -> Path:
+    """What another system said to the item in `bare`, in a sound of another rate."""
+    folder = tmp_path_factory.mktemp("said")
+    time_s = np.arange(24_000 * 6) / 24_000
+    sound = np.where(time_s >= 5.3, 0.2 * np.sin(2 * np.pi * 300 * time_s), 0)
+    soundfile.write(folder / "timespeak-F1-7.wav", sound, 24_000)
+    words = [{"text": "your", "timestamp": [5.3, 5.31]}, {"text": "tea.", "timestamp": [5.32, 6]}]
+    (folder / "timespeak-F1-7.json").write_text(json.dumps({"chunks": words}))
+    return folder
+
+
+def test_what_another_system_said_is_scored_from_its_files(bare, recordings):
+    [trace] = play(read(bare), Recordings(recordings), beep)
+    assert [(word.text, word.start_s) for word in trace.say] == [
+        ("your", pytest.approx(5.3)),
+        ("tea", pytest.approx(5.3)),  # both begin in these 50 ms
+    ]
+    assert trace.voice == (pytest.approx((5.3, 6.0), abs=0.011),)
+    outcomes = timespeak.SUITE.score([trace])
+    assert [o.value for o in outcomes["timespeak_macro"]] == [100]
+    [error] = outcomes["timespeak_error_median_s"]
+    assert error.value == pytest.approx(0.3, abs=0.011)
+
+
+def test_recordings_that_cannot_be_are_refused(bare, recordings, tmp_path):
+    with pytest.raises(ConfigError, match="there is no such folder"):
+        Recordings(tmp_path / "nowhere")
+    words = recordings / "timespeak-F1-7.json"
+    for text in ("{", '{"text": "tea"}', '{"chunks": [{"text": "tea"}]}', '{"chunks": [3]}'):
+        words.write_text(text)
+        with pytest.raises(RecordError, match=r"F1-7.json does not hold words") as caught:
+            list(play(read(bare), Recordings(recordings), beep))
+        assert "\n" not in str(caught.value)
+    words.write_text('{"chunks": []}')
+    [trace] = play(read(bare), Recordings(recordings), beep)
+    assert trace.say == () and trace.voice
+    words.unlink()
+    with pytest.raises(RecordError, match=r"lacks timespeak-F1-7\.json, its words"):
+        list(play(read(bare), Recordings(recordings), beep))
 
 
 def test_files_hold_what_they_are_scored_by(folders):

@@ -27,6 +27,7 @@ from interplay.bench.page.page import page_html, worst_first
 from interplay.bench.page.timeline import timeline
 from interplay.bench.rows import Row
 from interplay.bench.score import Outcome, summarize
+from interplay.data.item import At
 
 ITEMS = (QUESTION, PAUSE, INTERRUPT, BACKCHANNEL, TIMER, DELEGATE)
 
@@ -61,6 +62,26 @@ def test_timelines_are_well_formed_and_hold_what_was_said(what, name):
         assert ">four</text>" in drawn and ">plus</text>" in drawn and "say “four”" in drawn
 
 
+def test_what_is_expected_shares_lines_where_there_is_room():
+    trace = oracle_trace("silent", TIMER)  # "tea" at 3.5 and 5.5 s
+    rects = ElementTree.fromstring(timeline(trace)).findall("rect[@class='e']")
+    assert len(rects) == 2 and len({rect.get("y") for rect in rects}) == 1
+    close = [replace(each, due_s=each.due_s / 4) for each in TIMER.expect if isinstance(each, At)]
+    trace = oracle_trace("silent", replace(TIMER, expect=tuple(close)))
+    rects = ElementTree.fromstring(timeline(trace)).findall("rect[@class='e']")
+    assert len({rect.get("y") for rect in rects}) == 2
+
+
+def test_what_is_typed_is_shown():
+    assert ">typed: a cat</text>" in timeline(oracle_trace("perfect", DELEGATE))
+
+
+def test_words_of_one_time_stand_together():
+    trace = oracle_trace("silent", QUESTION)
+    words = tuple((word, 0.5, 1.5) for word in ("i", "like", "the", "box"))
+    assert ">i like the box</text>" in timeline(replace(trace, user_words=words))
+
+
 def test_histograms_tell_how_many_gave_nothing():
     drawn = histogram("x", [0.1, 0.2, 0.2, 1.0], "s", 6)
     assert "n 6, 2 without a value" in drawn and "median 0.2 s" in drawn
@@ -84,21 +105,42 @@ def reported(row: str, system: str, value: float, source: str) -> dict:
     return {"suite": "small", "row": row, "system": system, "value": value, **about}
 
 
-def test_numbers_of_others_stand_beside_a_row_or_below_the_table_with_their_sources():
+def test_what_others_reported_is_a_table_of_its_own():
     found = result([oracle_trace("perfect", what) for what in small_twin(1, 0)])
+    found["suites"] = {"small": "two questions"}
     found["published"] = [
-        reported("small_right", "Somebody", 0.4, "a paper"),
-        reported("small_right", "Somebody", 0.5, "another paper"),
         reported("small_right_judged", "Somebody", 0.75, "a judge's paper"),
-        reported("small_right_judged", "Nobody", 0.5, "a judge's paper"),
+        reported("small_right", "Somebody", 0.4, "a paper"),
+        reported("small_right", "Nobody", 0.5, "a paper"),
         reported("small_right", "Elsewhere", 0.9, "x") | {"suite": "other"},
     ]
     html = page_html(found, [])
-    assert '<td class="edge">40 %, 50 %</td>' in html
-    assert html.count('<th class="edge">') == 1 and "Elsewhere" not in html
-    assert "Somebody: a paper, 2026-05" in html and "Somebody: another paper, 2026-05" in html
-    below = "not measured here: small_right_judged: Somebody 0.75, Nobody 0.5 (a judge"
-    assert below in html
+    _, table = html.split("<h3>Beside what others reported</h3>")
+    table, after = table.split("</table></div>", 1)
+    heads, ours, judged, somebody, nobody = table.split("<tr")[1:]
+    assert "<th>system</th><th>right</th><th>right judged</th>" in heads
+    assert 'rowspan="2">a paper, 2026-05<' in somebody and "rowspan" not in nobody
+    assert 'class="ours"' in ours and "<td>100 %</td><td>–</td>" in ours and "this run" in ours
+    assert "<td>Somebody</td><td>–</td><td>75 %</td>" in judged
+    assert "<td>Somebody</td><td>40 %</td><td>–</td>" in somebody
+    assert "<td>Nobody</td><td>50 %</td><td>–</td>" in nobody
+    assert "Elsewhere" not in html and "two questions" in html
+    assert after.startswith('<p class="note">Not measured in this run without --judge: small_')
+    assert "Beside what" not in page_html(found | {"published": []}, [])
+
+
+def test_goals_have_columns_only_where_a_row_has_one():
+    with_goal = page_html(result([oracle_trace("perfect", what) for what in small_twin(1, 0)]), [])
+    assert "<th>reach</th>" in with_goal and 'class="pass"' in with_goal
+    without = page_html(one_row({"a": Outcome(value=1)}), [])
+    assert "<th>reach</th>" not in without and "report</small>" not in without
+    assert without.count("<th>") == without.split("<tr>")[2].count("<td") == 4
+
+
+def test_what_is_neither_better_nor_worse_is_no_failure():
+    found = {"a": Outcome(value=-30.0), "b": Outcome(value=20.0)}
+    ranked = worst_first(one_row(found, unit="wpm", lower_is_better=None))
+    assert [why for _, why in ranked] == [[], []]
 
 
 def one_row(outcomes: dict[str, Outcome], **row) -> dict:

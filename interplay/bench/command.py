@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--endpoint",
         help="what is measured: local:MODEL, live:URL, realtime:URL, cascade (cascade:general: it "
-        "hears general English), baseline:NAME, or recorded, the agent of stored runs (tau --data)",
+        "hears general English), baseline:NAME, recorded (the agent of stored runs: tau --data) or "
+        "recorded:FOLDER, what a system has said to the items of timespeak or cuespeak",
     )
     parser.add_argument(
         "--model",
@@ -222,7 +223,7 @@ def _one_folder(paths: Sequence[Path]) -> Path:
 def _list(suite: str) -> int:
     from interplay.bench.report import goal
     from interplay.bench.rows import SUITES
-    from interplay.bench.suites import load_suites
+    from interplay.bench.suites import ALONE, NAMES, load_suites
 
     if suite == SPEED:
         from interplay.bench.speed.rows import SPEED as speed_rows
@@ -234,6 +235,9 @@ def _list(suite: str) -> int:
         for row in SUITES[suite]:
             extent = f"  [{_extent(row.kind)}]" if suite == "serve" else ""
             print(f"{row.name:24} {goal(row):>10}  {row.what}{extent}")
+        if suite == "core":
+            others = ", ".join((*NAMES, *ALONE, "serve", SPEED))
+            print(f"Rows of other suites: `interplay bench SUITE --list` ({others})")
         return 0
     for each in load_suites(suite):
         print(f"{each.name}: {each.what}")

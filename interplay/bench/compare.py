@@ -37,8 +37,8 @@ APART = {
 class Difference:
     """second - first of one row. ci95: None where items cannot be paired. n: paired items.
 
-    verdict: "better", "worse" or "same" for the second one: same where the interval holds 0;
-    None without an interval.
+    verdict: "better", "worse" or "same" for the second one: same where the interval holds 0,
+    "other" where neither direction is better; None without an interval.
     """
 
     row: str
@@ -126,11 +126,13 @@ def _interval(
     return interval_of(np.concatenate(found))
 
 
-def _verdict(interval: tuple[float, float] | None, lower_is_better: bool) -> str | None:
+def _verdict(interval: tuple[float, float] | None, lower_is_better: bool | None) -> str | None:
     if interval is None:
         return None
     if interval[0] <= 0 <= interval[1]:
         return "same"
+    if lower_is_better is None:
+        return "other"
     return "better" if (interval[0] > 0) != lower_is_better else "worse"
 
 

@@ -1,5 +1,5 @@
 """What is measured, by one word: `local:MODEL`, `live:URL`, `realtime:URL`, `cascade`,
-`cascade:general`, `baseline:NAME`, `recorded`.
+`cascade:general`, `baseline:NAME`, `recorded`, `recorded:FOLDER`.
 
 A local system plays on the logical clock unless told otherwise, a server always in real time.
 Knows nothing of suites or scores.
@@ -8,12 +8,13 @@ Knows nothing of suites or scores.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from interplay.bench.local import LocalSystem
 from interplay.bench.oracle import POLICIES, Oracle
-from interplay.bench.recorded import Recorded
+from interplay.bench.recorded import Recorded, Recordings
 from interplay.bench.runner import System, play
 from interplay.bench.stage import Synthesizer
 from interplay.bench.trace import Trace
@@ -24,7 +25,10 @@ from interplay.model.checkpoint import Loaded
 Kind = Literal["local", "live", "realtime", "cascade", "baseline", "recorded"]
 Clock = Literal["logical", "wall"]
 Play = Callable[[Sequence[Item]], Iterator[Trace]]
-FORMS = "local:MODEL, live:URL, realtime:URL, cascade, cascade:general, baseline:NAME, recorded"
+FORMS = (
+    "local:MODEL, live:URL, realtime:URL, cascade, cascade:general, baseline:NAME, recorded, "
+    "recorded:FOLDER"
+)
 GENERAL = "general"  # ear of the cascade
 PATHS = {"live": "/live/sessions", "realtime": "/realtime"}
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -32,8 +36,8 @@ SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """target: a model, an address, a baseline's name, or the ear of the cascade; empty for its own
-    ear and for stored runs."""
+    """target: a model, an address, a baseline's name, the ear of the cascade, or a folder of
+    recordings; empty for its own ear and for runs that the data itself holds."""
 
     kind: Kind
     target: str = ""
@@ -55,8 +59,8 @@ def parse_endpoint(text: str) -> Endpoint:
         return Endpoint(kind="local", target=target)
     if text in ("cascade", f"cascade:{GENERAL}"):
         return Endpoint(kind="cascade", target=target)
-    if text == "recorded":
-        return Endpoint(kind="recorded")
+    if kind == "recorded" and text != "recorded:":
+        return Endpoint(kind="recorded", target=target)
     if kind == "baseline":
         if target not in POLICIES:
             raise ConfigError(f"no baseline {target!r}; baselines: {', '.join(POLICIES)}")
@@ -130,7 +134,7 @@ def open_system(
     if endpoint.kind == "cascade":
         return _cascade(synthesize, endpoint.target == GENERAL, wall)
     if endpoint.kind == "recorded":
-        return Recorded()
+        return Recordings(Path(endpoint.target)) if endpoint.target else Recorded()
     assert loaded is not None, endpoint
     return LocalSystem(loaded, name=endpoint.target, seed=seed)
 

@@ -44,6 +44,11 @@ def item_id(item: Item) -> str:
     return f"{item.seed}-{item_hash(item)[:HASH_DIGITS]}"
 
 
+def file_stem(item: Item) -> str:
+    """`SUITE-FAMILY-SEED`: what the files of an item are called that others play or record."""
+    return f"{item.kind}-{item.subset}-{item.seed}"
+
+
 def encode(value: Any) -> Any:
     """A value of an item as what JSON can hold. Raises RecordError for what cannot be stored."""
     if isinstance(value, str | bool | int | float | None):

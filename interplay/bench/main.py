@@ -62,6 +62,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint) -> int:
     ears = open_ears(args)
     report = _header(args, endpoint, clock, loaded, ears)
     report["judge"] = judge_of(judge, suites)
+    report["suites"] = {suite.name: suite.what for suite in suites}
     report["published"] = list(published_numbers(suites))
     partial = args.json and args.json.with_name(args.json.name + ".partial")
     done, others = _resumed(report, partial), _other_rows(args, report)

@@ -1,17 +1,20 @@
 """Measures one suite: draws its items, plays them beside the baselines, scores the traces.
 
-A trace is scored as soon as its item ends and then forgotten, so a thousand of them need no memory.
+A trace is scored as soon as its item (or the group of items that are scored together) ends and then
+forgotten, so a thousand of them need no memory.
 
 Knows nothing of tables, of the command line or of how a system is reached.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from interplay.bench.apart import Apart
 from interplay.bench.endpoints import Play
 from interplay.bench.item_json import item_id
 from interplay.bench.journal import Journal
@@ -53,7 +56,8 @@ class SuiteBench:
     of that). data: that folder. words: puts what a recogniser hears in place of the words of a
     system, the trivial ones included. keeps_traces: they are wanted afterwards. journal: holds what
     an interrupted run has found; those items are not played again, and have no trace. judge: of the
-    rows that are judged.
+    rows that are judged. in_real_time: what is played is scored in a thread of its own, so that no
+    session waits for a judge or a recogniser.
     """
 
     suite: Suite
@@ -66,6 +70,7 @@ class SuiteBench:
     keeps_traces: bool = False
     journal: Journal | None = None
     judge: str = RULE
+    in_real_time: bool = False
     advance: Advance = field(default=lambda what, done, total: None)
     synthesize: Synthesizer = field(default_factory=lambda: lru_cache(2048)(synthesize))
     own_voice: str = OWN_VOICE
@@ -74,9 +79,10 @@ class SuiteBench:
         """Play all items (or those given) at one system after another, score the rows. Raises
         ConfigError where there is nothing to play."""
         going = self.begin(rows, items)
-        for who, waiting in going.waiting.items():
-            for trace in self._player(who)(waiting) if waiting else ():
-                going.take(who, trace)
+        with Apart(going.take) if self.in_real_time else nullcontext(going.take) as take:
+            for who, waiting in going.waiting.items():
+                for trace in self._player(who)(waiting) if waiting else ():
+                    take(who, trace)
         return going.measured()
 
     def begin(self, rows: Sequence[Row], items: list[Item] | None = None) -> "Going":
@@ -116,22 +122,32 @@ class Going:
 
     def __init__(self, bench: SuiteBench, rows: Sequence[Row], items: list[Item]) -> None:
         self._bench, self._rows = bench, rows
-        few = spread(items, MAX_BASELINE_ITEMS)
+        groups = grouped(items, bench.suite.together)
+        firsts = spread([group[0] for group in groups], MAX_BASELINE_ITEMS)
+        self._groups = {id(item): group for group in groups for item in group}
+        few = [item for first in firsts for item in self._groups[id(first)]]
         has_script = any(item.expect for item in few)
         self._items = {SYSTEM: items}
         for name in bench.suite.baselines:
             if has_script or not POLICIES[name].knows:
                 self._items[name] = few
         self._found: dict[str, dict[int, Outcomes]] = {who: {} for who in self._items}
+        self._held: dict[tuple[str, int], Trace] = {}  # (who, item), until its group has ended
         self._traces: dict[int, Trace] = {}  # of the system
-        for item in items if bench.journal else ():
-            known = bench.journal and bench.journal.find(bench.suite.name, item_id(item))
-            if known is not None:
-                self._found[SYSTEM][id(item)] = known
+        for group in groups:
+            known = [self._known(item) for item in group]
+            if all(outcomes is not None for outcomes in known):
+                ours = {id(i): outcomes or {} for i, outcomes in zip(group, known, strict=True)}
+                self._found[SYSTEM] |= ours
         self.waiting = {
             who: [item for item in theirs if id(item) not in self._found[who]]
             for who, theirs in self._items.items()
         }
+
+    def _known(self, item: Item) -> Outcomes | None:
+        """What an interrupted run has found about an item."""
+        journal = self._bench.journal
+        return journal.find(self._bench.suite.name, item_id(item)) if journal else None
 
     def jobs(self) -> Iterator[tuple[str, Item]]:
         """(who, item) of all that waits, in a good order for several at once: long items first;
@@ -148,16 +164,24 @@ class Going:
         return all(len(self._found[who]) == len(theirs) for who, theirs in self._items.items())
 
     def take(self, who: str, played: Trace) -> None:
-        """Score what somebody has played, in any order."""
-        bench, item = self._bench, played.item
-        trace = bench.words(played)
-        scored = bench.suite.score([trace])
-        outcomes = {row: noted(each, trace.notes) for row, each in scored.items()}
-        if who == SYSTEM and bench.journal:
-            bench.journal.add(bench.suite.name, item_id(item), outcomes)
+        """Score what somebody has played, in any order; items of a group when all of it is there,
+        and their outcomes are those of its first item."""
+        bench = self._bench
+        self._held[who, id(played.item)] = bench.words(played)
+        group = self._groups[id(played.item)]
+        if not all((who, id(item)) in self._held for item in group):
+            return
+        traces = [self._held.pop((who, id(item))) for item in group]
+        notes = [note for trace in traces for note in trace.notes]
+        scored = bench.suite.score(traces)
+        outcomes = {row: noted(each, notes) for row, each in scored.items()}
+        for item in group:
+            found = outcomes if item is group[0] else {}
+            if who == SYSTEM and bench.journal:
+                bench.journal.add(bench.suite.name, item_id(item), found)
+            self._found[who][id(item)] = found
         if who == SYSTEM and bench.keeps_traces:
-            self._traces[id(item)] = trace
-        self._found[who][id(item)] = outcomes
+            self._traces |= {id(trace.item): trace for trace in traces}
         done, total = len(self._found[who]), len(self._items[who])
         bench.advance(f"{bench.suite.name} · {who or 'system'}", done, total)
 
@@ -184,6 +208,15 @@ class Going:
             for row, each in self._found[who][id(item)].items():
                 tagged.setdefault(row, []).extend((of_item, outcome) for outcome in each)
         return tagged
+
+
+def grouped(items: Sequence[Item], key: Callable[[Item], Hashable] | None) -> list[list[Item]]:
+    """Items that are scored together, in their order: those with the same key; without one, each
+    alone."""
+    found: dict[Hashable, list[Item]] = {}
+    for item in items:
+        found.setdefault(id(item) if key is None else key(item), []).append(item)
+    return list(found.values())
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

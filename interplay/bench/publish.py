@@ -14,6 +14,7 @@ from typing import Any
 
 import soundfile
 
+from interplay.bench.item_json import file_stem
 from interplay.bench.moments import read, spans_of
 from interplay.bench.stage import Emission, Stage, Synthesizer
 from interplay.bench.trace import Trace
@@ -110,7 +111,7 @@ def export(
     """
     written = []
     for number, item in enumerate(items, 1):
-        stem = folder / item.subset / f"{item.kind}-{item.subset}-{item.seed}"
+        stem = folder / item.subset / file_stem(item)
         target = stem.with_suffix(".json")
         if not target.exists():
             trace = rendered(item, synthesize)

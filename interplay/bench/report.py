@@ -113,7 +113,9 @@ def number(value: float | None, unit: str) -> str:
         return f"{value:.2f}"
     if unit == "points":
         return f"{value:.1f}"
-    return f"{value:.0f}" if unit == "count" else f"{value:.2f} {unit}"
+    if unit in ("count", "wpm"):
+        return f"{value:.0f}" if unit == "count" else f"{value:.0f} {unit}"
+    return f"{value:.2f} {unit}"
 
 
 def _interval(row: Mapping[str, Any]) -> str:

@@ -58,6 +58,7 @@ def score_kept(args: argparse.Namespace, folder: Path) -> int:
         "num_items": None,
         "commit": current_commit(),
         "machine": machine_facts(),
+        "suites": {suite.name: suite.what for suite in suites},
         "published": list(published_numbers(suites)),
         "words_from": ears.words_from,
         "vad": ears.vad,

@@ -12,7 +12,7 @@ from interplay.errors import ConfigError
 
 BASELINES = ("silent", "always", "half_duplex", "perfect")
 JUDGED = "_judged"  # ends the names of rows that a judge decides; rules decide all others
-Unit = Literal["fraction", "points", "s", "ms", "ticks", "count", "number"]
+Unit = Literal["fraction", "points", "s", "ms", "ticks", "count", "number", "wpm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +20,15 @@ class Row:
     """kind: of the items played for it (data.heldout), or the name of a probe of the machine.
 
     reach: the value that passes, None where the value is only reported. unit: `points` are hundreds
-    (75 of 100), `number` has none. weights: of the groups of the statistic `macro`, if not equal.
+    (75 of 100), `number` has none. lower_is_better: None where neither is. weights: of the groups
+    of the statistic `macro`, if not equal.
     """
 
     name: str
     kind: str
     what: str
     reach: float | None
-    lower_is_better: bool = False
+    lower_is_better: bool | None = False
     unit: Unit = "fraction"
     statistic: Statistic = "ratio"
     weights: Mapping[str, float] | None = None

@@ -160,6 +160,7 @@ def _bench(run: Run, suite: Suite, advance: Advance) -> SuiteBench:
         keeps_traces=args.html is not None,
         journal=run.journal,
         judge=run.report["judge"],
+        in_real_time=run.report["clock"] == "wall",
         advance=advance,
         synthesize=run.synthesize,
     )

@@ -15,7 +15,8 @@ from jaxtyping import Float64, UInt16
 NUM_RESAMPLES = 10_000
 MAX_DRAWN = 40_000_000  # items in all draws together; with more items there are fewer draws
 AT_ONCE = 2_000_000  # numbers in memory
-Statistic = Literal["ratio", "macro", "median", "p90", "p95", "p99", "sum"]
+Statistic = Literal["ratio", "macro", "trimmed", "median", "p90", "p95", "p99", "sum"]
+FAR = 3.5 * 1.4826  # median deviations, in which a normal distribution has a standard one of 1.4826
 PERCENTILES = {"median": 50, "p90": 90, "p95": 95, "p99": 99}
 
 
@@ -92,8 +93,12 @@ def value_of(
     ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
     group, then their mean (a group in which nothing could be counted has no part in it); with
     `weights` of groups, their weighted mean, for which all of these are needed. median, p90, p95,
-    p99: over the values there are. sum: of all values.
+    p99: over the values there are. sum: of all values. trimmed: the ratio without outliers, values
+    that are further from the median than 3.5 standard deviations, these told from the median
+    deviation (the rule by which Full-Duplex-Bench compares pairs).
     """
+    if statistic == "trimmed":
+        items = _without_outliers(items)
     values = [o.known for item in items for o in item if o.known is not None]
     if statistic in PERCENTILES:
         return float(np.percentile(values, PERCENTILES[statistic])) if values else None
@@ -151,6 +156,8 @@ def resampled(
     """The number where every item counts so many times; NaN where nothing is left."""
     if statistic in PERCENTILES:
         return _percentiles(items, times, PERCENTILES[statistic])
+    if statistic == "trimmed":
+        items = _without_outliers(items)
     names, sums = _sums(items, statistic)
     return _means(np.tensordot(times, sums, 1), names, weights)
 
@@ -162,6 +169,18 @@ def interval_of(found: Float64[np.ndarray, " R"]) -> tuple[float, float] | None:
         return None
     low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _without_outliers(items: Items) -> list[list[Outcome]]:
+    """Whose values lie not too far from the median; all where more than half are the same."""
+    values = [o.known for item in items for o in item if o.known is not None]
+    middle = float(np.median(values)) if values else 0.0
+    far = FAR * float(np.median(np.abs(np.array(values) - middle))) if values else 0.0
+
+    def is_near(outcome: Outcome) -> bool:
+        return outcome.known is None or not far or abs(outcome.known - middle) <= far
+
+    return [[outcome for outcome in item if is_near(outcome)] for item in items]
 
 
 def _by_item(outcomes: Sequence[Outcome], items: Sequence[str] | None) -> list[list[Outcome]]:

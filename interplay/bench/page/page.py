@@ -15,7 +15,9 @@ from interplay.bench.item_json import item_id
 from interplay.bench.outcomes import by_item, from_columns
 from interplay.bench.page.charts import histogram
 from interplay.bench.page.timeline import card
+from interplay.bench.recognisers import OWN
 from interplay.bench.report import baselines_of, cells, headings, notes_of, number, sections
+from interplay.bench.rows import JUDGED
 from interplay.bench.rules import RULE
 from interplay.bench.score import Outcome
 from interplay.bench.trace import Trace
@@ -44,90 +46,98 @@ def _subtitle(report: Mapping[str, Any]) -> Iterator[str]:
     parts = [f"seed {report['seed']}", clock.get(report.get("clock", ""), "")]
     data = report.get("data")
     parts.append(f"data {data}" if data else "items of our own generators")
-    parts.append(f"words from {report['words_from']}" if "words_from" in report else "")
+    words = report.get("words_from")
+    parts.append("words from the system's own text" if words == OWN else f"words from {words}")
     parts.append(f"speech found by {report['vad']}" if "vad" in report else "")
     judge = report.get("judge", RULE)
     parts.append("decided by rule" if judge == RULE else f"by rule, but rows _judged: by {judge}")
-    yield ", ".join(part for part in parts if part)
+    yield ", ".join(part for part in parts if part and part != "words from None")
     yield (
-        "The trivial systems know the script of every item and run through the same player and "
-        "scorers. Intervals: 95 %, bootstrap over items. What others reported was measured on "
-        "their data and clocks; it is beside ours, not equal to it."
+        "Beside the system stand trivial ones, which know the script of every item and run through "
+        "the same player and scorers. Intervals: 95 %, bootstrap over items. What others reported "
+        "was measured on their data and clocks; it is beside ours, not equal to it."
     )
 
 
 def tables_html(report: Mapping[str, Any]) -> Iterator[str]:
-    """A table of rows for each suite of a report."""
+    """For each suite of a report a table of its rows, and one of what others reported."""
     for suite, rows in sections(report):
         baselines = baselines_of(rows)
-        others = _published(report, suite)
-        beside = {name: each for name, each in others.items() if name[0] in rows}
-        systems = list(dict.fromkeys(system for _, system in beside))
-        titles = [f"<th>{escape(each)}</th>" for each in headings(baselines)]
-        titles += [f'<th class="edge">{escape(each)}</th>' for each in systems]
-        body = []
-        for name, row in rows.items():
-            reported = [_other(beside.get((name, each), ()), row["unit"]) for each in systems]
-            body.append(_line(name, row, baselines, reported))
+        goals = any(row["reach"] is not None for row in rows.values())
+        titles = headings(baselines)
+        titles = titles if goals else [*titles[:3], *titles[5:]]
+        body = "".join(_line(name, row, baselines, goals) for name, row in rows.items())
         yield f"<h2>{escape(suite)}</h2>"
-        yield f'<div class="panel"><table><tr>{"".join(titles)}</tr>{"".join(body)}</table></div>'
-        told = [*_sources(beside.values()), *_elsewhere(others, rows)]
-        yield "".join(f'<p class="note">{escape(line)}</p>' for line in told)
+        if what := (report.get("suites") or {}).get(suite):
+            yield f'<p class="note">{escape(what)}</p>'
+        yield _table("rows", f"<tr>{_cells('th', titles)}</tr>{body}")
+        yield from _others_html(report, suite, rows)
 
 
-def _line(
-    name: str, row: Mapping[str, Any], baselines: Sequence[str], reported: Sequence[str]
-) -> str:
-    """A row of the table. reported: texts of the columns of others."""
+def _table(kind: str, lines: str) -> str:
+    return f'<div class="panel"><table class="{kind}">{lines}</table></div>'
+
+
+def _cells(tag: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
+
+
+def _line(name: str, row: Mapping[str, Any], baselines: Sequence[str], goals: bool) -> str:
+    """A row of the table. goals: whether any row of it has one."""
     line = cells(name, row, baselines)
     told = (row["what"], notes_of(row))
     what = "".join(f'<span class="what">{escape(each)}</span>' for each in told if each)
     html = [f"<td>{escape(name)}{what}</td>", f"<td><b>{escape(line[1])}</b></td>"]
-    html += [f"<td><small>{escape(text)}</small></td>" for text in line[2:4]]
-    html.append(f'<td class="{MARK_CLASSES[row["passes"]]}">{escape(line[4])}</td>')
-    html += [f"<td>{escape(text)}</td>" for text in line[5:]]
-    html += [f'<td class="edge">{escape(text)}</td>' for text in reported]
-    return f"<tr>{''.join(html)}</tr>"
+    html += [f"<td><small>{escape(text)}</small></td>" for text in line[2 : 4 if goals else 3]]
+    if goals:
+        html.append(f'<td class="{MARK_CLASSES[row["passes"]]}">{escape(line[4])}</td>')
+    return f"<tr>{''.join(html)}{_cells('td', line[5:])}</tr>"
 
 
-Reported = Mapping[str, Any]
-Others = Mapping[tuple[str, str], Sequence[Reported]]  # (row, system) -> what was reported, by whom
-
-
-def _published(report: Mapping[str, Any], suite: str) -> Others:
-    found: dict[tuple[str, str], list[Reported]] = {}
+def _others_html(
+    report: Mapping[str, Any], suite: str, rows: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """What others reported of a suite: this run, then source by source a line for each system."""
+    sources: dict[str, dict[str, dict[str, str]]] = {}
     for each in report.get("published") or []:
         if each["suite"] == suite:
-            found.setdefault((each["row"], each["system"]), []).append(each)
-    return found
+            source = sources.setdefault(f"{each['source']}, {each['date']}", {})
+            value = number(each["value"], _unit(each["row"], rows))
+            source.setdefault(each["system"], {})[each["row"]] = value
+    if not sources:
+        return
+    known = {name for source in sources.values() for values in source.values() for name in values}
+    order = {name: index for index, name in enumerate(rows)}
+    names = sorted(known, key=lambda name: (order.get(_by_rule(name), len(order)), name))
+    ours = {name: number(rows[name]["value"], rows[name]["unit"]) for name in names if name in rows}
+    mine = str(report.get("endpoint", report["model"]))
+    heads = _cells(
+        "th", ["system", *(n.removeprefix(f"{suite}_").replace("_", " ") for n in names)]
+    )
+    lines = [f'<tr class="short">{heads}<th class="source">source</th></tr>']
+    for source, systems in {"this run": {mine: ours}, **sources}.items():
+        span = f'<td class="source" rowspan="{len(systems)}">{escape(source)}</td>'
+        for index, (system, values) in enumerate(systems.items()):
+            texts = _cells("td", [system, *(values.get(name, "–") for name in names)])
+            kind = ' class="ours"' if source == "this run" else ""
+            lines.append(f"<tr{kind}>{texts}{'' if index else span}</tr>")
+    yield "<h3>Beside what others reported</h3>"
+    yield _table("others", "".join(lines))
+    missing = [name for name in names if name not in rows]
+    if missing:
+        needs = " without --judge" if all(name.endswith(JUDGED) for name in missing) else ""
+        yield f'<p class="note">Not measured in this run{needs}: {escape(", ".join(missing))}.</p>'
 
 
-def _other(reported: Sequence[Reported], unit: str) -> str:
-    return ", ".join(dict.fromkeys(number(each["value"], unit) for each in reported))
+def _by_rule(row: str) -> str:
+    """The row by rule beside a judged one."""
+    return row.removesuffix(JUDGED)
 
 
-def _sources(others: Iterable[Sequence[Reported]]) -> list[str]:
-    """Who reported what stands in the columns."""
-    sources: dict[str, dict[str, None]] = {}
-    for each in (each for reported in others for each in reported):
-        sources.setdefault(_cited(each), {})[each["system"]] = None
-    return [f"{', '.join(names)}: {source}" for source, names in sources.items()]
-
-
-def _elsewhere(others: Others, rows: Mapping[str, Any]) -> list[str]:
-    """What was reported of rows that are not in the table, most of them a judge's."""
-    told: dict[tuple[str, str], list[str]] = {}
-    for (row, system), reported in others.items():
-        for each in reported if row not in rows else ():
-            told.setdefault((row, _cited(each)), []).append(f"{system} {each['value']:g}")
-    return [
-        f"not measured here: {row}: {', '.join(values)} ({source})"
-        for (row, source), values in told.items()
-    ]
-
-
-def _cited(reported: Reported) -> str:
-    return f"{reported['source']}, {reported['date']}"
+def _unit(row: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """That of a row, or of the one by rule beside a judged one that was not measured."""
+    found = rows.get(row) or rows.get(_by_rule(row))
+    return found["unit"] if found else "number"
 
 
 def _charts(report: Mapping[str, Any]) -> str:
@@ -137,7 +147,8 @@ def _charts(report: Mapping[str, Any]) -> str:
         if row["unit"] in TIMES and row.get("outcomes", {}).get("value"):
             outcomes = [outcome for _, outcome in from_columns(row["outcomes"])]
             known = [o.known / o.of for o in outcomes if o.known is not None]
-            charts.append(histogram(name, known, row["unit"], len(outcomes)))
+            if known:
+                charts.append(histogram(name, known, row["unit"], len(outcomes)))
     if not charts:
         return ""
     return f'<h2>Distributions</h2><div class="charts">{"".join(charts)}</div>'
@@ -159,7 +170,8 @@ def _items(report: Mapping[str, Any], traces: Sequence[Trace]) -> str:
     num_bad = sum(bool(why) for _, why in blame)
     note = (
         f"{num_bad} of {len(blame)} items failed in some row; {len(shown)} are shown, worst first. "
-        "Left ear: the user; right ear: the system. Click into a timeline to hear it from there."
+        "Left ear: the user; right ear: the system; boxes below: what is expected, and when. Click "
+        "into a timeline to hear it from there."
     )
     cards = "".join(card(by_id[name], why) for name, why in shown)
     return f'<h2>What went wrong first</h2><p class="note">{note}</p>{cards}'
@@ -197,6 +209,8 @@ def _worst_first(rows: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[
 
 def _loss(outcome: Outcome, row: Mapping[str, Any]) -> float:
     """0 for all that could be had, 1 for nothing of it. `of` is not 0."""
+    if row.get("lower_is_better", False) is None:
+        return 0.0
     if row["unit"] in TIMES or outcome.value is None:
         return float(outcome.value is None)
     share = outcome.value / outcome.of / (100 if row["unit"] == "points" else 1)

@@ -6,7 +6,9 @@ Knows nothing of rows; it is told in words what went wrong.
 import base64
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
 import numpy as np
 import soundfile
@@ -25,13 +27,17 @@ from interplay.data.item import (
     Noise,
     NoTakeover,
     Say,
+    Show,
     Silence,
     StopBy,
+    Type,
 )
 
 PX_PER_S = 80.0
 LEFT = 64
-LANE, GAP, WORDS = 44, 10, 30  # heights: a lane's sound, between lanes, two lines of words
+LINES, LINE = 3, 12  # of words, and the height of one
+LANE, GAP, WORDS = 44, 10, 6 + LINES * LINE  # heights: a lane's sound, between lanes, words
+LETTER = 6.2  # its width, about
 BIN_S = 0.05
 EXPECT_HEIGHT = 18
 LOUDEST_DB, SOFTEST_DB = 0.0, -50.0
@@ -40,13 +46,14 @@ LOUDEST_DB, SOFTEST_DB = 0.0, -50.0
 def card(trace: Trace, why: Sequence[str]) -> str:
     """The item as HTML. why: what failed, row by row."""
     item = trace.item
-    name = " · ".join(part for part in (item.subset, item.kind, f"seed {item.seed}") if part)
+    kind = "" if item.subset and item.kind.endswith(item.subset) else item.kind
+    name = " · ".join(part for part in (item.subset, kind, f"seed {item.seed}") if part)
     told = "; ".join(f"<b>{escape(each)}</b>" for each in why) or "nothing failed"
     return (
         f'<article class="item"><h3>{escape(name)}</h3><p class="why">{told}</p>'
         f'<div class="scroll" data-px="{PX_PER_S}" data-left="{LEFT}">{timeline(trace)}'
         f'<div class="cursor"></div></div>'
-        f'<audio controls preload="none" src="{sound(trace)}"></audio></article>'
+        f'<audio controls preload="metadata" src="{sound(trace)}"></audio></article>'
     )
 
 
@@ -63,21 +70,22 @@ def sound(trace: Trace) -> str:
 
 def timeline(trace: Trace) -> str:
     """Two lanes with words, and a line for every expectation."""
-    expected = [found for e in trace.item.expect if (found := _expected(trace, e))]
+    boxes = _boxes([found for e in trace.item.expect if (found := _expected(trace, e))])
     top = 18
     user_top = top + WORDS
     model_top = user_top + LANE + GAP
     below = model_top + LANE + WORDS + 4
-    height = below + len(expected) * (EXPECT_HEIGHT + 3) + 6
+    num_lines = max((box.line + 1 for box in boxes), default=0)
+    height = below + num_lines * (EXPECT_HEIGHT + 3) + 6
     width = LEFT + trace.length_s * PX_PER_S + 30
     parts = [
         *_axis(trace.length_s, height),
         *_cues(trace, user_top),
         *_lane("user", "u", trace.user, user_top),
         *_lane("system", "m", trace.model, model_top),
-        *_words([(w, s) for w, s, _ in trace.user_words], user_top - 6 - 12, "u"),
+        *_words([(w, s) for w, s, _ in trace.user_words], user_top - 6 - (LINES - 1) * LINE, "u"),
         *_words([(w.text, w.start_s) for w in trace.say], model_top + LANE + 12, "m"),
-        *_expectations(expected, below),
+        *_expectations(boxes, below),
     ]
     return (
         f'<svg width="{width:.0f}" height="{height:.0f}" role="img" '
@@ -107,6 +115,9 @@ def _cues(trace: Trace, top: float) -> Iterator[str]:
             f'width="{max(2.0, (span[1] - span[0]) * PX_PER_S):.1f}">'
             f"<title>cue {index}: {escape(str(text))}</title></rect>"
         )
+        if isinstance(cue, Show | Type):  # what is said has its words above it
+            shown = "film" if isinstance(cue, Show) else f"typed: {_short(cue.text, 80)}"
+            yield f'<text class="u" x="{_x(span[0]) + 5:.1f}" y="{top + 13}">{escape(shown)}</text>'
 
 
 def _lane(name: str, colour: str, track: Int16[np.ndarray, " T"], top: float) -> Iterator[str]:
@@ -130,28 +141,52 @@ def _lane(name: str, colour: str, track: Int16[np.ndarray, " T"], top: float) ->
 
 
 def _words(words: Sequence[tuple[str, float]], top: float, colour: str) -> Iterator[str]:
-    """Two lines, so that neighbours do not overlap; a word that finds no room is left out."""
-    ends = [0.0, 0.0]
-    for text, start_s in words:
-        x = _x(start_s)
+    """On a few lines, so that neighbours do not overlap; a word that finds no room is left out.
+    Words of which only one time is known stand together."""
+    ends = [0.0] * LINES
+    for start_s, group in groupby(words, key=lambda word: word[1]):
+        x, text = _x(start_s), " ".join(word for word, _ in group)
         line = next((i for i, end in enumerate(ends) if end <= x), None)
         if line is None:
             continue
-        ends[line] = x + 6.2 * len(text) + 5
-        yield f'<text class="{colour}" x="{x:.1f}" y="{top + 12 * line:.1f}">{escape(text)}</text>'
+        ends[line] = x + LETTER * len(text) + 5
+        y = top + LINE * line
+        yield f'<text class="{colour}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
-def _expectations(expected: Sequence[tuple[str, Span | None]], top: float) -> Iterator[str]:
-    for index, (text, span) in enumerate(expected):
-        y = top + index * (EXPECT_HEIGHT + 3)
-        if span is None:
-            never = f"{escape(text)} (its moment never came)"
-            yield f'<text class="dim" x="{LEFT}" y="{y + 13:.0f}">{never}</text>'
+@dataclass(frozen=True, kw_only=True)
+class _Box:
+    """An expectation on the page; span: None where its moment never came."""
+
+    text: str
+    span: Span | None
+    line: int
+
+
+def _boxes(expected: Sequence[tuple[str, Span | None]]) -> list[_Box]:
+    """Each on the first line on which nothing before it reaches into its place."""
+    ends: list[float] = []
+    boxes = []
+    for text, span in expected:
+        shown = text if span else f"{text} (its moment never came)"
+        x, width = (LEFT, 0.0) if span is None else (_x(span[0]), (span[1] - span[0]) * PX_PER_S)
+        line = next((i for i, end in enumerate(ends) if end <= x), len(ends))
+        ends[line:] = [x + max(width, LETTER * len(shown) + 10), *ends[line + 1 :]]
+        boxes.append(_Box(text=shown, span=span, line=line))
+    return boxes
+
+
+def _expectations(boxes: Sequence[_Box], top: float) -> Iterator[str]:
+    for box in boxes:
+        y = top + box.line * (EXPECT_HEIGHT + 3)
+        if box.span is None:
+            yield f'<text class="dim" x="{LEFT}" y="{y + 13:.0f}">{escape(box.text)}</text>'
             continue
+        x, width = _x(box.span[0]), max(3.0, (box.span[1] - box.span[0]) * PX_PER_S)
         yield (
-            f'<rect class="e" x="{_x(span[0]):.1f}" y="{y}" rx="3" height="{EXPECT_HEIGHT}" '
-            f'width="{max(3.0, (span[1] - span[0]) * PX_PER_S):.1f}"/>'
-            f'<text x="{_x(span[0]) + 5:.1f}" y="{y + 13:.0f}">{escape(text)}</text>'
+            f'<rect class="e" x="{x:.1f}" y="{y}" rx="3" height="{EXPECT_HEIGHT}" '
+            f'width="{width:.1f}"/>'
+            f'<text x="{x + 5:.1f}" y="{y + 13:.0f}">{escape(box.text)}</text>'
         )
 
 

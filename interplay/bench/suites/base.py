@@ -4,7 +4,7 @@ A suite never plays anything itself: it gives items (its synthetic twin, or an o
 reads traces, so that every system, clock and transport is measured alike. Knows nothing of systems.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +45,10 @@ class Suite:
     """twin: (number of items per subset or family, seed) -> items of our own generators, offline.
     load: (official folder, at most so many items of each part or None for all) -> items; None where
     the benchmark has no data of its own. score: row name -> outcomes; pure, and those of several
-    traces are those of each alone, one after another. how_to_get: what to download, from where, and
-    under which licence. baselines: those that are played beside every system (bench.policies).
+    traces are those of each alone, one after another. together: where one item is scored by what
+    came of another, items that it gives the same value are scored at once. how_to_get: what to
+    download, from where, and under which licence. baselines: those that are played beside every
+    system (bench.policies).
     """
 
     name: str
@@ -55,6 +57,7 @@ class Suite:
     twin: Callable[[int, int], list[Item]]
     score: Callable[[Sequence[Trace]], Outcomes]
     load: Callable[[Path, int | None], list[Item]] | None = None
+    together: Callable[[Item], Hashable] | None = None
     published: tuple[Published, ...] = ()
     how_to_get: str = ""
     baselines: tuple[str, ...] = ("silent", "always", "half_duplex", "perfect")

@@ -211,6 +211,7 @@ ROWS = (
     _row(
         "charades_miou_whole",
         "charades_miou of whoever marks the whole film, start at 0 and stop at its end",
+        lower_is_better=None,
     ),
     _row(
         "charades_no_response",

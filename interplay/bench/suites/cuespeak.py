@@ -69,7 +69,11 @@ ROWS = (
     _row("latency_p90_s", "the same, 90th percentile", unit="s", statistic="p90"),
     _row("latency_p95_s", "the same, 95th percentile", unit="s", statistic="p95"),
     _row("overlap", "of cues answered in their window, those answered over the user's speech"),
-    _row("post_turn", "cues answered with the right words only after the user had finished"),
+    _row(
+        "post_turn",
+        "cues answered with the right words only after the user had finished",
+        lower_is_better=None,
+    ),
     _row(
         "still_listening",
         "of cues that come within 2 s of another one that was hit, those that are hit too: the "

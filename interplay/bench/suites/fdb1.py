@@ -213,7 +213,7 @@ def _rated(judge: Judge, trace: Trace) -> Outcome:
     return rated.rating(judge, about["context"], about["interrupt"], reply)
 
 
-def _row(name: str, what: str, *, lower: bool = False, **more) -> Row:
+def _row(name: str, what: str, *, lower: bool | None = False, **more) -> Row:
     kind = SCORERS[name][0][0] if name in SCORERS else "pause"
     return Row(name=name, kind=kind, what=what, reach=None, lower_is_better=lower, **more)
 
@@ -223,7 +223,7 @@ ROWS = (
     _row("fdb1_pause_tor_synthetic", "the same, of synthetic_pause_handling alone", lower=True),
     _row("fdb1_pause_tor_candor", "the same, of candor_pause_handling alone", lower=True),
     _row("fdb1_backchannel_tor", "took the turn of a user who goes on talking", lower=True),
-    _row("fdb1_backchannel_freq", "backchannels per second meanwhile", unit="number"),
+    _row("fdb1_backchannel_freq", "backchannels per second meanwhile", lower=None, unit="number"),
     _row(
         "fdb1_backchannel_jsd",
         "distance of their times from those of people; 1 without any",

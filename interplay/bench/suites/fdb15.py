@@ -5,7 +5,9 @@ those of a language model (fdb15_label) have rows of their own, and published ra
 alone. The average of four rates is what is quoted; a talker who answers once and hears nothing
 afterwards has 75 of it, so the balanced one, in which the interruption weighs half, stands beside
 it and gives him 50.
-Stop and response latencies are those of interruptions, from the sound of both sides.
+Stop and response latencies are those of interruptions, from the sound of both sides. Every item is
+played a second time without its overlap (fdb15_clean): the language model reads that, too, and
+what changes in the speech of who answers an interruption is told beside it.
 Knows nothing of how items are made or played.
 """
 
@@ -17,6 +19,7 @@ from interplay.bench.rows import Row
 from interplay.bench.score import Outcome
 from interplay.bench.suites import fdb_rules as rules
 from interplay.bench.suites.base import Outcomes, Suite, tabled
+from interplay.bench.suites.fdb15_clean import CHANGES, changes, pairs, together
 from interplay.bench.suites.fdb15_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb15_label import label_of
 from interplay.bench.suites.fdb15_twin import PARTS, items
@@ -43,9 +46,10 @@ JUDGED = "_judged"
 def score(traces: Sequence[Trace]) -> Outcomes:
     """Outcomes of every row."""
     found: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
-    for trace in traces:
+    for trace, clean in pairs(traces):
         part, verdict = str(trace.item.about["part"]), judge(trace)
-        for name, outcome in _labelled(part, verdict.label, verdict.notes):
+        of_label = _labelled(part, verdict.label, verdict.notes)
+        for name, outcome in (*of_label, *_changed(trace, clean, verdict.label)):
             found[name].append(outcome)
         found["fdb15_no_response"].append(_silence(verdict, part))
         if part == "user_interruption":
@@ -68,14 +72,23 @@ def _labelled(part: str, label: Label | None, notes: Sequence[str]) -> list[tupl
     return rows
 
 
+def _changed(trace: Trace, clean: Trace | None, label: Label | None) -> list[tuple[str, Outcome]]:
+    """How the speech of who answered an interruption changed; as published, nobody else counts."""
+    window = window_of(trace)
+    if trace.item.about["part"] != "user_interruption" or label != "respond" or window is None:
+        return []
+    return changes(trace, clean, window)
+
+
 def judged(by: Judge) -> Suite:
     """The suite with rows of its own for the labels of a language model."""
 
     def score_with(traces: Sequence[Trace]) -> Outcomes:
         found: dict[str, list[Outcome]] = {row.name: [] for row in JUDGED_ROWS}
-        for trace in traces:
-            part, verdict = str(trace.item.about["part"]), label_of(by, trace)
-            for name, outcome in _labelled(part, verdict.value, verdict.notes):
+        for trace, clean in pairs(traces):
+            part, verdict = str(trace.item.about["part"]), label_of(by, trace, clean)
+            of_label = _labelled(part, verdict.value, verdict.notes)
+            for name, outcome in (*of_label, *_changed(trace, clean, verdict.value)):
                 found[name + JUDGED].append(outcome)
         return {**score(traces), **found}
 
@@ -122,7 +135,7 @@ _REST = (1 - INTERRUPTION_WEIGHT) / (len(WANTED) - 1)
 BALANCE = {part: INTERRUPTION_WEIGHT if part == "user_interruption" else _REST for part in WANTED}
 
 
-def _row(name: str, what: str, *, lower: bool = False, **more) -> Row:
+def _row(name: str, what: str, *, lower: bool | None = False, **more) -> Row:
     kind = next((f"fdb15_{part}" for part, (row, _) in WANTED.items() if row == name), "fdb15")
     return Row(name=name, kind=kind, what=what, reach=None, lower_is_better=lower, **more)
 
@@ -158,6 +171,21 @@ def _other_labels(by: str) -> tuple[Row, ...]:
     )
 
 
+def _changes(by: str) -> tuple[Row, ...]:
+    """How the speech of who answers an interruption changes."""
+    return tuple(
+        _row(
+            name,
+            f"answered an interruption: words per minute after it, more than {beside} "
+            f"(judge: {by}), mean without outliers",
+            lower=None,
+            unit="wpm",
+            statistic="trimmed",
+        )
+        for name, beside in zip(CHANGES, ("before it", "when nobody interrupts"), strict=True)
+    )
+
+
 ROWS = (
     *_rates(JUDGE),
     *(
@@ -172,11 +200,13 @@ ROWS = (
         lower=True,
         statistic="macro",
     ),
+    *_changes(JUDGE),
 )
 
 JUDGED_ROWS = tuple(
     replace(row, name=row.name + JUDGED)
-    for row in (*_rates("a language model"), *_other_labels("a language model"))
+    for rows in (_rates, _other_labels, _changes)
+    for row in rows("a language model")
 )
 
 PAPER = "arXiv 2507.23159, table 2, as a third party gives it; judge gpt-4o-2024-08-06"
@@ -211,6 +241,7 @@ SUITE = Suite(
     rows=ROWS,
     twin=items,
     load=load,
+    together=together,
     score=score,
     published=PUBLISHED,
     how_to_get=HOW_TO_GET,

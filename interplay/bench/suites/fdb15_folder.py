@@ -1,6 +1,6 @@
 """Items from the published folders of Full-Duplex-Bench V1.5, played open loop as recorded.
 
-Only `input.wav` is played: its clean twin serves the published LLM judge alone. What would address
+`input.wav` is played, then `clean_input.wav`, the same without the overlap. What would address
 the overlap (`keys`) are the words of its text that the context lacks: a rougher rule than that of
 our own items, whose answers are known. Knows nothing of scores.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interplay.bench.suites import fdb_folder as published
 from interplay.bench.suites.fdb1_folder import overlapped
+from interplay.bench.suites.fdb15_clean import CLEAN
 from interplay.bench.trace import normal
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import Expect, Item, KeepTalking, Say
@@ -19,7 +20,8 @@ HOW_TO_GET = (
 )
 KEYS = ("context_text", "current_turn_text", "timestamps")
 PARTS = ("user_interruption", "user_backchannel", "talking_to_other", "background_speech")
-FILES = {part: ("input.wav", "metadata.json") for part in PARTS}
+CLEAN_INPUT = "clean_input.wav"
+FILES = {part: ("input.wav", CLEAN_INPUT, "metadata.json") for part in PARTS}
 MIN_LETTERS = 4
 COMMON = """
 about actually again also been before both came come could does doing done down each else even
@@ -36,7 +38,26 @@ def load(folder: Path, num_items: int | None = None) -> list[Item]:
     Raises RecordError or AudioError, one line, where the layout, an annotation or a sound is not
     as published.
     """
-    return [_item(part, path) for part, path in published.item_folders(folder, FILES, num_items)]
+    return [
+        item
+        for part, path in published.item_folders(folder, FILES, num_items)
+        for item in (_item(part, path), _clean(part, path))
+    ]
+
+
+def _clean(part: str, path: Path) -> Item:
+    """The second run: what was asked, and nothing else."""
+    track = published.sound(path, CLEAN_INPUT)
+    end_s = published.speech_end(track, len(track) / SAMPLE_RATE_HZ)
+    return Item(
+        kind=f"fdb15_{part}",
+        seed=published.seed_of(part, path),
+        length_s=len(track) / SAMPLE_RATE_HZ,
+        cues=tuple(published.clips(track, [end_s])),
+        expect=(Say(text=(published.recital(0),), after=0),),
+        subset=part,
+        about={"part": part, CLEAN: True, "id": path.name},
+    )
 
 
 def _item(part: str, path: Path) -> Item:

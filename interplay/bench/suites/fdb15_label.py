@@ -1,9 +1,8 @@
 """The label of Full-Duplex-Bench V1.5 by a language model: what did a model do when overlapped?
 
 As published it reads what the user said, without and with the overlap, and what the model said,
-with times, and labels the first new stretch of meaning after the overlap began. The published one
-reads a fourth list, what the model says when nobody overlaps it: items here are played once, so
-there is none. The wording is ours and part of the number. Knows nothing of rates.
+with times, again without and with it, and labels the first new stretch of meaning after the overlap
+began. The wording is ours and part of the number. Knows nothing of rates.
 """
 
 import json
@@ -25,8 +24,9 @@ NAMES: dict[str, Label] = {
 SYSTEM = (
     "You label what an assistant did when speech came in while it was speaking. You are given "
     "lists of texts with start and end in seconds: input_clean, what the user asked; input_noisy, "
-    "the same with the speech that came in, which lies at overlap_s; output_noisy, what the "
-    "assistant said, a transcript without punctuation. Look at the first new stretch of meaning "
+    "the same with the speech that came in, which lies at overlap_s; output_clean, what the "
+    "assistant says when nothing comes in; output_noisy, what it said this time; both are "
+    "transcripts without punctuation. Look at the first new stretch of meaning "
     "that the assistant utters after the overlap began. C_RESPOND: it takes up what came in (a "
     "question about just that counts, too). C_RESUME: it leaves what came in alone and goes on "
     "with, or completes, what it was asked before; also where it simply talks on. "
@@ -36,27 +36,33 @@ SYSTEM = (
 )
 
 
-def label_of(judge: Judge, trace: Trace) -> Verdict[Label]:
-    """What a judge says. An overlap that never came, or that nothing follows, is unknown by
-    definition, and nobody is asked."""
+def label_of(judge: Judge, trace: Trace, clean: Trace | None = None) -> Verdict[Label]:
+    """What a judge says. clean: of the same input without the overlap, if it was played. An overlap
+    that never came, or that nothing follows, is unknown by definition, and nobody is asked."""
     window = window_of(trace)
     if window is None:
         return Verdict(value="unknown", notes=("overlap_never_came",))
     if not chunks(trace, window[0]):
         return Verdict(value="unknown", notes=("silent_afterwards",))
-    return ask(judge, SYSTEM, json.dumps(lists_of(trace)), read_label)
+    return ask(judge, SYSTEM, json.dumps(lists_of(trace, clean)), read_label)
 
 
-def lists_of(trace: Trace) -> dict[str, Any]:
-    """What the judge reads, times in seconds: texts of the user's cues, words of the model."""
+def lists_of(trace: Trace, clean: Trace | None = None) -> dict[str, Any]:
+    """What the judge reads, times in seconds: texts of the user's cues, words of the model. Without
+    a clean run there is no `output_clean`."""
     window, overlap = window_of(trace), int(trace.item.about["cue"])
     spoken = dict(_spoken(trace))
     return {
         "overlap_s": None if window is None else [round(time_s, 2) for time_s in window],
         "input_clean": [line for cue, line in spoken.items() if cue != overlap],
         "input_noisy": list(spoken.values()),
-        "output_noisy": [_timed(c.text, c.start_s, c.end_s) for c in chunks(trace) if c.text],
+        **({} if clean is None else {"output_clean": _words(clean)}),
+        "output_noisy": _words(trace),
     }
+
+
+def _words(trace: Trace) -> list[list[Any]]:
+    return [_timed(c.text, c.start_s, c.end_s) for c in chunks(trace) if c.text]
 
 
 def _spoken(trace: Trace) -> Iterator[tuple[int, list[Any]]]:

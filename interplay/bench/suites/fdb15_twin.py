@@ -2,14 +2,16 @@
 
 The model answers a request with a recital; a moment after it began to speak, there comes a second
 request, a nod, a sentence for somebody else or a voice from behind. What would address the overlap
-(`keys`) never occurs in the recital. One run per item: nothing here needs the published second run
-on the input without the overlap, because the injection itself waits for the answer.
-Knows nothing of scores.
+(`keys`) never occurs in the recital. Each item is followed by the same without its overlap, as
+published. Knows nothing of scores.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from interplay.bench.suites import fdb_twin as twin
+from interplay.bench.suites.fdb15_clean import CLEAN
 from interplay.data.item import Clip, Cue, Expect, Item, KeepTalking, Say, StopBy, When
 from interplay.data.overheard import aside, behind
 from interplay.data.texts import questions, vocabulary
@@ -126,9 +128,19 @@ PARTS = {
 
 
 def items(num_items: int, seed: int) -> list[Item]:
-    """So many items of every scenario; the same for ever for the same seed."""
+    """So many items of every scenario, each before the one that nobody interrupts; the same for
+    ever for the same seed."""
     return [
-        make(rng, number)
+        item
         for index, make in enumerate(PARTS.values())
         for number, rng in twin.draws(10 + index, num_items, seed)
+        for item in _with_clean(make(rng, number))
     ]
+
+
+def _with_clean(item: Item) -> tuple[Item, Item]:
+    """The item, and the same request in the same noise without the second cue, the overlap."""
+    request, _, *rest = item.cues
+    about = {"part": item.about["part"], CLEAN: True, "task": item.about["task"]}
+    answer = item.expect[:1]  # the recital
+    return item, replace(item, cues=(request, *rest), expect=answer, about=about)

@@ -26,17 +26,17 @@ ROW = Row(
     reach=None,
     unit="number",
 )
-README = "README of DanielLin94144/Full-Duplex-Bench d7336bd"
+ITS_JUDGE = "ratings by gpt-4-turbo"
+README = f"README of DanielLin94144/Full-Duplex-Bench d7336bd; {ITS_JUDGE}"
 README_DATE = "2026-04-15"
-LATER = "README of DanielLin94144/Full-Duplex-Bench, later than d7336bd"
+LATER = f"README of DanielLin94144/Full-Duplex-Bench, later than d7336bd; {ITS_JUDGE}"
 RATINGS = {
     **{"PersonaPlex": (4.21,), "dGSLM": (0.201,), "Moshi": (0.765,), "Freeze-Omni": (3.615,)},
     **{"Gemini Live 2.0": (3.376,), "GPT-Realtime": (3.85,)},
 }
-ITS_JUDGE = "its judge is gpt-4-turbo"
 PUBLISHED = (
-    *tabled([ROW.name], RATINGS, f"{README}; {ITS_JUDGE}", README_DATE),
-    *tabled([ROW.name], {GEMINI: (3.575,)}, f"{LATER}; {ITS_JUDGE}", "2026"),
+    *tabled([ROW.name], RATINGS, README, README_DATE),
+    *tabled([ROW.name], {GEMINI: (3.575,)}, LATER, "2026"),
 )
 
 

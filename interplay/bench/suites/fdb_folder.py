@@ -76,9 +76,9 @@ def seed_of(part: str, path: Path) -> int:
     return zlib.crc32(f"{part}/{path.name}".encode())
 
 
-def sound(path: Path) -> np.ndarray:
-    """int16 [T] at 16 kHz of `input.wav` of any rate. Raises AudioError."""
-    return to_int16(np.asarray(read_audio(path / "input.wav").samples, np.float32))
+def sound(path: Path, name: str = "input.wav") -> np.ndarray:
+    """int16 [T] at 16 kHz of a recording of any rate in the folder. Raises AudioError."""
+    return to_int16(np.asarray(read_audio(path / name).samples, np.float32))
 
 
 def annotation(path: Path, keys: Sequence[str]) -> dict[str, Any]:

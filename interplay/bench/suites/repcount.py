@@ -215,6 +215,7 @@ ROWS = (
         kind=KIND,
         what="repcount_obo of whoever always says the median count of these items",
         reach=None,
+        lower_is_better=None,
         unit="points",
     ),
     Row(
@@ -222,7 +223,7 @@ ROWS = (
         kind=KIND,
         what="repcount_mae of the same",
         reach=None,
-        lower_is_better=True,
+        lower_is_better=None,
         unit="number",
     ),
     Row(
@@ -230,6 +231,7 @@ ROWS = (
         kind=KIND,
         what="repcount_obo of whoever counts on every two seconds without looking",
         reach=None,
+        lower_is_better=None,
         unit="points",
     ),
 )
