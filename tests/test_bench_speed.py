@@ -31,7 +31,7 @@ def work(request):
 
 
 def absent():
-    raise ModuleNotFoundError("No module named 'llama_cpp'", name="llama_cpp")
+    raise ModuleNotFoundError("No module named 'xllamacpp'", name="xllamacpp")
 
 
 def logits(runtime, work, num_ticks=3):
@@ -76,7 +76,7 @@ def test_another_result_or_a_missing_package_is_told(monkeypatch):
     found = runtimes.find(work, 8)
     assert list(found.ready) == [runtimes.OURS]
     assert "gives other logits" in found.missing["wrong"]
-    assert found.missing["absent"] == "llama_cpp is not installed"
+    assert found.missing["absent"] == "xllamacpp is not installed: pip install 'interplay[speed]'"
 
 
 def test_runs_are_interleaved_and_the_first_ticks_do_not_count():

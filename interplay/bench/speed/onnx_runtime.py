@@ -13,21 +13,24 @@ from torch import Tensor
 
 from interplay.bench.speed.workload import Workload
 from interplay.model.backbone import BackboneConfig, rope_tables
+from interplay.model.checkpoint import INT8_MAX
 
 FUSED = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
+FP32 = "fp32"
+BLOCK=32
 
 
 class OnnxRuntime:
     """One session of ONNX Runtime on one thread, fp32."""
 
-    def __init__(self, work: Workload, max_positions: int) -> None:
+    def __init__(self, work: Workload, max_positions: int, kind: str = FP32) -> None:
         import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
         import onnxruntime as ort  # pyright: ignore[reportMissingImports]
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = torch.get_num_threads()
-        model = _Graph(work, max_positions).model()
+        model = _Graph(work, max_positions, kind).model()
         self._session = ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
@@ -60,7 +63,8 @@ class OnnxRuntime:
 class _Graph:
     """The backbone and its head as nodes."""
 
-    def __init__(self, work: Workload, max_positions: int) -> None:
+    def __init__(self, work: Workload, max_positions: int, kind: str) -> None:
+        self.kind = kind
         self.work, self.config, self.max_positions = work, work.config, max_positions
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
@@ -73,7 +77,7 @@ class _Graph:
         one = [self._weight(torch.tensor([i])) for i in (-1, 1 << 30, 1)]
         x = self._node("Slice", [self._layers(), *one])  # only the last row goes on to the head
         x = self._norm(x, self.work.backbone.norm)
-        self._node("MatMul", [x, self._weight(self.work.head.T)], ["logits"])
+        self._product(x, self.work.head, "logits")
         past = (1, cfg.num_kv_heads, self.max_positions, cfg.head_dim)
         names = [f"{kind}{i}" for i in range(cfg.num_layers) for kind in "kv"]
         value, fp32, int32 = helper.make_tensor_value_info, TensorProto.FLOAT, TensorProto.INT32
@@ -107,7 +111,7 @@ class _Graph:
         cfg, attention = self.config, layer.attention
         widths = _head_widths(cfg)
         q, k, v = (
-            self._node("MatMul", [x, self._weight(part.T)]) for part in attention.qkv.split(widths)
+            self._product(x, part) for part in attention.qkv.split(widths)
         )
         q = self._norm_heads(q, attention.q_norm, cfg.num_heads)
         k = self._norm_heads(k, attention.k_norm, cfg.num_kv_heads)
@@ -122,7 +126,7 @@ class _Graph:
             do_rotary=1,
             local_window_size=cfg.window,
         )
-        return self._node("MatMul", [out, self._weight(attention.out.T)])
+        return self._product(out, attention.out)
 
     def _norm_heads(self, x: str, weight: Tensor, heads: int) -> str:
         split = self._weight(torch.tensor([0, 0, heads, self.config.head_dim]))
@@ -131,9 +135,9 @@ class _Graph:
         return self._node("Reshape", [normed, flat])
 
     def _dense(self, ff: Any, x: str) -> str:
-        gate, up = (self._node("MatMul", [x, self._weight(part.T)]) for part in ff.gate_up.chunk(2))
+        gate, up = (self._product(x, part) for part in ff.gate_up.chunk(2))
         silu = self._node("Mul", [gate, self._node("Sigmoid", [gate])])
-        return self._node("MatMul", [self._node("Mul", [silu, up]), self._weight(ff.down.T)])
+        return self._product(self._node("Mul", [silu, up]), ff.down)
 
     def _experts(self, ff: Any, x: str) -> str:
         cfg = self.config
@@ -158,6 +162,20 @@ class _Graph:
                 self._node("Shape", [x]),
             ],
         )
+
+    def _product(self, x: str, weight: Float[Tensor, "out in"], to: str | None = None) -> str:
+        outputs = [to] if to else None
+        if self.kind == FP32:
+            return self._node("MatMul", [x, self._weight(weight.T)], outputs)
+        num_out, num_in = weight.shape
+        scale = (weight.abs().amax(-1, keepdim=True) / INT8_MAX).clamp_min(1e-30)
+        q = (weight / scale).round()
+        if self.kind == "dyn":
+            return self._node("DynamicQuantizeMatMul",[x,self._weight(q.T.to(torch.int8)),self._weight(scale[:,0])],outputs,domain=FUSED)
+        B=BLOCK
+        nb=-(-num_in//B)
+        q=torch.nn.functional.pad(q+128,(0,nb*B-num_in),value=128).to(torch.uint8).view(num_out,nb,B)
+        return self._node("MatMulNBits",[x,self._weight(q),self._weight(scale.expand(-1,nb).flatten())],outputs,domain=FUSED,K=num_in,N=num_out,bits=8,block_size=B,accuracy_level=int(self.kind[-1]))
 
     def _norm(self, x: str, weight: Tensor) -> str:
         return self._node(

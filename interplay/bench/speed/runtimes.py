@@ -44,7 +44,7 @@ def find(work: Workload, num_ticks: int) -> Found:
             found.differences[name] = _compare(name, _first_logits(runtime, work), expected)
             found.ready[name] = runtime
         except ModuleNotFoundError as error:
-            found.missing[name] = f"{error.name} is not installed"
+            found.missing[name] = f"{error.name} is not installed: pip install 'interplay[speed]'"
         except UnlikeError as error:
             found.missing[name] = str(error)
     return found
