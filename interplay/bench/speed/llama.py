@@ -150,4 +150,3 @@ def _tensors(work: Workload) -> dict[str, Tensor]:
                 f"{to}ffn_down_exps.weight": theirs[at + "mlp.experts.down_proj"],
             }
     return found
-

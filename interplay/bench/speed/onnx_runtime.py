@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from interplay.bench.speed.workload import Workload
 from interplay.model.backbone import BackboneConfig, rope_tables
@@ -17,14 +17,18 @@ from interplay.model.checkpoint import INT8_MAX
 
 FUSED = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
-FP32 = "fp32"
-BLOCK=32
+BLOCK = 128  # weights that share a scale, in the format of quantised products
+ACCURACY = {"int8": 1, "rounded": 4}  # of MatMulNBits: sums of fp32, or of rows rounded to int8
 
 
 class OnnxRuntime:
-    """One session of ONNX Runtime on one thread, fp32."""
+    """One session of ONNX Runtime on as many threads as torch has.
 
-    def __init__(self, work: Workload, max_positions: int, kind: str = FP32) -> None:
+    kind: how dense products keep weights and compute: `float32`, `int8` (weights only, which loses
+    nothing of weights that are int8 times a scale) or `rounded` (rows, too). Experts stay float32.
+    """
+
+    def __init__(self, work: Workload, max_positions: int, kind: str = "float32") -> None:
         import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
         import onnxruntime as ort  # pyright: ignore[reportMissingImports]
 
@@ -110,9 +114,7 @@ class _Graph:
     def _attention(self, index: int, layer: Any, x: str, rope: list[str]) -> str:
         cfg, attention = self.config, layer.attention
         widths = _head_widths(cfg)
-        q, k, v = (
-            self._product(x, part) for part in attention.qkv.split(widths)
-        )
+        q, k, v = (self._product(x, part) for part in attention.qkv.split(widths))
         q = self._norm_heads(q, attention.q_norm, cfg.num_heads)
         k = self._norm_heads(k, attention.k_norm, cfg.num_kv_heads)
         out = f"attended{index}"
@@ -164,18 +166,27 @@ class _Graph:
         )
 
     def _product(self, x: str, weight: Float[Tensor, "out in"], to: str | None = None) -> str:
+        """Rows times a weight, kept in fp32 or as int8 times a scale for each output."""
         outputs = [to] if to else None
-        if self.kind == FP32:
+        if self.kind == "float32":
             return self._node("MatMul", [x, self._weight(weight.T)], outputs)
         num_out, num_in = weight.shape
+        num_blocks = -(-num_in // BLOCK)
         scale = (weight.abs().amax(-1, keepdim=True) / INT8_MAX).clamp_min(1e-30)
-        q = (weight / scale).round()
-        if self.kind == "dyn":
-            return self._node("DynamicQuantizeMatMul",[x,self._weight(q.T.to(torch.int8)),self._weight(scale[:,0])],outputs,domain=FUSED)
-        B=BLOCK
-        nb=-(-num_in//B)
-        q=torch.nn.functional.pad(q+128,(0,nb*B-num_in),value=128).to(torch.uint8).view(num_out,nb,B)
-        return self._node("MatMulNBits",[x,self._weight(q),self._weight(scale.expand(-1,nb).flatten())],outputs,domain=FUSED,K=num_in,N=num_out,bits=8,block_size=B,accuracy_level=int(self.kind[-1]))
+        whole = nn.functional.pad((weight / scale).round(), (0, num_blocks * BLOCK - num_in))
+        whole = (whole + 128).to(torch.uint8).view(num_out, num_blocks, BLOCK)  # 128 means 0
+        scales = scale.expand(-1, num_blocks).flatten()
+        return self._node(
+            "MatMulNBits",
+            [x, self._weight(whole), self._weight(scales)],
+            outputs,
+            domain=FUSED,
+            K=num_in,
+            N=num_out,
+            bits=8,
+            block_size=BLOCK,
+            accuracy_level=ACCURACY[self.kind],
+        )
 
     def _norm(self, x: str, weight: Tensor) -> str:
         return self._node(
