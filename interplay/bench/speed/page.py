@@ -26,9 +26,9 @@ def page_html(report: Mapping[str, Any]) -> str:
         title="speed",
         subtitle=(
             "<p>One micro-turn appended to a live session and four single steps; the same weights "
-            "in every runtime, one thread, sums in fp32 but for those that are called rounded, logits "
-            "compared first, runs interleaved. Ours keeps weights in fewer bytes where that loses "
-            "nothing. How each rival is run: docs/bench.md; versions below.</p>"
+            "in every runtime, one thread, sums in fp32 but for those that are called rounded, "
+            "logits compared first, runs interleaved. Ours keeps weights in fewer bytes where that "
+            "loses nothing. How each rival is run: docs/bench.md; versions below.</p>"
             f"<p>{report['num_ticks']} ticks. CPU times are those of the process alone: on a "
             "shared machine they say more than the wall.</p>"
         ),
