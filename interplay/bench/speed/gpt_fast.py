@@ -7,6 +7,7 @@ nothing of how it is timed.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -50,9 +51,10 @@ class GptFast:
     def _logits(self, x: Tensor, at: Tensor) -> Tensor:
         """rows [r, dim] at positions [r] -> logits behind the last of them [vocab]."""
         eps, backbone = self.config.norm_eps, self.work.backbone
+        layers: Any = backbone.layers
         keys = self.at[None]
         seen = (keys <= at[:, None]) & (keys > at[:, None] - self.config.window)
-        for cache, layer in zip(self.cache, backbone.layers, strict=True):
+        for cache, layer in zip(self.cache, layers, strict=True):
             x = x + self._attend(
                 layer.attention, _norm(x, layer.attention_norm, eps), at, seen, cache
             )
