@@ -46,9 +46,9 @@ def run(*, num_ticks: int, seed: int, json: Path | None, html: Path | None) -> i
         screen.print(table)
     for name, measured in bench.measured.items():
         for runtime, why in measured["missing"].items():
-            screen.print(f"{name}: {runtime} was not measured: {why}")
+            screen.print(f"{name}: {runtime} was not measured: {why}", markup=False)
     for line in not_measured(rows):
-        screen.print(line)
+        screen.print(line, markup=False)
     if json:
         write_json(json, report)
         screen.print(f"written to {json}")
