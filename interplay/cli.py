@@ -112,7 +112,7 @@ EXTRA_OF_MODULE = {
     "onnx": "speed",
     "onnxruntime": "speed",
     "gguf": "speed",
-    "llama_cpp": "speed",
+    "xllamacpp": "speed",
     "sounddevice": "mic",
     "openai": "background",
     "mcp": "mcp",

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from interplay.bench.speed import gpu, timing
+from interplay.bench.speed import gpt_fast, gpu, timing
 from interplay.bench.speed.rows import ON_GPU
 from interplay.engine import memory
 from interplay.model import backbone
@@ -19,6 +19,8 @@ SMALL = dataclasses.replace(
     gpu.MOE, dim=64, num_layers=2, num_heads=2, num_kv_heads=1, head_dim=64, window=512,
     num_experts=8, num_experts_per_token=2, expert_ff_dim=64,
 )  # fmt: skip
+
+DENSE = dataclasses.replace(SMALL, num_experts=0, expert_ff_dim=0, ff_dim=128)
 
 
 @pytest.fixture
@@ -44,6 +46,8 @@ def pretended(monkeypatch):
     monkeypatch.setattr(gpu, "TRAIN_TURNS", 5)
     monkeypatch.setattr(gpu, "TRAIN_STEPS", 1)
     monkeypatch.setattr(gpu, "BITS_ROWS", 90)
+    monkeypatch.setattr(gpu, "PAST", 9)
+    monkeypatch.setattr(gpu, "backbone_config", lambda size: DENSE)
     monkeypatch.setattr(gpu, "model_config", lambda size: model_config("tiny"))
     monkeypatch.setattr(gpu, "untrained", lambda name, speaks: untrained(speaks=speaks))
 
@@ -60,6 +64,13 @@ def test_every_row_is_measured(pretended, monkeypatch):
     assert values["gpu_sessions"] == 2
     assert found["gpu_sessions"][1]["gpu"] == "a pretended GPU"
     assert [done for _, done, _ in told] == list(range(len(ON_GPU)))
+
+
+def test_plain_pytorch_that_computes_something_else_is_no_baseline(pretended, monkeypatch):
+    right = gpt_fast._swiglu
+    monkeypatch.setattr(gpt_fast, "_swiglu", lambda x: 2 * right(x))
+    with pytest.raises(RuntimeError, match="other logits"):
+        gpu.vs_gpt_fast(CPU)
 
 
 def test_a_row_that_does_not_fit_leaves_the_others(pretended, monkeypatch):

@@ -2,22 +2,30 @@
 
 import dataclasses
 import json
+from html import escape
 
 import numpy as np
 import pytest
 import torch
 
-from interplay.bench.speed import runtimes, timing
+from interplay.bench.speed import hour, runtimes, timing, training
 from interplay.bench.speed.capacity import halves, largest, tick_times
+from interplay.bench.speed.gpt_fast import GptFast
 from interplay.bench.speed.llama import write_gguf
 from interplay.bench.speed.ours import Again, Gathered, Ours, Stock, Unpinned
 from interplay.bench.speed.rows import ON_GPU, SPEED
-from interplay.bench.speed.workload import VOCAB_SIZE, random_workload, run_tick, workload
+from interplay.bench.speed.workload import (
+    VOCAB_SIZE,
+    random_workload,
+    run_tick,
+    workload,
+)
 from interplay.cli import main
 from interplay.engine.engine import Engine
 from interplay.errors import ConfigError
 from interplay.model.backbone import BackboneConfig
 from interplay.model.checkpoint import DEFAULT_MODEL
+from interplay.model.named import model_config
 from interplay.model.untrained import untrained
 
 DENSE = BackboneConfig(dim=128, num_layers=2, num_heads=4, num_kv_heads=2, ff_dim=192, window=512)
@@ -31,7 +39,7 @@ def work(request):
 
 
 def absent():
-    raise ModuleNotFoundError("No module named 'llama_cpp'", name="llama_cpp")
+    raise ModuleNotFoundError("No module named 'xllamacpp'", name="xllamacpp")
 
 
 def logits(runtime, work, num_ticks=3):
@@ -46,7 +54,10 @@ def test_every_runtime_that_is_installed_computes_the_same(work):
     assert any(name.startswith(runtimes.TRANSFORMERS) for name in found.ready)
     for name, why in found.missing.items():
         assert "is not installed" in why, f"{name}: {why}"
-    assert all(0 <= off <= runtimes.TOLERANCE for off in found.differences.values())
+    for name, off in found.differences.items():
+        assert (off > runtimes.TOLERANCE) == (name in runtimes.ROUNDED), f"{name}: {off}"
+    for name, ways in found.ways.items():
+        assert ways[found.kept[name]].endswith(" ms")
     assert found.differences[runtimes.STOCK] == 0, "the same bits"
 
 
@@ -64,6 +75,13 @@ def test_ablations_leave_no_trace(work):
         assert torch.equal(logits(Ours(work), work), before)
 
 
+def test_plain_pytorch_with_a_static_cache_computes_the_same(work):
+    theirs = GptFast(work, 8 * 70)  # past the window
+    torch.testing.assert_close(
+        logits(theirs, work, 70)[-5:], logits(Ours(work), work, 70)[-5:], rtol=0, atol=1e-4
+    )
+
+
 def test_another_result_or_a_missing_package_is_told(monkeypatch):
     work = random_workload("dense", DENSE)
 
@@ -71,12 +89,12 @@ def test_another_result_or_a_missing_package_is_told(monkeypatch):
         def append(self, rows):
             return super().append(rows) + 1
 
-    makers = {"wrong": lambda: Wrong(work), "absent": absent}
+    makers = {"wrong": {"": lambda: Wrong(work)}, "absent": {"": absent}}
     monkeypatch.setattr(runtimes, "_makers", lambda *_: makers)
     found = runtimes.find(work, 8)
     assert list(found.ready) == [runtimes.OURS]
     assert "gives other logits" in found.missing["wrong"]
-    assert found.missing["absent"] == "llama_cpp is not installed"
+    assert found.missing["absent"] == "xllamacpp is not installed: pip install 'interplay[speed]'"
 
 
 def test_runs_are_interleaved_and_the_first_ticks_do_not_count():
@@ -99,6 +117,20 @@ def test_percentiles_and_misses():
 def test_growth_compares_the_ends_behind_the_full_window():
     assert timing.growth([99.0] * 20 + [10.0] * 100 + [12.0] * 100, 20) == pytest.approx(0.2)
     assert timing.growth([1.0] * 60, 20) is None
+
+
+def test_an_hour_compares_its_end_with_the_full_window(monkeypatch):
+    monkeypatch.setattr(hour, "ROWS_PER_TICK", 512)  # the window is full at once
+    looks = iter([100, 108, *[118] * 60])  # pages are found until the window is full
+    monkeypatch.setattr(hour, "resident_bytes", lambda: next(looks) << 20)
+    times, memory = hour.hour(untrained(), 56, 0, lambda done: None)
+    assert times[0] is not None and times[1]["ticks"] == 56
+    assert memory[0] == 0 and memory[1]["full_mb"] == memory[1]["end_mb"] == 118
+
+
+def test_too_short_an_hour_says_so():
+    for value, about in hour.hour(untrained(), 1, 0, lambda done: None):
+        assert value is None and "too few ticks" in about["why"]
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 5, 9])
@@ -131,14 +163,19 @@ def fast(monkeypatch):
     monkeypatch.setattr(suite, "FOUR_ROW_PASSES", 3)
     monkeypatch.setattr(suite, "MAX_TICKS_AGAIN", 1)
     monkeypatch.setattr(suite, "TRAIN_REPEATS", 1)
+    monkeypatch.setattr(training, "SHAPES", {"xs": (1, 4), "s": (1, 4)})
+    monkeypatch.setattr(training, "MATMUL_DIM", 64)
+    monkeypatch.setattr(training, "NUM_WARM_UP", 0)
+    monkeypatch.setattr(training, "NUM_STEPS", 1)
+    monkeypatch.setattr(training, "model_config", lambda size: model_config("tiny"))
     monkeypatch.setattr(suite, "TRAIN_ROWS", 64)
     monkeypatch.setattr(timing, "BANDWIDTH_BYTES", 1 << 20)
     makers, kept = runtimes._makers, (runtimes.STOCK, runtimes.UNPINNED, runtimes.TRANSFORMERS)
 
     def some(work, num_ticks):
         return {
-            name: make if name.startswith(kept) else absent
-            for name, make in makers(work, num_ticks).items()
+            name: ways if name.startswith(kept) else {"": absent}
+            for name, ways in makers(work, num_ticks).items()
             if not name.endswith("grouped_mm")
         }
 
@@ -154,6 +191,9 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
     rows = report["rows"]
     assert rows["bits_differing"]["value"] == 0 and rows["s_sessions"]["value"] == 4
     assert rows["vs_transformers"]["value"] > 0 and rows["tick_growth"]["value"] is None
+    assert rows["train_mfu_xs"]["value"] > 0
+    shares = list(rows["train_mfu_xs"]["about"]["profile"].values())
+    assert len(shares) == training.NUM_LISTED and shares == sorted(shares, reverse=True)
     about = rows["mbu_cpu"]["about"]
     assert about["if_float32_were_read"] >= rows["mbu_cpu"]["value"] > 0
     page = to[1].read_text()
@@ -165,7 +205,8 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
     assert all("gpu_mfu_moe: not measured: no GPU" in text for text in (printed, page))
     for name, measured in report["workloads"].items():
         for runtime, why in measured["missing"].items():
-            assert f"{name}: {runtime} was not measured: {why}" in printed and why in page
+            assert f"{name}: {runtime} was not measured: {why}" in printed
+            assert escape(why) in page
 
 
 @pytest.mark.parametrize(

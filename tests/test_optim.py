@@ -8,6 +8,8 @@ import torch
 
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
+from interplay.train.losses import Losses
+from interplay.train.monitor import Monitor
 from interplay.train.optim import (
     Average,
     OptimConfig,
@@ -106,3 +108,14 @@ def test_a_plan_of_seconds_ends_in_time_although_the_speed_changes():
     assert 190 < elapsed_s < 205
     again = Plan.from_state(json.loads(json.dumps(plan.to_state())))
     assert [again.progress(k) for k in range(step)] == seen
+
+
+def test_the_log_says_what_was_waited_for_batches(tmp_path):
+    losses = Losses(total=torch.zeros(()))
+    monitor = Monitor(tmp_path / "log.jsonl")
+    for elapsed_s, waited_s in ((5.0, 4.0), (6.0, 0.25), (9.0, 0.75)):  # the first one warms up
+        facts = {"step": 1, "progress": 0.5, "elapsed_s": elapsed_s}
+        monitor.add(losses, facts | {"positions": 100, "waited_s": waited_s})
+    line = monitor.write()
+    assert line["stall"] == 0.25 and line["positions_per_s"] == 50
+    assert "waited_s" not in line

@@ -34,7 +34,6 @@ PINNED_BY_TORCH = {"triton"}  # its CUDA builds name one version each
 IMPORT_NAMES = {
     "webrtcvad-wheels": "webrtcvad",
     "pillow": "PIL",
-    "llama-cpp-python": "llama_cpp",
     "espeakng-loader": "espeakng_loader",
     "huggingface-hub": "huggingface_hub",
     "prometheus-client": "prometheus_client",

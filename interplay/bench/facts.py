@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,13 @@ def versions() -> dict[str, str]:
     return {
         "interplay": __version__,
         "python": platform.python_version(),
-        **{name: found for name in PACKAGES if (found := _version(name))},
+        **versions_of(PACKAGES),
     }
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Of those that are installed."""
+    return {name: found for name in packages if (found := _version(name))}
 
 
 def cpu_name() -> str:

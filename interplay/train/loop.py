@@ -113,6 +113,7 @@ class Trainer:
         self.elapsed_s = 0.0
         self.norm = 0.0
         self.num_positions = 0
+        self.waited_s = 0.0  # for the newest batch
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
         """What is trained, as the optimizers move it."""
@@ -227,6 +228,7 @@ class Trainer:
             "lr": rate(self.step - 1, self.plan.progress(self.step - 1), self.config.optim),
             "gradient": self.norm,
             "positions": self.num_positions,
+            "waited_s": self.waited_s,
         }
 
     def state(self) -> dict:
@@ -359,7 +361,10 @@ def _run(trainer: Trainer, feed: Feed, out: Path, checked: Groups) -> None:
             while asked < trainer.step + ahead and plan.progress(asked) < 1.0:
                 feed.ask(asked, plan.progress(asked))
                 asked += 1
-            losses = trainer.advance(feed.take())
+            wanted = time.monotonic()
+            examples = feed.take()
+            trainer.waited_s = time.monotonic() - wanted
+            losses = trainer.advance(examples)
             elapsed_s = time.monotonic() - began
             trainer.elapsed_s, stop = trainer.agree(elapsed_s, bool(asked_to_stop))
             pace.observe(trainer.step, trainer.elapsed_s, asked)

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from interplay.train.losses import Losses
 
 QUIET_S = 30.0  # seconds between lines where there is no terminal to draw a bar in
+STALLED = 0.05  # share of waiting that is worth a word
 
 
 class Monitor:
@@ -43,7 +44,7 @@ class Monitor:
 
     def _clear(self) -> None:
         self._num_steps = 0
-        self._positions = 0.0
+        self._positions = self._waited_s = 0.0
         self._parts: dict[str, float] = defaultdict(float)
         self._cases: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
@@ -66,6 +67,7 @@ class Monitor:
             self._written_s = facts["elapsed_s"]  # the first step warms up and does not count
         else:
             self._positions += facts["positions"]
+            self._waited_s += facts["waited_s"]
         self._num_steps += 1
         self._facts = facts
         for name, part in {"loss": losses.total.detach(), **losses.parts}.items():
@@ -75,13 +77,16 @@ class Monitor:
             self._cases[name][1] += float(count)
 
     def write(self) -> dict[str, float]:
-        """One line of the averages since the last one, which it returns."""
+        """One line of the averages since the last one, which it returns; `stall` is the share of
+        that time in which the step waited for its batch."""
         facts, means = self._facts, {k: v / self._num_steps for k, v in self._parts.items()}
         means |= {k: total / count for k, (total, count) in self._cases.items() if count}
         since_s = facts["elapsed_s"] - (self._written_s or 0.0)
-        speed = self._positions / since_s if since_s > 0 else 0.0
-        kept = {k: v for k, v in facts.items() if k != "positions"}
-        line = kept | means | {"positions_per_s": speed}
+        speed, stall = (
+            each / since_s if since_s > 0 else 0.0 for each in (self._positions, self._waited_s)
+        )
+        kept = {k: v for k, v in facts.items() if k not in ("positions", "waited_s")}
+        line = kept | means | {"positions_per_s": speed, "stall": stall}
         self._written_s = facts["elapsed_s"]
         if self._log:
             add_line(self._log, **line)
@@ -99,6 +104,8 @@ class Monitor:
                 news += f"  {name} {line[name]:.2f} ({line[f'{name}_accuracy']:.0%})"
         if "l1" in line:
             news += f"  voice {line['l1']:.2f}"
+        if line["stall"] > STALLED:
+            news += f"  waits {line['stall']:.0%} of the time for batches"
         self._bar.update(self._task, completed=line["progress"], news=news)
         now = time.monotonic()
         if self._bar.disable and (now - self._printed_s > QUIET_S or line["progress"] >= 1):

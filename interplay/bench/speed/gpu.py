@@ -14,20 +14,23 @@ import torch
 from torch import Tensor
 
 from interplay.bench.speed.capacity import SPEAKING, largest, tick_times
+from interplay.bench.speed.gpt_fast import GptFast
 from interplay.bench.speed.rows import ON_GPU
-from interplay.data.example import Example
+from interplay.bench.speed.training import random_examples, step_flops
+from interplay.bench.speed.workload import random_workload
+from interplay.clock import NUM_SLOTS
 from interplay.engine.memory import NoRoomError
 from interplay.engine.static.engine import DeviceEngine
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
-from interplay.model.sizes import count_params
+from interplay.model.sizes import backbone_config, count_params
 from interplay.model.untrained import untrained
 from interplay.ops.experts import route, run_experts
 from interplay.ops.kernels import choose_kernels
+from interplay.ops.linear import linear
 from interplay.train.loop import TrainConfig, Trainer
-from interplay.turns.types import Streams
 
 GPU = torch.device("cuda")
 NO_GPU = "no GPU"
@@ -40,6 +43,7 @@ MOE = BackboneConfig(
     num_experts=64, num_experts_per_token=6, expert_ff_dim=768,
 )  # fmt: skip
 NUM_MOE_LAYERS = 8
+PAST, BFLOAT16_TOLERANCE = 501, 0.1
 TEN_MINUTES = 3000  # ticks
 PROBE_TICKS = 50
 SESSIONS = tuple(dict.fromkeys(int(64 * 1.05**step) for step in range(114)))  # to 15,876
@@ -89,6 +93,7 @@ def _measurements(
         "gpu_moe_mbu_4": lambda: moe_mbu(device, 4),
         "gpu_moe_mbu_16": lambda: moe_mbu(device, 16),
         "gpu_decode_mbu": lambda: decode_mbu(device),
+        "gpu_vs_gptfast": lambda: vs_gpt_fast(device),
         "gpu_mfu_dense": lambda: mfu(device, "s"),
         "gpu_mfu_moe": lambda: mfu(device, "s-moe"),
     }
@@ -169,14 +174,53 @@ def decode_mbu(device: torch.device) -> float:
     return floor_s / _seconds(work)
 
 
+@torch.inference_mode()
+def vs_gpt_fast(device: torch.device) -> float:
+    """Time of a decode step in plain compiled PyTorch over ours, `s` in bfloat16 behind `PAST`
+    positions. Raises RuntimeError where the logits are not the same."""
+    work = random_workload("s", backbone_config("s"))
+    work = replace(
+        work, backbone=work.backbone.bfloat16().to(device), head=work.head.bfloat16().to(device)
+    )
+    theirs = GptFast(work, work.config.window, compiled=device.type == "cuda")
+    cache = work.backbone.new_cache(1)
+    slots = torch.zeros(1, dtype=torch.int64, device=device)
+    past = torch.randn(PAST, work.config.dim, device=device).bfloat16()
+    x, at = past[-1:], theirs.at[PAST - 1 : PAST]
+    for rows in past[:-1].split(NUM_SLOTS):
+        theirs.append(rows)
+    work.backbone(past[None, :-1], theirs.at[None, : PAST - 1], cache, slots)
+    expected = linear(work.backbone(x[None], at[None], cache, slots)[0], work.head)[0]
+    off = (theirs.step(x, at) - expected).float().abs().max() / expected.float().std()
+    if not off <= BFLOAT16_TOLERANCE:
+        raise RuntimeError(f"the plain model gives other logits: {off:.2g} standard deviations off")
+
+    def ours() -> None:
+        hidden = work.backbone(x[None], cache.length[slots][:, None], cache, slots)
+        linear(hidden[0], work.head)
+
+    return _eager_seconds(lambda: theirs.step(x, at)) / _seconds(ours)
+
+
+def _eager_seconds(work: Callable[[], object], num: int = 50) -> float:
+    """Median seconds of `work`, which brings graphs of its own."""
+    times = []
+    for step in range(num):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        if step >= 3:
+            times.append(time.perf_counter() - began)
+    return float(np.median(times))
+
+
 def mfu(device: torch.device, size: str) -> float:
-    """Share of the product's operations that training does: 6 per active parameter and position,
-    and 12 per position, key it sees on average and width of the heads."""
+    """Share of a large product's operations per second that training reaches."""
     torch.manual_seed(0)
     model = InteractionModel(model_config(size)).to(device)
     trainer = Trainer(TrainConfig(num_steps=1000, device=device), model)
-    vocab_size = model.config.vocab_size
-    examples = [_example(seed, TRAIN_TURNS, vocab_size) for seed in range(TRAIN_SESSIONS)]
+    examples = random_examples(TRAIN_SESSIONS, TRAIN_TURNS, model.config.vocab_size)
     for _ in range(3):
         trainer.advance(examples)
     torch.cuda.synchronize(device)
@@ -185,30 +229,8 @@ def mfu(device: torch.device, size: str) -> float:
         trainer.advance(examples)
     torch.cuda.synchronize(device)
     step_s = (time.perf_counter() - began) / TRAIN_STEPS
-    backbone = model.config.backbone
-    seen = min(8 * TRAIN_TURNS, backbone.window) / 2
-    attention = 12 * backbone.num_layers * backbone.num_heads * backbone.head_dim * seen
-    flops = trainer.num_positions * (6 * count_params(backbone)[1] + attention)
+    flops = step_flops(model.config.backbone, trainer.num_positions, TRAIN_TURNS)
     return flops / step_s / matmul_flops(device)
-
-
-def _example(seed: int, num_turns: int, vocab_size: int) -> Example:
-    """Random sound and words, the voice on in half of the slots."""
-    rng = np.random.default_rng(seed)
-    streams = Streams.empty(num_turns, subframes=4)
-    streams.hear[:] = rng.integers(0, 16, streams.hear.shape)
-    for name in ("heard", "say", "act"):
-        getattr(streams, name)[:] = rng.integers(0, vocab_size, (num_turns, 4))
-    streams.voice_on[:] = rng.random(streams.voice_on.shape) < 0.5
-    streams.voice[streams.voice_on] = -3
-    phones = np.full((num_turns, 4), -1, np.int8)
-    return Example(
-        streams=streams,
-        phones_user=phones,
-        phones_own=phones,
-        heard_known=np.ones(num_turns, bool),
-        scored_from=0,
-    )
 
 
 def most_sessions(loaded: Loaded, device: torch.device) -> int:

@@ -1,4 +1,4 @@
-"""The same weights in llama.cpp: a GGUF file written from them, read by llama-cpp-python.
+"""The same weights in llama.cpp: a GGUF file written from them, read by the library of xllamacpp.
 
 Inputs are vectors, as `llama_batch` takes them. Its Qwen3 graphs have no window: positions that the
 window has left are removed from its cache before every pass. Knows nothing of how it is timed.
@@ -7,6 +7,7 @@ window has left are removed from its cache before every pass. Knows nothing of h
 import ctypes
 import importlib
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interplay.bench.speed import llama_c
 from interplay.bench.speed.workload import ROWS_PER_TICK, Workload
 from interplay.model.qwen3 import to_qwen3
 
@@ -32,27 +34,38 @@ DENSE = {"ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.
 
 
 class LlamaCpp:
-    """One context of llama.cpp on as many threads as torch has, fp32 weights and cache."""
+    """One context of llama.cpp on as many threads as torch has.
 
-    def __init__(self, work: Workload) -> None:
-        llama_cpp: Any = importlib.import_module("llama_cpp")
-        self._lib = llama_cpp
+    kind: how matrices are kept. `Q8_0` is run as people run it, with its own attention and a cache
+    in half precision; the others with a cache in fp32 and its plain attention, since the other
+    rounds to half precision: logits are off by 0.2 % of their spread.
+    """
+
+    def __init__(self, work: Workload, kind: str = "F32") -> None:
+        self._lib = lib = llama_c.library()
         self._window, self._vocab_size = work.config.window, len(work.head)
+        self._log = llama_c.LOG(lambda level, text, data: None)
+        lib.llama_log_set(self._log, None)  # it tells a model in 300 lines
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.gguf"
-            write_gguf(work, path)
-            self._log = llama_cpp.llama_log_callback(lambda level, text, data: None)
-            llama_cpp.llama_log_set(self._log, ctypes.c_void_p(0))  # it tells a model in 300 lines
-            self._model = _load(llama_cpp, path)
-        params = llama_cpp.llama_context_default_params()
+            write_gguf(work, path, kind)
+            params = lib.llama_model_default_params()
+            self._model = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self._model:
+            raise RuntimeError("llama.cpp cannot read the GGUF file")
+        params = lib.llama_context_default_params()
         params.n_ctx = self._window + 32 * ROWS_PER_TICK
         params.n_batch = params.n_ubatch = ROWS_PER_TICK
         params.n_threads = params.n_threads_batch = torch.get_num_threads()
-        params.type_k = params.type_v = llama_cpp.GGML_TYPE_F32
-        # its flash attention rounds to half precision: logits are off by 0.2 % of their spread
-        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        self._context = llama_cpp.llama_init_from_model(self._model, params)
-        self._batch = llama_cpp.llama_batch_init(ROWS_PER_TICK, work.config.dim, 1)
+        if kind != "Q8_0":
+            params.type_k = params.type_v = llama_c.F32
+            params.flash_attn_type = llama_c.FLASH_OFF
+        self._context = lib.llama_init_from_model(self._model, params)
+        if not self._context:
+            raise RuntimeError("llama.cpp cannot make a context")
+        self._batch = lib.llama_batch_init(ROWS_PER_TICK, work.config.dim, 1)
+        weakref.finalize(self, _free, lib, self._batch, self._context, self._model)
+        self.about = f"{kind}, built for {llama_c.processor_features(lib)}"
         self.reset()
 
     def reset(self) -> None:
@@ -78,9 +91,15 @@ class LlamaCpp:
         return torch.from_numpy(np.ctypeslib.as_array(logits, (self._vocab_size,)).copy())
 
 
-def write_gguf(work: Workload, path: Path) -> None:
-    """The weights in fp32 as llama.cpp's `qwen3` or `qwen3moe`, with a table of words that only the
-    format needs."""
+def _free(lib: Any, batch: Any, context: Any, model: Any) -> None:
+    lib.llama_batch_free(batch)
+    lib.llama_free(context)
+    lib.llama_model_free(model)
+
+
+def write_gguf(work: Workload, path: Path, kind: str = "F32") -> None:
+    """The weights as llama.cpp's `qwen3` or `qwen3moe`, with a table of words that only the format
+    needs. kind: a GGUF type for matrices, as `F32`, `F16` or `Q8_0`; vectors are in fp32."""
     gguf: Any = importlib.import_module("gguf")
 
     cfg = work.config
@@ -102,7 +121,9 @@ def write_gguf(work: Workload, path: Path) -> None:
         writer.add_expert_used_count(cfg.num_experts_per_token)
         writer.add_expert_feed_forward_length(cfg.expert_ff_dim)
     for name, value in _tensors(work).items():
-        writer.add_tensor(name, np.ascontiguousarray(value.detach().float().numpy()))
+        array = np.ascontiguousarray(value.detach().float().numpy())
+        to = gguf.GGMLQuantizationType[kind if array.ndim > 1 and "gate_inp" not in name else "F32"]
+        writer.add_tensor(name, gguf.quants.quantize(array, to), raw_dtype=to)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -129,10 +150,3 @@ def _tensors(work: Workload) -> dict[str, Tensor]:
                 f"{to}ffn_down_exps.weight": theirs[at + "mlp.experts.down_proj"],
             }
     return found
-
-
-def _load(lib: Any, path: Path) -> Any:
-    model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
-    if not model:
-        raise RuntimeError("llama.cpp cannot read the GGUF file")
-    return model

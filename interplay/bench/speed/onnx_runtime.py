@@ -9,25 +9,32 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from interplay.bench.speed.workload import Workload
 from interplay.model.backbone import BackboneConfig, rope_tables
+from interplay.model.checkpoint import INT8_MAX
 
 FUSED = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
+BLOCK = 128  # weights that share a scale, in the format of quantised products
+ACCURACY = {"int8": 1, "rounded": 4}  # of MatMulNBits: sums of fp32, or of rows rounded to int8
 
 
 class OnnxRuntime:
-    """One session of ONNX Runtime on one thread, fp32."""
+    """One session of ONNX Runtime on as many threads as torch has.
 
-    def __init__(self, work: Workload, max_positions: int) -> None:
+    kind: how dense products keep weights and compute: `float32`, `int8` (weights only, which loses
+    nothing of weights that are int8 times a scale) or `rounded` (rows, too). Experts stay float32.
+    """
+
+    def __init__(self, work: Workload, max_positions: int, kind: str = "float32") -> None:
         import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
         import onnxruntime as ort  # pyright: ignore[reportMissingImports]
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = torch.get_num_threads()
-        model = _Graph(work, max_positions).model()
+        model = _Graph(work, max_positions, kind).model()
         self._session = ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
@@ -60,7 +67,8 @@ class OnnxRuntime:
 class _Graph:
     """The backbone and its head as nodes."""
 
-    def __init__(self, work: Workload, max_positions: int) -> None:
+    def __init__(self, work: Workload, max_positions: int, kind: str) -> None:
+        self.kind = kind
         self.work, self.config, self.max_positions = work, work.config, max_positions
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
@@ -73,7 +81,7 @@ class _Graph:
         one = [self._weight(torch.tensor([i])) for i in (-1, 1 << 30, 1)]
         x = self._node("Slice", [self._layers(), *one])  # only the last row goes on to the head
         x = self._norm(x, self.work.backbone.norm)
-        self._node("MatMul", [x, self._weight(self.work.head.T)], ["logits"])
+        self._product(x, self.work.head, "logits")
         past = (1, cfg.num_kv_heads, self.max_positions, cfg.head_dim)
         names = [f"{kind}{i}" for i in range(cfg.num_layers) for kind in "kv"]
         value, fp32, int32 = helper.make_tensor_value_info, TensorProto.FLOAT, TensorProto.INT32
@@ -106,9 +114,7 @@ class _Graph:
     def _attention(self, index: int, layer: Any, x: str, rope: list[str]) -> str:
         cfg, attention = self.config, layer.attention
         widths = _head_widths(cfg)
-        q, k, v = (
-            self._node("MatMul", [x, self._weight(part.T)]) for part in attention.qkv.split(widths)
-        )
+        q, k, v = (self._product(x, part) for part in attention.qkv.split(widths))
         q = self._norm_heads(q, attention.q_norm, cfg.num_heads)
         k = self._norm_heads(k, attention.k_norm, cfg.num_kv_heads)
         out = f"attended{index}"
@@ -122,7 +128,7 @@ class _Graph:
             do_rotary=1,
             local_window_size=cfg.window,
         )
-        return self._node("MatMul", [out, self._weight(attention.out.T)])
+        return self._product(out, attention.out)
 
     def _norm_heads(self, x: str, weight: Tensor, heads: int) -> str:
         split = self._weight(torch.tensor([0, 0, heads, self.config.head_dim]))
@@ -131,9 +137,9 @@ class _Graph:
         return self._node("Reshape", [normed, flat])
 
     def _dense(self, ff: Any, x: str) -> str:
-        gate, up = (self._node("MatMul", [x, self._weight(part.T)]) for part in ff.gate_up.chunk(2))
+        gate, up = (self._product(x, part) for part in ff.gate_up.chunk(2))
         silu = self._node("Mul", [gate, self._node("Sigmoid", [gate])])
-        return self._node("MatMul", [self._node("Mul", [silu, up]), self._weight(ff.down.T)])
+        return self._product(self._node("Mul", [silu, up]), ff.down)
 
     def _experts(self, ff: Any, x: str) -> str:
         cfg = self.config
@@ -157,6 +163,29 @@ class _Graph:
                 ),
                 self._node("Shape", [x]),
             ],
+        )
+
+    def _product(self, x: str, weight: Float[Tensor, "out in"], to: str | None = None) -> str:
+        """Rows times a weight, kept in fp32 or as int8 times a scale for each output."""
+        outputs = [to] if to else None
+        if self.kind == "float32":
+            return self._node("MatMul", [x, self._weight(weight.T)], outputs)
+        num_out, num_in = weight.shape
+        num_blocks = -(-num_in // BLOCK)
+        scale = (weight.abs().amax(-1, keepdim=True) / INT8_MAX).clamp_min(1e-30)
+        whole = nn.functional.pad((weight / scale).round(), (0, num_blocks * BLOCK - num_in))
+        whole = (whole + 128).to(torch.uint8).view(num_out, num_blocks, BLOCK)  # 128 means 0
+        scales = scale.expand(-1, num_blocks).flatten()
+        return self._node(
+            "MatMulNBits",
+            [x, self._weight(whole), self._weight(scales)],
+            outputs,
+            domain=FUSED,
+            K=num_in,
+            N=num_out,
+            bits=8,
+            block_size=BLOCK,
+            accuracy_level=ACCURACY[self.kind],
         )
 
     def _norm(self, x: str, weight: Tensor) -> str:

@@ -26,8 +26,9 @@ def page_html(report: Mapping[str, Any]) -> str:
         title="speed",
         subtitle=(
             "<p>One micro-turn appended to a live session and four single steps; the same weights "
-            "in every runtime, all sums in fp32, one thread, logits compared first, runs "
-            "interleaved. Ours keeps weights in fewer bytes where that loses nothing.</p>"
+            "in every runtime, one thread, sums in fp32 but for those that are called rounded, "
+            "logits compared first, runs interleaved. Ours keeps weights in fewer bytes where that "
+            "loses nothing. How each rival is run: docs/bench.md; versions below.</p>"
             f"<p>{report['num_ticks']} ticks. CPU times are those of the process alone: on a "
             "shared machine they say more than the wall.</p>"
         ),
@@ -60,7 +61,21 @@ def _workload(name: str, measured: Mapping[str, Any]) -> str:
         f'<div class="panel"><table>{"".join(_table(measured))}</table></div>'
         f'<p class="note">{measured["session_bytes"] / 2**20:.1f} MB per session, '
         f"{measured['weight_bytes'] / 2**20:.1f} MB of weights as we keep them.</p>"
+        f"{''.join(_ways(measured))}"
         f'<div class="charts">{"".join(charts)}</div>'
+    )
+
+
+def _ways(measured: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each runtime that could keep the weights in several ways."""
+    for name, ways in measured["ways"].items():
+        told = "; ".join(f"{way}: {outcome}" for way, outcome in ways.items())
+        kept = measured["kept"][name]
+        text = f"{name} keeps weights as {kept}, the fastest with the same logits ({told})"
+        yield f'<p class="note">{escape(text)}</p>'
+    yield (
+        '<p class="note">Runtimes "rounded to" something give other logits and are shown, not '
+        "counted as rivals.</p>"
     )
 
 

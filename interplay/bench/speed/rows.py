@@ -6,7 +6,7 @@ Rows named gpu_* need a CUDA device; without one they have no value.
 from interplay.bench.rows import Row
 
 BITS, PRICE, COMPARE, ENGINE, CAPACITY = "bits", "price", "compare", "engine", "capacity"
-GPU = "gpu"
+GPU, TRAINING = "gpu", "training"
 
 
 def _ratio(name: str, what: str, reach: float) -> Row:
@@ -15,6 +15,10 @@ def _ratio(name: str, what: str, reach: float) -> Row:
 
 def _share(name: str, what: str, reach: float) -> Row:
     return Row(name=name, kind=GPU, what=what, reach=reach, statistic="sum")
+
+
+def _training(name: str, what: str) -> Row:
+    return Row(name=name, kind=TRAINING, what=what, reach=None, statistic="sum")
 
 
 ON_GPU = (
@@ -47,6 +51,14 @@ ON_GPU = (
     _share("gpu_moe_mbu_1", "bandwidth at which 1 row's experts are read, of measured", 0.5),
     _share("gpu_moe_mbu_4", "the same of 4 rows, each expert read once", 0.6),
     _share("gpu_moe_mbu_16", "the same of 16 rows", 0.6),
+    Row(
+        name="gpu_vs_gptfast",
+        kind=GPU,
+        what="a decode step of `s` in plain compiled PyTorch with a static cache over ours",
+        reach=1,
+        unit="number",
+        statistic="sum",
+    ),
     _share("gpu_decode_mbu", "time that reading active weights takes, of a decode step", 0.55),
     _share("gpu_mfu_dense", "operations that training `s` needs, of a large product's", 0.4),
     _share("gpu_mfu_moe", "the same of `s-moe`", 0.3),
@@ -96,6 +108,22 @@ SPEED = (
         statistic="sum",
     ),
     Row(
+        name="tick_growth_hour",
+        kind=ENGINE,
+        what="CPU time of a whole tick after an hour over that with the window just full, less one",
+        reach=0.05,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    Row(
+        name="memory_growth_hour",
+        kind=ENGINE,
+        what="resident memory after that hour over that with the window just full, less one",
+        reach=0.01,
+        lower_is_better=True,
+        statistic="sum",
+    ),
+    Row(
         name="s_tick_p99_ms",
         kind=ENGINE,
         what="a whole tick of `s` that always speaks, one thread, 99th percentile",
@@ -120,5 +148,7 @@ SPEED = (
         unit="count",
         statistic="sum",
     ),
+    _training("train_mfu_xs", "operations that training `xs` needs, of a large product's, CPU"),
+    _training("train_mfu_s", "the same of `s`"),
     *ON_GPU,
 )

@@ -5,7 +5,7 @@ spelled.
 from pathlib import Path
 from typing import Any
 
-from interplay.bench.facts import machine_facts
+from interplay.bench.facts import machine_facts, versions_of
 from interplay.bench.progress import advancing, console
 from interplay.bench.report import current_commit, tables, write_json, write_text
 from interplay.bench.speed.page import not_measured, page_html
@@ -15,6 +15,7 @@ from interplay.errors import ConfigError
 from interplay.model.checkpoint import DEFAULT_MODEL
 
 MIN_TICKS = 8
+RIVALS = ("transformers", "onnxruntime", "xllamacpp")
 
 
 def run(*, num_ticks: int, seed: int, json: Path | None, html: Path | None) -> int:
@@ -36,7 +37,7 @@ def run(*, num_ticks: int, seed: int, json: Path | None, html: Path | None) -> i
         "num_ticks": num_ticks,
         "clock": "wall",
         "commit": current_commit(),
-        "machine": machine_facts(),
+        "machine": machine_facts() | versions_of(RIVALS),
         "published": [],
         "rows": rows,
         "workloads": bench.measured,
@@ -45,9 +46,9 @@ def run(*, num_ticks: int, seed: int, json: Path | None, html: Path | None) -> i
         screen.print(table)
     for name, measured in bench.measured.items():
         for runtime, why in measured["missing"].items():
-            screen.print(f"{name}: {runtime} was not measured: {why}")
+            screen.print(f"{name}: {runtime} was not measured: {why}", markup=False)
     for line in not_measured(rows):
-        screen.print(line)
+        screen.print(line, markup=False)
     if json:
         write_json(json, report)
         screen.print(f"written to {json}")

@@ -15,8 +15,9 @@ import torch
 from interplay.bench.bits import bits_outcomes
 from interplay.bench.report import entry
 from interplay.bench.score import Outcome, summarize
-from interplay.bench.speed import gpu, runtimes, timing
+from interplay.bench.speed import gpu, runtimes, timing, training
 from interplay.bench.speed.capacity import halves, most_sessions, random_model, tick_times
+from interplay.bench.speed.hour import HOUR_PER_SESSION, hour
 from interplay.bench.speed.ours import Again, Ours, unpinned_products
 from interplay.bench.speed.rows import SPEED
 from interplay.bench.speed.workload import (
@@ -58,6 +59,9 @@ class SpeedBench:
         self._bits()
         self._price_of_training()
         self._engine()
+        self.found |= training.training_rows(
+            lambda done: self.advance("training", done, len(training.SHAPES))
+        )
         self.found |= gpu.measure(self.num_ticks, self.seed, self.advance)
         rows = {}
         for row in SPEED:
@@ -100,6 +104,8 @@ class SpeedBench:
             "cpu_ms": {name: each.cpu_ms for name, each in times.items()},
             "growth": {n: timing.growth(each.cpu_ms, full) for n, each in times.items()},
             "missing": found.missing,
+            "ways": found.ways,
+            "kept": found.kept,
             "logit_difference": found.differences,
             "session_bytes": ours.state_bytes(),
             "weight_bytes": ours.weight_bytes(),
@@ -113,16 +119,22 @@ class SpeedBench:
         for name in RANDOM:
             measured = self.measured[name]
             times = measured["times"]
-            theirs = [each for runtime, each in times.items() if runtime.startswith(prefix)]
+            named = {each: v for each, v in times.items() if each.startswith(prefix)}
+            theirs = [v for each, v in named.items() if each not in runtimes.ROUNDED]
             if not theirs:
                 reasons = [v for k, v in measured["missing"].items() if k.startswith(prefix)]
                 about[name] = reasons[0]
                 continue
             best = min(theirs, key=lambda each: each["p50_ms"])
+            kept = measured["kept"].get(prefix)
+            about |= {f"{name}_weights": kept} if kept else {}
             ours = times[runtimes.OURS]
             values.append(best["p50_ms"] / ours["p50_ms"])
             about[name] = round(values[-1], 3)
             about[f"{name}_cpu"] = round(best["cpu_p50_ms"] / ours["cpu_p50_ms"], 3)
+            for each in named.keys() & runtimes.ROUNDED:
+                rounded = named[each]["cpu_p50_ms"] / ours["cpu_p50_ms"]
+                about[f"{name}_rounded_cpu"] = round(rounded, 3)
         return (min(values) if values else None), about
 
     def _compared(self) -> None:
@@ -182,6 +194,13 @@ class SpeedBench:
         p99 = float(np.percentile(times.wall_ms, 99))
         cpu = float(np.percentile(times.cpu_ms, 99))
         self.found["s_tick_p99_ms"] = p99, {"cpu_p99_ms": round(cpu, 1)}
+        num_ticks = HOUR_PER_SESSION * self.num_ticks
+        self.found["tick_growth_hour"], self.found["memory_growth_hour"] = hour(
+            models["xs"],
+            num_ticks,
+            self.seed,
+            lambda done: self.advance("an hour", done, num_ticks),
+        )
         for name in models:
             model = "s" if name == "s" else DEFAULT_MODEL
             self.found[f"{name}_sessions"] = most_sessions(model, self.num_ticks, self.seed)
