@@ -14,7 +14,7 @@ from interplay.bench.score import Outcome
 from interplay.bench.suites import delegate_twin
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.delegate_twin import WITHIN_S, Result, results_of
-from interplay.bench.trace import SLOT_S, Span, Trace, overlaps, span_at
+from interplay.bench.trace import SLOT_S, Trace, overlaps, span_at
 from interplay.data.item import Delegate, Speak
 
 KIND = "delegate"
@@ -180,7 +180,8 @@ def early_facts(trace: Trace) -> list[str]:
 
 
 def said(trace: Trace, result: Result) -> Outcome:
-    """1 if all words of a result are said one after another, in time and not before it came."""
+    """1 if all words of a result are said one after another and in time, once it has come and the
+    user has ended."""
     span = trace.cues[result.cue]
     if span is None:
         return Outcome(value=0, notes=("never_came",))
@@ -188,18 +189,14 @@ def said(trace: Trace, result: Result) -> Outcome:
     index = find(words, result.text)
     if index is None:
         return Outcome(value=0, notes=("wrong_words" if words else "not_said",))
-    onset_s = sound_of(trace, words[index])
-    free_s = max(span[1], _busy_until_s(trace, span, result))
+    onset_s, own = sound_of(trace, words[index]), span_at(trace.voice, span[0])
+    user = None if result.waits is None else trace.cues[result.waits]
+    free_s = max(span[1], own[1] if own else 0.0, user[1] if user else 0.0)
     if onset_s is None or onset_s > free_s + WITHIN_S + 1e-6:
         return Outcome(value=0, notes=("late",))
+    if user and onset_s < user[1]:
+        return Outcome(value=0, notes=("over_the_user",))
     return Outcome(value=1)
-
-
-def _busy_until_s(trace: Trace, span: Span, result: Result) -> float:
-    """When what was being said as a result arrived was over: by the system, or by the user."""
-    own = span_at(trace.voice, span[0])
-    user = trace.cues[result.waits] if result.waits is not None else None
-    return max(own[1] if own else 0.0, user[1] if user else 0.0)
 
 
 def _over_user(trace: Trace) -> Iterator[tuple[str, Outcome]]:

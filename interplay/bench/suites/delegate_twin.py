@@ -9,7 +9,8 @@
     none     a question that the model answers itself, words to be said again, a remark
 
 Questions and wordings are held out; results are short and of words that the small models know. A
-result holds facts: words that could have been others of the same kind. `Item.about` says which they are. Knows nothing of scores.
+result holds facts: words that could have been others of the same kind. `Item.about` says which they
+are. Knows nothing of scores.
 """
 
 import math

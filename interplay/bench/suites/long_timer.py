@@ -27,7 +27,7 @@ SEED_BASE = 8_000_000  # no training seed is near
 SESSION_S, TIMER_S = 600.0, 240.0
 TOLERANCE_S = 1.0
 EVERY_S = 10.0  # between two things that the user says
-LAST_ASKED_S = 340.0  # the timer is over some ten seconds before the session
+LAST_ASKED = 34  # of these; the timer is over some ten seconds before the session
 QUESTIONS = 0.6  # of what is said; the rest are remarks
 CLEAR_S = 8.0  # before the time no question is asked: the answer would still sound
 OVER = 0.5  # how often a remark comes where a question must not
@@ -46,7 +46,7 @@ def _item(seed: int, number: int) -> Item:
     rng = np.random.default_rng([SEED_BASE, seed, number])
     voice, words = random_voice(rng, "test"), _words(rng)
     starts = [EVERY_S * k + float(rng.uniform(0.5, 2.5)) for k in range(int(SESSION_S / EVERY_S))]
-    asked = int(rng.integers(1, LAST_ASKED_S // EVERY_S))
+    asked = int(rng.integers(1, LAST_ASKED))
     request = str(rng.choice(ASKS)).format(x=words)
     due_s = starts[asked] + TIMER_S  # or later by as much as the request takes
     cues: list[Cue] = []

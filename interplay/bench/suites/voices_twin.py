@@ -12,6 +12,7 @@ Every item has a twin of the subset `..._known`, in which that part is said by t
 a word by itself where a person says a word by itself. Knows nothing of scores.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -84,7 +85,13 @@ def human_cue(rng: np.random.Generator, number: int, words: Sequence[str]) -> It
 
 
 def human_stop(rng: np.random.Generator, number: int) -> Item:
-    return timespeak.beat(rng, number)
+    """A reminder in the plainest wording, so that nothing but "stop" is new."""
+    plain = re.compile(timespeak.BEATS[0].format(x=".*", n="[a-z]+"))
+    while True:
+        item = timespeak.beat(rng, number)
+        [asked, *_] = [cue for cue in item.cues if isinstance(cue, Speak)]
+        if plain.fullmatch(asked.text):
+            return item
 
 
 def parts(words: Collection[str]) -> dict[str, Draw]:
