@@ -31,7 +31,7 @@ PLAYED_THERE = {  # by the tests of the suite itself, rows compared
     *(("timespeak", policy) for policy in ("echo", "immediate")),
     ("cuespeak", "metronome"),
 }
-SLOW = {"stress"}  # ten minutes long; tests/test_bench_stress.py
+SLOW = {"stress", "long-timer"}  # ten minutes long; they have tests of their own
 FOUR = ("silent", "always", "half_duplex", "perfect")
 # who stands for the turn-taker where the definitions need one that hears barge-in, or waits longer
 TURN_TAKER = {"fdb1": "patient", "fdb15": "always_yields", "tau": "always_yields"}
@@ -97,6 +97,13 @@ TABLE = [
     ("audiomc", "audiomc_apr", 0, 0, 1, 1),
     ("audiomc", "audiomc_no_response", 1, 0, 0, 0),
     ("fdb3", "fdb3_pass1", 0, 0, 1, 1),
+    ("delegate", "delegate_recall", 0, 0, 1, 1),
+    ("delegate", "delegate_bridge_s", NONE, NONE, 0.9, 0.4),
+    ("delegate", "delegate_early_facts", 0, 0, 0, 0),  # who never asks tells nothing either
+    ("delegate", "delegate_said", 0, 0, 1, 1),
+    ("voices", "unseen_engine_answer", 0, 0, 1, 1),
+    ("voices", "unseen_engine_cue", 0, 0, 0, 1),
+    ("voices", "unseen_engine_cue_kept", NONE, NONE, NONE, 1),
 ]
 # suite, row, who, value
 OTHERS = [

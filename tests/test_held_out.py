@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from family_helpers import POOLS
 
-from interplay.bench.suites import fdb3, tau_twin, translate_twin
+from interplay.bench.suites import delegate_twin, fdb3, long_timer, tau_twin, translate_twin
 from interplay.data import cuespeak, timespeak
 from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
@@ -59,6 +59,15 @@ def test_translations_of_the_bench_are_asked_for_and_spoken_in_other_words(train
     assert len(said) > 50 and not said & training
     asks = {ask.replace("{}", "{l}") for ask in translate_twin.ASKS}
     assert not asks & set(wordings.TRANSLATE.templates)
+
+
+def test_nothing_said_about_delegations_and_long_timers_is_trained_on(training):
+    said = said_in(delegate_twin.twin(6, 0))
+    assert len(said) > 40 and not said & training
+    assert not {*delegate_twin.FAILED} & {*kinds.SORRY}
+    for what in long_timer.twin(4, 0):
+        asked = {text for text in said_in([what]) if "four minutes" in text}
+        assert len(asked) == 1 and not asked & training
 
 
 def test_cue_words_of_the_benches_are_no_cues_and_test_words_no_payloads(training):

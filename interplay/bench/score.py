@@ -15,7 +15,9 @@ from jaxtyping import Float64, UInt16
 NUM_RESAMPLES = 10_000
 MAX_DRAWN = 40_000_000  # items in all draws together; with more items there are fewer draws
 AT_ONCE = 2_000_000  # numbers in memory
-Statistic = Literal["ratio", "macro", "trimmed", "median", "p90", "p95", "p99", "sum"]
+Statistic = Literal["ratio", "macro", "relative", "trimmed", "median", "p90", "p95", "p99", "sum"]
+GROUPED = ("macro", "relative")
+KNOWN = "known"  # the group that `relative` divides by
 FAR = 3.5 * 1.4826  # median deviations, in which a normal distribution has a standard one of 1.4826
 PERCENTILES = {"median": 50, "p90": 90, "p95": 95, "p99": 99}
 
@@ -28,7 +30,7 @@ class Outcome:
         none to give (no response). of: what `value` is a part of (words; 1 for one try; 0 where
         the item has no part in the row).
     notes: why; counted and reported beside the value. group: the family or subset it belongs to;
-        the statistic `macro` averages groups.
+        the statistic `macro` averages groups, `relative` divides one by another.
     """
 
     value: float | None
@@ -92,10 +94,11 @@ def value_of(
 
     ratio: sum of values over sum of `of`, missing values counting as 0. macro: the ratio of every
     group, then their mean (a group in which nothing could be counted has no part in it); with
-    `weights` of groups, their weighted mean, for which all of these are needed. median, p90, p95,
-    p99: over the values there are. sum: of all values. trimmed: the ratio without outliers, values
-    that are further from the median than 3.5 standard deviations, these told from the median
-    deviation (the rule by which Full-Duplex-Bench compares pairs).
+    `weights` of groups, their weighted mean, for which all of these are needed. relative: the ratio
+    of what is in no group, divided by that of the group `known`. median, p90, p95, p99: over the
+    values there are. sum: of all values. trimmed: the ratio without outliers, values that are
+    further from the median than 3.5 standard deviations, these told from the median deviation (the
+    rule by which Full-Duplex-Bench compares pairs).
     """
     if statistic == "trimmed":
         items = _without_outliers(items)
@@ -105,6 +108,9 @@ def value_of(
     if statistic == "sum":
         return float(np.sum(values)) if values else None
     names, sums = _sums(items, statistic)
+    if statistic == "relative":
+        [value] = _relative(sums.sum(0)[None], names)
+        return None if np.isnan(value) else float(value)
     counted = {name for name, (_, of) in zip(names, sums.sum(0), strict=True) if of > 0}
     if not counted or set(weights or ()) - counted:
         return None
@@ -114,7 +120,7 @@ def value_of(
 
 def strata_of(items: Items, statistic: Statistic) -> list[tuple[str, ...]]:
     """What items are drawn within: those of the same groups, where groups count."""
-    if statistic != "macro":
+    if statistic not in GROUPED:
         return [()] * len(items)
     return [tuple(sorted({outcome.group for outcome in item})) for item in items]
 
@@ -159,7 +165,8 @@ def resampled(
     if statistic == "trimmed":
         items = _without_outliers(items)
     names, sums = _sums(items, statistic)
-    return _means(np.tensordot(times, sums, 1), names, weights)
+    drawn = np.tensordot(times, sums, 1)
+    return _relative(drawn, names) if statistic == "relative" else _means(drawn, names, weights)
 
 
 def interval_of(found: Float64[np.ndarray, " R"]) -> tuple[float, float] | None:
@@ -194,13 +201,13 @@ def _by_item(outcomes: Sequence[Outcome], items: Sequence[str] | None) -> list[l
 
 def _sums(items: Items, statistic: Statistic) -> tuple[list[str], Float64[np.ndarray, "n G 2"]]:
     """Groups (one without a name for `ratio`), and of each item and group value and `of`."""
-    is_macro = statistic == "macro"
-    names = sorted({o.group for item in items for o in item}) if is_macro else [""]
+    has_groups = statistic in GROUPED
+    names = sorted({o.group for item in items for o in item}) if has_groups else [""]
     places = {name: index for index, name in enumerate(names)}
     sums = np.zeros((len(items), len(names), 2))
     for index, item in enumerate(items):
         for outcome in item:
-            group = places[outcome.group] if is_macro else 0
+            group = places[outcome.group] if has_groups else 0
             sums[index, group] += (outcome.value or 0.0, outcome.of)
     return names, sums
 
@@ -215,6 +222,17 @@ def _means(
     total = shares.sum(1)
     mean = np.divide((ratios * shares).sum(1), total, out=np.zeros(len(total)), where=total > 0)
     return np.where(total > 0, mean, np.nan)
+
+
+def _relative(
+    sums: Float64[np.ndarray, "R G 2"], names: Sequence[str]
+) -> Float64[np.ndarray, " R"]:
+    """The ratio of the group "" divided by that of `known`; NaN where one of them has none."""
+    if {*names} != {"", KNOWN}:
+        return np.full(len(sums), np.nan)
+    (value, of), (known, of_known) = sums[:, names.index("")].T, sums[:, names.index(KNOWN)].T
+    whole = of * known
+    return np.divide(value * of_known, whole, out=np.full(len(sums), np.nan), where=whole > 0)
 
 
 def _percentiles(

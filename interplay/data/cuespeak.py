@@ -59,12 +59,16 @@ def _some(rng: np.random.Generator, values: Sequence, count: int) -> list:
     return [values[int(k)] for k in rng.permutation(len(values))[:count]]
 
 
-def _draft(rng: np.random.Generator, family: str) -> Draft:
-    """A user with a voice of moderate pace."""
-    voice = random_voice(rng, "test")
+def paced_voice(rng: np.random.Generator, split: str) -> str:
+    """A voice of moderate pace."""
+    voice = random_voice(rng, split)
     pace = f":r{rng.integers(*WORDS_PER_MINUTE)}:"
     voice = re.sub(r":r\d+:", pace, voice)
-    voice = re.sub(r":d[\d.]+", f":d{rng.uniform(*STRETCH):.3f}", voice)
+    return re.sub(r":d[\d.]+", f":d{rng.uniform(*STRETCH):.3f}", voice)
+
+
+def _draft(rng: np.random.Generator, family: str) -> Draft:
+    voice = paced_voice(rng, "test")
     gain_db = float(rng.uniform(-8, 4))
     return Draft(family=family, rng=rng, voice=voice, gain_db=gain_db, gap_s=0.3, pace=0.78)
 
@@ -135,6 +139,17 @@ def keyword(rng: np.random.Generator, number: int) -> Item:
     events = _with_close_pair(rng, events, "and then another")
     instruction = f"whenever i say {word} say {answer}"
     return _finish(_talk(_draft(rng, "C1"), instruction, events), number)
+
+
+def keyword_apart(rng: np.random.Generator, number: int, word: str) -> Item:
+    """C1 with a key word that is given, and each time a cue of its own, so that it can be said by
+    somebody else."""
+    draft, (_, answer) = _draft(rng, "C1"), _pick(rng, cuewords.KEYWORDS)
+    events = [
+        Event(opening=text, foreign=word, voice=draft.voice, answer=answer)
+        for text in _openings(rng, 3)
+    ]
+    return _finish(_talk(draft, f"whenever i say {word} say {answer}", events), number)
 
 
 def code_switch(rng: np.random.Generator, number: int) -> Item:

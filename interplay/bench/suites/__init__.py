@@ -25,6 +25,9 @@ NAMES = (
     "cuespeak",
     "translate",
     "stress",
+    "delegate",
+    "voices",
+    "long-timer",
 )
 BEHAVIOURS = "behaviours"  # the twins of all suites above together
 ALONE = ("gallery",)  # to look at, not to compare by

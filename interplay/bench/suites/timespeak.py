@@ -191,7 +191,7 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     for trace in traces:
         reading = moments.read(trace)
         if reading.plan.probe is None:
-            found["timespeak_neg"].append(Outcome(value=float(_obeys(reading))))
+            found["timespeak_neg"].append(Outcome(value=float(obeys(reading))))
             continue
         for name, outcome in [*_probe(reading), *_details(reading)]:
             found[name].append(outcome)
@@ -247,12 +247,12 @@ def _details(reading: Reading) -> list[tuple[str, Outcome]]:
     early = bool(moments.premature(reading))
     rows.append(("timespeak_premature", Outcome(value=float(early))))
     if reading.plan.taken_back:
-        rows.append(("timespeak_obeys", Outcome(value=float(_obeys(reading)))))
+        rows.append(("timespeak_obeys", Outcome(value=float(obeys(reading)))))
     rows.append(("timespeak_no_response", Outcome(value=float(not reading.utterances))))
     return rows
 
 
-def _obeys(reading: Reading) -> bool:
+def obeys(reading: Reading) -> bool:
     """Nothing cancelled is said, and nothing sounds where silence is wanted."""
     quiet = moments.sounding(reading, reading.plan.quiet) == 0
     return quiet and not moments.taken_back(reading)
