@@ -67,7 +67,7 @@ COMMANDS = {
         summary="measure a system in timed scenarios, beside the trivial baselines",
     ),
     "cascade": Command(
-        module="interplay.bench.cascade.command",
+        module="interplay.bench.systems.cascade.command",
         summary="serve the turn-based design, to be measured beside a model",
     ),
     "tune": Command(

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from interplay.bench import trace
-from interplay.bench.answering import answer_acc, answer_latency
-from interplay.bench.oracle import Oracle
-from interplay.bench.rows import Row
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.scoring.answering import answer_acc, answer_latency
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites.base import Published, Suite
-from interplay.bench.trace import Trace, Word
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces import trace
+from interplay.bench.traces.trace import Trace, Word
 from interplay.data.item import (
     At,
     Delegate,

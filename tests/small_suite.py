@@ -6,9 +6,10 @@ from types import ModuleType
 
 from bench_helpers import SMALL, beep, small_score
 
-from interplay.bench import main as bench_main
-from interplay.bench import rescore, suites
-from interplay.bench.score import Outcome
+from interplay.bench import suites
+from interplay.bench.running import main as bench_main
+from interplay.bench.running import rescore
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Suite
 from interplay.cli import main
 

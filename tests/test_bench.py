@@ -22,16 +22,19 @@ from bench_helpers import (
     said,
 )
 
-from interplay.bench import core, report, system, trace
-from interplay.bench import main as bench_main
-from interplay.bench.core import Bench
-from interplay.bench.local import LocalSystem
-from interplay.bench.oracle import Oracle
-from interplay.bench.rows import BASELINES, CORE, ROWS, choose_rows
-from interplay.bench.runner import play
-from interplay.bench.score import Outcome, summarize
-from interplay.bench.stage import Stage
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Stage
+from interplay.bench.results import report
+from interplay.bench.running import core
+from interplay.bench.running import main as bench_main
+from interplay.bench.running.core import Bench
+from interplay.bench.scoring import machine
+from interplay.bench.scoring.rows import BASELINES, CORE, ROWS, choose_rows
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.suites import ALONE, NAMES
+from interplay.bench.systems.local import LocalSystem
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces import trace
 from interplay.cli import main
 from interplay.data.item import Clip, Heard, Noise, Say, Type, When
 from interplay.model.untrained import untrained
@@ -156,7 +159,8 @@ def test_trivial_systems_score_what_they_must(name: str):
 
 
 def test_sound_is_recognised_with_a_closed_grammar():
-    from interplay.bench import recognisers, voice  # pocketsphinx is slow to import
+    from interplay.bench.listening import recognisers  # pocketsphinx is slow to import
+    from interplay.bench.scoring import voice
     from interplay.data.speech import synthesize
 
     text, own = "seven yellow apples", "espeak:en-us"
@@ -202,7 +206,7 @@ def test_probes_of_the_machine(monkeypatch):
         draw=lambda kind, num_items, seed: [replace(QUESTION, length_s=2.0)],
     )
     monkeypatch.setattr(core, "TURNS_PER_ITEM", 8)
-    monkeypatch.setattr(system, "SETTLED_TURNS", 4)
+    monkeypatch.setattr(machine, "SETTLED_TURNS", 4)
     names = ["tick_p99_ms", "session_misses", "session_memory_growth", "bits_differing"]
     found = {row.name: entry for row, entry in bench.run(choose_rows(names))}
     assert found["tick_p99_ms"]["n"] == 16 and found["tick_p99_ms"]["value"] > 0
@@ -257,7 +261,7 @@ def test_an_interrupted_run_is_taken_up_again(tmp_path, monkeypatch, capsys):
     assert list(written["rows"]) == ["answer_acc", "timer_hit"]
     assert (written["suite"], written["model"], written["commit"]) == ("core", "perfect", "abc")
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
-    monkeypatch.setattr("interplay.bench.main.current_commit", lambda: "later")
+    monkeypatch.setattr("interplay.bench.running.main.current_commit", lambda: "later")
     one = [*words[:3], "--rows", "timer_hit", "--json", str(tmp_path / "r.json")]
     assert main(one) == 0
     added = json.loads((tmp_path / "r.json").read_text())

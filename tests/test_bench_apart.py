@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from bench_helpers import SMALL, beep, small_score, small_twin
 
-from interplay.bench.apart import Apart
 from interplay.bench.clients.wall import play_wall
-from interplay.bench.journal import Journal
-from interplay.bench.measure import SYSTEM, SuiteBench
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.trace import Trace
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.running.apart import Apart
+from interplay.bench.running.journal import Journal
+from interplay.bench.running.measure import SYSTEM, SuiteBench
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.trace import Trace
 from interplay.clock import FakeClock
 
 PATIENCE_S = 60.0  # reached only where the test fails

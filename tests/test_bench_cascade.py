@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from bench_helpers import item
 
-from interplay.bench.cascade.ear import Ear, Endpointer
-from interplay.bench.cascade.language import arpa, forms, words_of
-from interplay.bench.cascade.replies import UNKNOWN, Rules
-from interplay.bench.cascade.system import Cascade, Talk
-from interplay.bench.runner import System, play
-from interplay.bench.written import speakable
+from interplay.bench.playing.logical_clock import System, play
+from interplay.bench.systems.cascade.ear import Ear, Endpointer
+from interplay.bench.systems.cascade.language import arpa, forms, words_of
+from interplay.bench.systems.cascade.replies import UNKNOWN, Rules
+from interplay.bench.systems.cascade.system import Cascade, Talk
+from interplay.bench.wording.written import speakable
 from interplay.data.item import Say, Speak, Type, When
 from interplay.data.speech import synthesize
 from interplay.data.texts import questions, vocabulary

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from bench_helpers import beep
 
-from interplay.bench.cascade import system
-from interplay.bench.cascade.ear import Ear
-from interplay.bench.cascade.engine import CascadeEngine
-from interplay.bench.cascade.system import Cascade
+from interplay.bench.systems.cascade import system
+from interplay.bench.systems.cascade.ear import Ear
+from interplay.bench.systems.cascade.engine import CascadeEngine
+from interplay.bench.systems.cascade.system import Cascade
 from interplay.clock import FakeClock
 from interplay.errors import BackgroundError, SessionError
 from interplay.server.engines import AnyEngine, AnySession

@@ -9,12 +9,12 @@ from bench_helpers import (
     small_twin,
 )
 
-from interplay.bench import report
-from interplay.bench.compare import compare, remarks
-from interplay.bench.measure import spread
-from interplay.bench.outcomes import columns, from_columns
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.results import report
+from interplay.bench.results.compare import compare, remarks
+from interplay.bench.results.outcomes import columns, from_columns
+from interplay.bench.running.measure import spread
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.errors import RecordError
 
 # Outcomes of items

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from bench_helpers import Fixed, beep, hand_made, item, said
 
-from interplay.bench import moments, publish
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
+from interplay.bench import publish
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.scoring import moments
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import cuespeak as suite
-from interplay.bench.trace import Trace
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.trace import Trace
 from interplay.data import cuespeak
 from interplay.data.item import Item, Speak
 from interplay.data.moments import Moment, Plan, Stretch, plan_of

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 import pytest
 from bench_helpers import beep, hand_made, item, notes, numbers, oracle_trace, said, values
 
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
+from interplay.bench.playing.logical_clock import play
 from interplay.bench.suites import delegate as suite
 from interplay.bench.suites.delegate_twin import FAMILIES, KINDS, Result, results_of, twin
-from interplay.bench.trace import Call, Trace
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.trace import Call, Trace
 from interplay.data.item import Delegate, Item, Say, Speak, Type, When
 from interplay.data.texts.questions import split_of
 

@@ -10,21 +10,21 @@ from bench_helpers import INTERRUPT, QUESTION, TIMER, beep, item, said
 from pretend_helpers import pretender
 from websockets.asyncio.server import ServerConnection
 
-from interplay.bench.answering import answer_latency
 from interplay.bench.clients.conversation import play_remote
 from interplay.bench.clients.live import LIVE_WIRES
 from interplay.bench.clients.loudspeaker import Loudspeaker
 from interplay.bench.clients.realtime import REALTIME_WIRES
 from interplay.bench.clients.wall import play_wall
-from interplay.bench.endpoints import (
+from interplay.bench.running.endpoints import (
     Endpoint,
     choose_clock,
     open_endpoint,
     parse_endpoint,
 )
-from interplay.bench.local import LocalSystem
-from interplay.bench.oracle import Oracle
-from interplay.bench.trace import Trace
+from interplay.bench.scoring.answering import answer_latency
+from interplay.bench.systems.local import LocalSystem
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.trace import Trace
 from interplay.clock import FakeClock
 from interplay.data.item import Say, Type, When
 from interplay.errors import ConfigError, DeviceError

@@ -5,11 +5,11 @@ import pytest
 from bench_helpers import beep, item, said
 from video_helpers import write_video
 
-from interplay.bench.camera import Camera
-from interplay.bench.local import LocalSystem
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.stage import Emission, Stage
+from interplay.bench.playing.camera import Camera
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Emission, Stage
+from interplay.bench.systems.local import LocalSystem
+from interplay.bench.systems.oracle import Oracle
 from interplay.data.item import Item, Show, When
 from interplay.errors import VideoError
 from interplay.media.video import cut_tiles

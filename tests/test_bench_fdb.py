@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from bench_helpers import RATE, Tone, hand_made, item, said, values
 
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
+from interplay.bench.listening.vad import energy_spans
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import fdb1, fdb15, fdb15_clean, fdb15_twin, fdb_judge, fdb_twin
-from interplay.bench.vad import energy_spans
+from interplay.bench.systems.oracle import Oracle
 from interplay.data import overheard
 from interplay.data.item import Clip, Noise, Speak
 

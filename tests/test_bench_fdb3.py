@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from bench_helpers import TYPED, Fixed, hand_made, numbers
 
-from interplay.bench import calls
-from interplay.bench.calls import FunctionCall, Phrase, passes, same_args
+from interplay.bench.scoring import calls
+from interplay.bench.scoring.calls import FunctionCall, Phrase, passes, same_args
 from interplay.bench.suites import fdb3
 from interplay.errors import RecordError
 

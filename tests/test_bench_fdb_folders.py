@@ -10,11 +10,11 @@ import pytest
 import soundfile
 from bench_helpers import RATE, Tone
 
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.stage import Stage
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Stage
 from interplay.bench.suites import fdb1, fdb15, fdb15_folder
 from interplay.bench.suites.fdb1_folder import PEOPLE
+from interplay.bench.systems.oracle import Oracle
 from interplay.errors import AudioError, RecordError
 
 V1: Any = fdb1.SUITE  # both have a `load`

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from bench_helpers import Fixed, hand_made, item, said
 
-from interplay.bench.score import summarize
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import fdb1, fdb1_rating, fdb15, fdb15_label, load_suite
 
 CUES = ((0.5, 1.5), (4.0, 5.5))  # the request, and what comes in

@@ -19,13 +19,13 @@ import pytest
 import soundfile
 from bench_helpers import RATE, Fixed, hand_made, item, said
 
-from interplay.bench import recognisers
-from interplay.bench.kept import official_words
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.listening import recognisers
+from interplay.bench.listening.vad import energy_spans
+from interplay.bench.running.kept import official_words
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.suites import fdb1, fdb15, fdb15_clean, fdb15_label, fdb_rules
 from interplay.bench.suites.fdb_judge import LABELS, Label
 from interplay.bench.suites.fdb_rules import Chunk
-from interplay.bench.vad import energy_spans
 
 CHECKOUT = os.environ.get("FDB_CHECKOUT", "")
 official = pytest.mark.skipif(

@@ -14,8 +14,8 @@ from interplay.background.contract import FunctionCall, Result
 from interplay.bench.clients.conversation import Ears, play_remote
 from interplay.bench.clients.live import LIVE_WIRES, LiveWire
 from interplay.bench.clients.realtime import REALTIME_WIRES, RealtimeWire
-from interplay.bench.functions import Functions, declared, read_functions, results
-from interplay.bench.stage import Stage
+from interplay.bench.playing.functions import Functions, declared, read_functions, results
+from interplay.bench.playing.stage import Stage
 from interplay.bench.suites import fdb3
 from interplay.data.item import Item
 from interplay.errors import DeviceError, RecordError, UnsupportedError

@@ -24,12 +24,14 @@ from bench_helpers import (
 )
 from small_suite import bench, only_small
 
-from interplay.bench import judging, report, running, suites
-from interplay.bench.item_json import NotStored, decode, encode, item_hash, item_id
-from interplay.bench.journal import Journal
-from interplay.bench.measure import SuiteBench
-from interplay.bench.score import Outcome
+from interplay.bench import suites
+from interplay.bench.results import report
+from interplay.bench.running import judge, run
+from interplay.bench.running.journal import Journal
+from interplay.bench.running.measure import SuiteBench
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Suite
+from interplay.bench.traces.item_json import NotStored, decode, encode, item_hash, item_id
 from interplay.data.item import Clip, When
 from interplay.errors import ConfigError, DeviceError, RecordError
 
@@ -143,7 +145,7 @@ def test_a_suite_is_measured_kept_scored_again_and_compared(small, tmp_path, cap
 def interrupted_at_the_third(monkeypatch) -> list[int]:
     """From now on Ctrl-C comes with the third item played; returns the seeds of those played."""
     played: list[int] = []
-    opened = running.open_endpoint
+    opened = run.open_endpoint
 
     def opening(*args, **kwargs):
         play = opened(*args, **kwargs)
@@ -157,7 +159,7 @@ def interrupted_at_the_third(monkeypatch) -> list[int]:
 
         return counted
 
-    monkeypatch.setattr(running, "open_endpoint", opening)
+    monkeypatch.setattr(run, "open_endpoint", opening)
     return played
 
 
@@ -241,7 +243,7 @@ def test_items_of_another_measurement_are_not_taken(tmp_path):
 
 
 def test_a_judge_is_named_where_it_decides_and_nowhere_else(small, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(judging, "EndpointJudge", lambda model, folder: Counting("yes"))
+    monkeypatch.setattr(judge, "EndpointJudge", lambda model, folder: Counting("yes"))
     file = tmp_path / "r.json"
     words = ["small", "--n", "1", "--model", "silent", "--judge", "m", "--json", str(file)]
     assert bench(*words, "--keep", str(tmp_path / "kept")) == 0

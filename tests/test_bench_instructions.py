@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interplay.bench import instruction_checks as checks
-from interplay.bench.instructions import (
+from interplay.bench.scoring import instruction_checks as checks
+from interplay.bench.scoring.instructions import (
     PARTS,
     Instruction,
     instructions_of,
     outcomes_of,
     trimmed,
 )
-from interplay.bench.score import summarize
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import ifeval
 from interplay.bench.suites.following import MAKERS, prompts
 from interplay.errors import RecordError

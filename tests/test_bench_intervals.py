@@ -5,7 +5,14 @@ from time import process_time
 import numpy as np
 import pytest
 
-from interplay.bench.score import NUM_RESAMPLES, Outcome, draws, resampled, summarize, value_of
+from interplay.bench.scoring.score import (
+    NUM_RESAMPLES,
+    Outcome,
+    draws,
+    resampled,
+    summarize,
+    value_of,
+)
 
 
 def outcomes_of(values, **fields) -> list[Outcome]:

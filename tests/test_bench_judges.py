@@ -12,8 +12,11 @@ from bench_helpers import QUESTION, hand_made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interplay.bench import judges, recognisers, rules, spelling, tables
-from interplay.bench.judges import EndpointJudge, ask, json_field, yes_or_no
+from interplay.bench.listening import recognisers
+from interplay.bench.scoring import judges
+from interplay.bench.scoring.judges import EndpointJudge, ask, json_field, yes_or_no
+from interplay.bench.suites import tables
+from interplay.bench.wording import rules, spelling
 from interplay.errors import AudioError, BackgroundError, ConfigError, RecordError
 
 

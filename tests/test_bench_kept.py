@@ -20,8 +20,7 @@ from bench_helpers import (
     oracle_trace,
 )
 
-from interplay.bench.item_json import item_id
-from interplay.bench.kept import (
+from interplay.bench.running.kept import (
     Kept,
     about_traces,
     check_folder,
@@ -29,6 +28,7 @@ from interplay.bench.kept import (
     read_traces,
     resuming,
 )
+from interplay.bench.traces.item_json import item_id
 from interplay.data.item import Item
 from interplay.errors import RecordError
 

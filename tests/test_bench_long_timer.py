@@ -4,7 +4,7 @@ import pytest
 from bench_helpers import hand_made, item, notes, numbers, oracle_trace, said
 
 from interplay.bench.suites import long_timer as suite
-from interplay.bench.trace import Trace
+from interplay.bench.traces.trace import Trace
 from interplay.data.item import At, Item, Say, Speak
 from interplay.data.texts.questions import facts, split_of
 

@@ -10,14 +10,14 @@ import soundfile
 from bench_helpers import beep
 from test_bench_timespeak import with_pauses
 
-from interplay.bench.oracle import Oracle
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Stage, is_wordless
 from interplay.bench.publish import export
-from interplay.bench.recorded import Recordings
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
-from interplay.bench.stage import Stage, is_wordless
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import cuespeak, load_suite, timespeak
 from interplay.bench.suites.base import Suite
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.systems.recorded import Recordings
 from interplay.data.item import Clip, Item
 from interplay.errors import AudioError, ConfigError, RecordError
 

@@ -19,14 +19,14 @@ from bench_helpers import (
 )
 from rich.console import Console
 
-from interplay.bench import report
-from interplay.bench.item_json import item_id
-from interplay.bench.outcomes import columns
-from interplay.bench.page.charts import histogram, nice_step
-from interplay.bench.page.page import page_html, worst_first
-from interplay.bench.page.timeline import timeline
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.results import report
+from interplay.bench.results.outcomes import columns
+from interplay.bench.results.page.charts import histogram, nice_step
+from interplay.bench.results.page.page import page_html, worst_first
+from interplay.bench.results.page.timeline import timeline
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome, summarize
+from interplay.bench.traces.item_json import item_id
 from interplay.data.item import At
 
 ITEMS = (QUESTION, PAUSE, INTERRUPT, BACKCHANNEL, TIMER, DELEGATE)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_helpers import shown, trace_of
 
-from interplay.bench import pauc
-from interplay.bench.judges import NUM_TRIES, JudgeUnreachable, Verdict
-from interplay.bench.pauc import Gold, area_ratio, grade_turn
-from interplay.bench.score import summarize
+from interplay.bench.scoring import pauc
+from interplay.bench.scoring.judges import NUM_TRIES, JudgeUnreachable, Verdict
+from interplay.bench.scoring.pauc import Gold, area_ratio, grade_turn
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import pvqa
 
 

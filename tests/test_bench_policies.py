@@ -16,10 +16,10 @@ from bench_helpers import (
     said,
 )
 
-from interplay.bench.oracle import LONG_TEXT, Oracle
-from interplay.bench.overlap import backchannel_continue, interrupt_stop
-from interplay.bench.policies import POLICIES
-from interplay.bench.rows import BASELINES
+from interplay.bench.scoring.overlap import backchannel_continue, interrupt_stop
+from interplay.bench.scoring.rows import BASELINES
+from interplay.bench.systems.oracle import LONG_TEXT, Oracle
+from interplay.bench.systems.policies import POLICIES
 from interplay.data.item import At, Say, When
 from interplay.errors import ConfigError
 

@@ -15,11 +15,11 @@ from websockets.asyncio.server import ServerConnection
 from interplay.bench.clients.conversation import play_remote
 from interplay.bench.clients.live import LIVE_WIRES
 from interplay.bench.clients.wall import play_wall
-from interplay.bench.kept import Kept
-from interplay.bench.runner import play
-from interplay.bench.stage import QUIET_S, Emission
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import QUIET_S, Emission
+from interplay.bench.running.kept import Kept
 from interplay.bench.suites import audiomc, fdb1_folder, voice_ifeval
-from interplay.bench.trace import Trace
+from interplay.bench.traces.trace import Trace
 from interplay.clock import FakeClock
 from interplay.data.item import Clip, Item, Noise, When
 

@@ -8,7 +8,8 @@ import pytest
 from bench_helpers import PAUSE, QUESTION, SMALL, small_twin
 from small_suite import bench, only_small
 
-from interplay.bench import recognisers, report
+from interplay.bench.listening import recognisers
+from interplay.bench.results import report
 from interplay.bench.suites.base import Suite
 from interplay.data import heldout
 

@@ -9,11 +9,11 @@ import pytest
 from bench_helpers import beep
 from test_bench_workers import PERFECT, Threads
 
-from interplay.bench.journal import Journal
-from interplay.bench.measure import SYSTEM, SuiteBench
-from interplay.bench.running import Run, one_by_one, side_by_side
+from interplay.bench.running.journal import Journal
+from interplay.bench.running.measure import SYSTEM, SuiteBench
+from interplay.bench.running.run import Run, one_by_one, side_by_side
+from interplay.bench.running.workers import Opener
 from interplay.bench.suites import load_suite
-from interplay.bench.workers import Opener
 
 SUITES = [load_suite(name) for name in ("harmbench", "audiomc", "tau")]
 ROWS = [row for suite in SUITES for row in suite.rows]
@@ -56,7 +56,7 @@ def run_with(workers, *, keep: Path | None = None, journal=None) -> Run:
 
 @pytest.fixture
 def make_run(monkeypatch):
-    monkeypatch.setattr("interplay.bench.workers.DEFAULT_SEATS", 3)
+    monkeypatch.setattr("interplay.bench.running.workers.DEFAULT_SEATS", 3)
     pools: list[Counting] = []
 
     def made(**more) -> Run:

@@ -15,10 +15,12 @@ from bench_helpers import (
     values,
 )
 
-from interplay.bench import answering, hearing, overlap, report, timing, trace
-from interplay.bench.rows import CORE, ROWS, SERVE, choose_rows
-from interplay.bench.score import Outcome, summarize
-from interplay.bench.trace import Trace
+from interplay.bench.results import report
+from interplay.bench.scoring import answering, hearing, overlap, timing
+from interplay.bench.scoring.rows import CORE, ROWS, SERVE, choose_rows
+from interplay.bench.scoring.score import Outcome, summarize
+from interplay.bench.traces import trace
+from interplay.bench.traces.trace import Trace
 from interplay.data.item import Heard, Silence, When
 from interplay.errors import ConfigError, RecordError
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_helpers import FILM_S, STARTS_S, shown, trace_of
 
-from interplay.bench import watching
-from interplay.bench.numbers import cardinals, last_number
-from interplay.bench.spelling import number_words
+from interplay.bench.scoring import watching
 from interplay.bench.suites import charades, repcount
 from interplay.bench.suites.charades import Marks, marks
-from interplay.bench.trace import Word, normal
-from interplay.bench.written import speakable
+from interplay.bench.traces.trace import Word, normal
+from interplay.bench.wording.numbers import cardinals, last_number
+from interplay.bench.wording.spelling import number_words
+from interplay.bench.wording.written import speakable
 
 
 def words(text: str, every_s: float = 2.0) -> list[Word]:

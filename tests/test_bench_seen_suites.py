@@ -9,11 +9,11 @@ import pytest
 from bench_helpers import beep
 from video_helpers import write_video
 
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import charades, pvqa, repcount
 from interplay.bench.suites.base import Suite
+from interplay.bench.systems.oracle import Oracle
 from interplay.data.item import At, Show
 from interplay.errors import RecordError, VideoError
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from bench_helpers import INTERRUPT, hand_made, oracle_trace, values
 
-from interplay.bench.report import command_of, entry, markdown
-from interplay.bench.rows import ROWS, SERVE, choose_rows
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.results.report import command_of, entry, markdown
+from interplay.bench.scoring.rows import ROWS, SERVE, choose_rows
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.serve import long
 from interplay.bench.serve.capacity import search
 from interplay.bench.serve.live_client import AUDIO

@@ -17,7 +17,7 @@ import pytest
 from bench_helpers import INTERRUPT, QUESTION, beep
 from websockets.asyncio.server import ServerConnection, serve
 
-from interplay.bench.rows import SERVE
+from interplay.bench.scoring.rows import SERVE
 from interplay.bench.serve import capacity, long, resuming, talker
 from interplay.bench.serve.load import drive
 from interplay.bench.serve.lockstep import GrantedClock, lockstep_serving

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from bench_helpers import INTERRUPT, QUESTION, beep
 
-from interplay.bench.answering import answer_latency
+from interplay.bench.playing.stage import Stage
+from interplay.bench.scoring.answering import answer_latency
 from interplay.bench.serve.playback import BLOCK_S
 from interplay.bench.serve.stopping import stop_time
 from interplay.bench.serve.talker import GUARD_S, Played, converse
-from interplay.bench.stage import Stage
 from interplay.clock import TURN_S
 from interplay.data.item import Item
 from interplay.errors import DeviceError

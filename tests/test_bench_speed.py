@@ -159,7 +159,7 @@ def fast(monkeypatch):
     monkeypatch.setattr(suite, "random_model", lambda name: untrained(speaks="always"))
     monkeypatch.setattr(suite, "most_sessions", lambda *_: (4.0, {}))
     monkeypatch.setattr(suite, "NUM_BIT_SESSIONS", 1)
-    monkeypatch.setattr("interplay.bench.bits.TURNS", (5, 6))
+    monkeypatch.setattr("interplay.bench.scoring.bits.TURNS", (5, 6))
     monkeypatch.setattr(suite, "FOUR_ROW_PASSES", 3)
     monkeypatch.setattr(suite, "MAX_TICKS_AGAIN", 1)
     monkeypatch.setattr(suite, "TRAIN_REPEATS", 1)

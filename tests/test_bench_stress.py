@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from bench_helpers import RATE, beep, hand_made, item, notes, oracle_trace, said, values
 
-from interplay.bench.bad_line import ECHO_DELAY, arriving
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
-from interplay.bench.stage import Stage
+from interplay.bench.playing.bad_line import ECHO_DELAY, arriving
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Stage
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites.stress import LINES, SUITE
+from interplay.bench.systems.oracle import Oracle
 from interplay.data.item import Say, Speak
 
 TURN = 3200

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 from bench_helpers import SMALL, beep, small_score, small_twin
 
-from interplay.bench import main as bench_main
-from interplay.bench import recognisers, report, running, suites
-from interplay.bench.cascade import system as cascade_system
-from interplay.bench.cascade.ear import Ear
-from interplay.bench.cascade.engine import CascadeEngine
-from interplay.bench.cascade.system import Cascade, Talk
-from interplay.bench.endpoints import open_system, parse_endpoint
-from interplay.bench.local import LocalSystem
-from interplay.bench.oracle import Oracle
-from interplay.bench.stage import Stage
+from interplay.bench import suites
+from interplay.bench.listening import recognisers
+from interplay.bench.playing.stage import Stage
+from interplay.bench.results import report
+from interplay.bench.running import main as bench_main
+from interplay.bench.running import run
+from interplay.bench.running.endpoints import open_system, parse_endpoint
 from interplay.bench.staged_user import StagedUser
+from interplay.bench.systems.cascade import system as cascade_system
+from interplay.bench.systems.cascade.ear import Ear
+from interplay.bench.systems.cascade.engine import CascadeEngine
+from interplay.bench.systems.cascade.system import Cascade, Talk
+from interplay.bench.systems.local import LocalSystem
+from interplay.bench.systems.oracle import Oracle
 from interplay.cli import main
 from interplay.data.item import Item, Noise, Type, When
 from interplay.data.speech import synthesize
@@ -143,7 +146,7 @@ def two(monkeypatch):
     monkeypatch.setattr(suites, "NAMES", ("typed", "small"))
     monkeypatch.setattr(bench_main, "synthesize", beep)
     monkeypatch.setattr(bench_main, "current_commit", lambda: "abc")
-    opened = running.open_endpoint
+    opened = run.open_endpoint
 
     def opening(*args, **kwargs):
         play = opened(*args, **kwargs)
@@ -156,7 +159,7 @@ def two(monkeypatch):
 
         return refusing
 
-    monkeypatch.setattr(running, "open_endpoint", opening)
+    monkeypatch.setattr(run, "open_endpoint", opening)
 
 
 def test_a_suite_that_cannot_be_played_is_left_out_with_its_reason(two, tmp_path, capsys):

@@ -11,15 +11,11 @@ import numpy as np
 import pytest
 from bench_helpers import beep
 
-from interplay.bench.endpoints import open_system, parse_endpoint
-from interplay.bench.oracle import Oracle
-from interplay.bench.recorded import Recorded
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
-from interplay.bench.stage import Stage
-from interplay.bench.suites.tau import SUITE, ticks_of
-from interplay.bench.suites.tau_twin import FAMILIES
-from interplay.bench.tick_panel import (
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Stage
+from interplay.bench.running.endpoints import open_system, parse_endpoint
+from interplay.bench.scoring.score import summarize
+from interplay.bench.scoring.tick_panel import (
     BACKCHANNEL,
     NON_DIRECTED,
     VOCAL_TIC,
@@ -29,6 +25,10 @@ from interplay.bench.tick_panel import (
     ticks_of_simulation,
     without_last_artefact,
 )
+from interplay.bench.suites.tau import SUITE, ticks_of
+from interplay.bench.suites.tau_twin import FAMILIES
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.systems.recorded import Recorded
 from interplay.data.item import Speak
 from interplay.data.texts.questions import split_of
 from interplay.errors import ConfigError, RecordError, UnsupportedError

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 from bench_helpers import Fixed, beep, hand_made, item, numbers, oracle_trace, said
 
-from interplay.bench import written
-from interplay.bench.item_json import item_id
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
+from interplay.bench.playing.logical_clock import play
 from interplay.bench.suites import audiomc, fdb3, harmbench, ifeval, voice_ifeval
-from interplay.bench.trace import Trace
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.item_json import item_id
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording import written
 from interplay.data.item import Clip, Item, Noise, Say, Speak, Type, When
 from interplay.data.speech import synthesize
 from interplay.errors import RecordError

@@ -13,12 +13,14 @@ from bench_helpers import INTERRUPT, Fixed, beep, hand_made, item, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interplay.bench import moments, publish, rules, spelling
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
+from interplay.bench import publish
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.scoring import moments
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import timespeak as suite
-from interplay.bench.trace import Trace
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording import rules, spelling
 from interplay.data import timespeak
 from interplay.data.families.timers import parse_every, parse_timer
 from interplay.data.item import Item, Speak

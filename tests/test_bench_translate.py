@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from bench_helpers import hand_made, item, oracle_trace, said
 
-from interplay.bench.score import summarize
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import translate as suite
 from interplay.bench.suites.translate_twin import phrases_of, twin
-from interplay.bench.trace import Trace, anchor_s
+from interplay.bench.traces.trace import Trace, anchor_s
 from interplay.data.item import At, AtWord, Speak
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.languages.sentences import sentence_of

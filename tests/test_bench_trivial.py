@@ -14,13 +14,13 @@ from functools import cache
 import pytest
 from bench_helpers import beep
 
-from interplay.bench import oracle
-from interplay.bench.oracle import Oracle
-from interplay.bench.policies import POLICIES, Policy
-from interplay.bench.report import read_json
-from interplay.bench.runner import play
-from interplay.bench.score import summarize
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.results.report import read_json
+from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import NAMES, fdb_twin, load_suite
+from interplay.bench.systems import oracle
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.systems.policies import POLICIES, Policy
 from interplay.cli import main
 from interplay.data.texts import questions
 from interplay.data.voices import OWN_VOICE

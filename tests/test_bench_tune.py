@@ -10,8 +10,8 @@ import torch
 from bench_helpers import beep
 
 from interplay.bench import tune as tuning
-from interplay.bench.oracle import Oracle
-from interplay.bench.stage import Emission, Stage
+from interplay.bench.playing.stage import Emission, Stage
+from interplay.bench.systems.oracle import Oracle
 from interplay.bench.tune import ACT, CONTRAST, HEARD, SAY, Trial, best_of, choose, tune
 from interplay.data.item import Item, Speak
 from interplay.data.texts.questions import split_of

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from bench_helpers import beep, hand_made, item, said
 
-from interplay.bench import main as bench_main
-from interplay.bench import report, rescore, vad
+from interplay.bench.listening import vad
+from interplay.bench.results import report
+from interplay.bench.running import main as bench_main
+from interplay.bench.running import rescore
 from interplay.bench.suites import fdb1, fdb15, fdb_rules
 from interplay.cli import main
 from interplay.errors import ConfigError

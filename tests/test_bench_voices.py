@@ -7,11 +7,11 @@ import pytest
 import soundfile
 from bench_helpers import beep, hand_made, item, numbers, said
 
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.suites import voices as suite
 from interplay.bench.suites.voices_twin import CUE_WORDS, KNOWN, PARTS, parts, twin
+from interplay.bench.systems.oracle import Oracle
 from interplay.data import cuespeak
 from interplay.data.human import HumanClips
 from interplay.data.item import Clip, Item, Say, Speak

@@ -10,7 +10,7 @@ from bench_helpers import QUESTION, beep, item, said
 from interplay.bench.clients.conversation import Ears, jpeg_of
 from interplay.bench.clients.live import LiveWire
 from interplay.bench.clients.realtime import RealtimeWire
-from interplay.bench.stage import Stage
+from interplay.bench.playing.stage import Stage
 from interplay.data.item import Delegate
 from interplay.errors import ConfigError
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from bench_helpers import BACKCHANNEL, INTERRUPT, PAUSE, QUESTION, TIMER, beep, small_twin
 
-from interplay.bench import workers
-from interplay.bench.endpoints import Endpoint, open_system
-from interplay.bench.measure import SuiteBench
-from interplay.bench.oracle import Oracle
-from interplay.bench.runner import play
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.running import workers
+from interplay.bench.running.endpoints import Endpoint, open_system
+from interplay.bench.running.measure import SuiteBench
+from interplay.bench.running.workers import Opener, Workers, choose_processes
 from interplay.bench.suites import load_suite
-from interplay.bench.workers import Opener, Workers, choose_processes
+from interplay.bench.systems.oracle import Oracle
 from interplay.errors import DeviceError, SynthError
 
 ITEMS = [

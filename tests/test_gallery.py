@@ -10,11 +10,11 @@ from bench_helpers import DELEGATE, INTERRUPT, TIMER, beep, hand_made, oracle_tr
 
 from interplay.bench import staged_user
 from interplay.bench.demo import run
-from interplay.bench.local import LocalSystem
-from interplay.bench.runner import play
+from interplay.bench.playing.logical_clock import play
 from interplay.bench.staged_user import StagedUser
 from interplay.bench.suites import NAMES, gallery, load_suite
 from interplay.bench.suites.gallery import SCENES, checks, draw, row_name, verdict
+from interplay.bench.systems.local import LocalSystem
 from interplay.cli import build_parser
 from interplay.clock import TURN_S
 from interplay.data.item import At, Show

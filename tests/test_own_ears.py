@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interplay.bench.oracle import Oracle
+from interplay.bench.systems.oracle import Oracle
 from interplay.data import heldout, speech
 from interplay.data.bank import Bank, Request, build_bank
 from interplay.data.item import Type

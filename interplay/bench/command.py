@@ -10,7 +10,7 @@ from interplay.errors import ConfigError
 from interplay.model.checkpoint import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from interplay.bench.endpoints import Endpoint
+    from interplay.bench.running.endpoints import Endpoint
 
 READERS = ("report", "score", "compare", "export")  # what measures nothing
 PUBLISHED = ("timespeak", "cuespeak")  # suites of ours that others may want as files
@@ -130,10 +130,10 @@ def run(args: argparse.Namespace) -> int:
     if args.suite == SPEED:
         return _speed(args)
     if args.suite == "score":
-        from interplay.bench.rescore import score_kept
+        from interplay.bench.running.rescore import score_kept
 
         return score_kept(args, _one_folder(args.paths))
-    from interplay.bench import main
+    from interplay.bench.running import main
 
     if args.n is None and args.data is None and args.suite != "serve":
         args.n = DEFAULT_NUM_ITEMS.get(args.suite, DEFAULT_SUITE_ITEMS)
@@ -206,8 +206,8 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _endpoint(args: argparse.Namespace) -> "Endpoint":
-    from interplay.bench.endpoints import Endpoint, parse_endpoint
-    from interplay.bench.oracle import POLICIES
+    from interplay.bench.running.endpoints import Endpoint, parse_endpoint
+    from interplay.bench.systems.oracle import POLICIES
 
     if args.endpoint:
         return parse_endpoint(args.endpoint)
@@ -221,8 +221,8 @@ def _one_folder(paths: Sequence[Path]) -> Path:
 
 
 def _list(suite: str) -> int:
-    from interplay.bench.report import goal
-    from interplay.bench.rows import SUITES
+    from interplay.bench.results.report import goal
+    from interplay.bench.scoring.rows import SUITES
     from interplay.bench.suites import ALONE, NAMES, load_suites
 
     if suite == SPEED:
@@ -263,7 +263,7 @@ def _speed(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from interplay.bench.report import command_of, markdown, read_json
+    from interplay.bench.results.report import command_of, markdown, read_json
 
     if args.json is None:
         raise ConfigError("`interplay bench report` needs --json FILE, results to render")
@@ -292,8 +292,8 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from interplay.bench.compare import compare, difference_table, remarks
-    from interplay.bench.report import read_json
+    from interplay.bench.results.compare import compare, difference_table, remarks
+    from interplay.bench.results.report import read_json
 
     if len(args.paths) != 2:
         raise ConfigError("`interplay bench compare` needs two files of --json: A.json B.json")

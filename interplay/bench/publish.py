@@ -14,10 +14,10 @@ from typing import Any
 
 import soundfile
 
-from interplay.bench.item_json import file_stem
-from interplay.bench.moments import read, spans_of
-from interplay.bench.stage import Emission, Stage, Synthesizer
-from interplay.bench.trace import Trace
+from interplay.bench.playing.stage import Emission, Stage, Synthesizer
+from interplay.bench.scoring.moments import read, spans_of
+from interplay.bench.traces.item_json import file_stem
+from interplay.bench.traces.trace import Trace
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import At, Expect, Item, Say, Speak
 from interplay.data.moments import Moment

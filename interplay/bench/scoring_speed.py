@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from time import process_time
 
-from interplay.bench.item_json import item_id
-from interplay.bench.oracle import Oracle
-from interplay.bench.outcomes import row_score
-from interplay.bench.runner import play
-from interplay.bench.stage import Synthesizer
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Synthesizer
+from interplay.bench.results.outcomes import row_score
+from interplay.bench.running.workers import NUM_SPEECHES
 from interplay.bench.suites import NAMES, load_suite
-from interplay.bench.trace import Trace
-from interplay.bench.workers import NUM_SPEECHES
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.item_json import item_id
+from interplay.bench.traces.trace import Trace
 from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
 

@@ -5,9 +5,9 @@ Knows nothing of where an item comes from or of the loop that plays it.
 
 import numpy as np
 
-from interplay.bench.local import emission
-from interplay.bench.stage import Stage
-from interplay.bench.trace import Trace
+from interplay.bench.playing.stage import Stage
+from interplay.bench.systems.local import emission
+from interplay.bench.traces.trace import Trace
 from interplay.data.item import Item
 from interplay.data.speech import synthesize
 from interplay.model.checkpoint import Loaded

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import torch
 
-from interplay.bench import hearing, overlap, timing, voice
-from interplay.bench.answering import answer_acc
-from interplay.bench.local import LocalSystem
-from interplay.bench.runner import play
-from interplay.bench.score import Outcome, summarize
-from interplay.bench.stage import Synthesizer
-from interplay.bench.trace import Trace
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Synthesizer
+from interplay.bench.scoring import hearing, overlap, timing, voice
+from interplay.bench.scoring.answering import answer_acc
+from interplay.bench.scoring.score import Outcome, summarize
+from interplay.bench.systems.local import LocalSystem
+from interplay.bench.traces.trace import Trace
 from interplay.data import heldout
 from interplay.data.item import Item, Speak
 from interplay.data.speech import synthesize

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from interplay.bench.local import LocalSystem
-from interplay.bench.recognisers import utterance_sounds
-from interplay.bench.runner import play
-from interplay.bench.trace import Trace
+from interplay.bench.listening.recognisers import utterance_sounds
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.systems.local import LocalSystem
+from interplay.bench.traces.trace import Trace
 from interplay.data import heldout
 from interplay.data.bank import SHARD_SIZE, Bank, Request, add_shard
 from interplay.data.item import Item, Type

@@ -23,8 +23,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from interplay.bench.clients.loudspeaker import Loudspeaker
 from interplay.bench.clients.wall import speak_ahead, walls_of
-from interplay.bench.stage import Stage, Synthesizer
-from interplay.bench.trace import SLOT_S, Trace
+from interplay.bench.playing.stage import Stage, Synthesizer
+from interplay.bench.traces.trace import SLOT_S, Trace
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 from interplay.data.item import Item
 from interplay.errors import DeviceError, InterplayError

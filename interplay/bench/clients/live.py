@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interplay.bench.clients.conversation import Ears, Wire
-from interplay.bench.functions import Functions
+from interplay.bench.playing.functions import Functions
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS
 from interplay.data.item import Item
 from interplay.errors import UnsupportedError

@@ -11,7 +11,7 @@ from math import ceil
 import numpy as np
 from jaxtyping import Int16
 
-from interplay.bench.trace import audible, laid_out
+from interplay.bench.traces.trace import audible, laid_out
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 
 MIN_PACED_S = 10.0  # in less, one late message looks like a slow clock

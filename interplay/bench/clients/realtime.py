@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interplay.bench.clients.conversation import Ears, Wire
-from interplay.bench.functions import Functions
+from interplay.bench.playing.functions import Functions
 from interplay.clock import TURNS_PER_S
 from interplay.data.item import Delegate, Item, Type
 from interplay.errors import UnsupportedError

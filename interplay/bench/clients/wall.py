@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from interplay.bench.clients.loudspeaker import Loudspeaker
-from interplay.bench.runner import System
-from interplay.bench.stage import Emission, Stage, Synthesizer
-from interplay.bench.trace import SLOT_S, Trace, to_int16
+from interplay.bench.playing.logical_clock import System
+from interplay.bench.playing.stage import Emission, Stage, Synthesizer
+from interplay.bench.traces.trace import SLOT_S, Trace, to_int16
 from interplay.clock import TURN_S, Clock, RealClock
 from interplay.data.item import Item
 

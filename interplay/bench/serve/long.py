@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int16
 from websockets.asyncio.client import ClientConnection
 
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.serve import live_client as live
 from interplay.bench.serve.program import Numbers, read_numbers
 from interplay.clock import NUM_SLOTS, TURN_S, TURNS_PER_S

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int16
 
-from interplay.bench.trace import laid_out
+from interplay.bench.traces.trace import laid_out
 from interplay.clock import SAMPLE_RATE_HZ, TURN_MS, TURN_S
 
 BLOCK_S = 0.01  # what a device plays at once; the least that is held

@@ -17,7 +17,7 @@ from jaxtyping import Int16
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.serve import live_client as live
 from interplay.clock import TURN_MS, TURN_S
 from interplay.errors import DeviceError

@@ -3,9 +3,9 @@
 Measured on the model's sound, never on what it meant to do. Knows nothing of servers.
 """
 
-from interplay.bench.overlap import talking_at
-from interplay.bench.score import Outcome
-from interplay.bench.trace import Trace
+from interplay.bench.scoring.overlap import talking_at
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.traces.trace import Trace
 from interplay.data.item import StopBy
 
 WENT_ON_S = 2.0  # what sounds longer than this did not stop for the user

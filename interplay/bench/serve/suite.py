@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import soxr
 
-from interplay.bench.answering import answer_latency
-from interplay.bench.oracle import Oracle
-from interplay.bench.report import entry
-from interplay.bench.rows import BASELINES, FIRST, LOAD, LONG, RESUME, SEARCH, STOP, Row
-from interplay.bench.runner import play
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.playing.logical_clock import play
+from interplay.bench.playing.stage import Synthesizer
+from interplay.bench.results.report import entry
+from interplay.bench.scoring.answering import answer_latency
+from interplay.bench.scoring.rows import BASELINES, FIRST, LOAD, LONG, RESUME, SEARCH, STOP, Row
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.serve.capacity import search
 from interplay.bench.serve.live_client import RATE_HZ
 from interplay.bench.serve.load import LoadReport, drive
@@ -27,8 +27,8 @@ from interplay.bench.serve.program import change, read_numbers, server_program
 from interplay.bench.serve.resuming import kill_and_resume
 from interplay.bench.serve.stopping import stop_time
 from interplay.bench.serve.talker import GUARD_S, Played, talk
-from interplay.bench.stage import Synthesizer
-from interplay.bench.trace import Trace
+from interplay.bench.systems.oracle import Oracle
+from interplay.bench.traces.trace import Trace
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 from interplay.data import heldout
 from interplay.data.item import Item

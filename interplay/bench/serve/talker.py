@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
+from interplay.bench.playing.stage import Stage, Synthesizer
 from interplay.bench.serve.playback import Playback
 from interplay.bench.serve.program import first_error
-from interplay.bench.stage import Stage, Synthesizer
-from interplay.bench.trace import Trace, to_int16
+from interplay.bench.traces.trace import Trace, to_int16
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 from interplay.data.item import Item
 from interplay.errors import DeviceError, RecordError

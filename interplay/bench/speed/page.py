@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.page.charts import histogram, nice_step
-from interplay.bench.page.page import facts_html, tables_html
+from interplay.bench.results.page.charts import histogram, nice_step
+from interplay.bench.results.page.page import facts_html, tables_html
 from interplay.bench.speed.runtimes import AGAIN, OURS
 
 COLUMNS = ("p50_ms", "p95_ms", "p99_ms", "max_ms", "misses", "cpu_p50_ms")
@@ -21,7 +21,9 @@ WIDTH, LEFT, LINE = 420, 160, 24
 
 def page_html(report: Mapping[str, Any]) -> str:
     """Rows, then for every workload a table of runtimes, bars, and how our ticks grow."""
-    template = Template((files("interplay.bench.page") / "page.html").read_text(encoding="utf-8"))
+    template = Template(
+        (files("interplay.bench.results.page") / "page.html").read_text(encoding="utf-8")
+    )
     return template.substitute(
         title="speed",
         subtitle=(

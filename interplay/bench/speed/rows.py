@@ -3,7 +3,7 @@
 Rows named gpu_* need a CUDA device; without one they have no value.
 """
 
-from interplay.bench.rows import Row
+from interplay.bench.scoring.rows import Row
 
 BITS, PRICE, COMPARE, ENGINE, CAPACITY = "bits", "price", "compare", "engine", "capacity"
 GPU, TRAINING = "gpu", "training"

@@ -5,9 +5,9 @@ spelled.
 from pathlib import Path
 from typing import Any
 
-from interplay.bench.facts import machine_facts, versions_of
 from interplay.bench.progress import advancing, console
-from interplay.bench.report import current_commit, tables, write_json, write_text
+from interplay.bench.results.facts import machine_facts, versions_of
+from interplay.bench.results.report import current_commit, tables, write_json, write_text
 from interplay.bench.speed.page import not_measured, page_html
 from interplay.bench.speed.suite import SpeedBench
 from interplay.bench.speed.workload import RANDOM

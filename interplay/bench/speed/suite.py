@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from interplay.bench.bits import bits_outcomes
-from interplay.bench.report import entry
-from interplay.bench.score import Outcome, summarize
+from interplay.bench.results.report import entry
+from interplay.bench.scoring.bits import bits_outcomes
+from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.speed import gpu, runtimes, timing, training
 from interplay.bench.speed.capacity import halves, most_sessions, random_model, tick_times
 from interplay.bench.speed.hour import HOUR_PER_SESSION, hour

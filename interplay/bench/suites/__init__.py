@@ -5,7 +5,7 @@ Knows nothing of what a suite plays or scores.
 
 import importlib
 
-from interplay.bench.judges import Judge
+from interplay.bench.scoring.judges import Judge
 from interplay.bench.suites.base import Suite
 from interplay.errors import ConfigError
 

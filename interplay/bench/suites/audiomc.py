@@ -16,16 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from interplay.bench.judges import Judge, Verdict, ask, json_field
-from interplay.bench.rows import Row
-from interplay.bench.rules import meets
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.judges import Judge, Verdict, ask, json_field
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.audiomc_twin import twin
 from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.ifeval import TYPED_S
 from interplay.bench.suites.post import reported
-from interplay.bench.tables import rows_of, sound_of
-from interplay.bench.trace import Trace
+from interplay.bench.suites.tables import rows_of, sound_of
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording.rules import meets
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Clip, Cue, Item, Noise, Speak, Type, When
@@ -41,7 +41,7 @@ SYSTEM = (
     "speech may lack punctuation and capitals; that is no fault. A criterion that is met in part "
     'is not met. Answer with one JSON object: {"explanation": why, "criteria_met": true or false}'
 )
-Rubric = Any  # a sentence, or a word rule of bench.rules
+Rubric = Any  # a sentence, or a word rule of bench.wording.rules
 Decide = Callable[[Trace, Rubric], Verdict[bool]]
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
-from interplay.bench.trace import Trace
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.traces.trace import Trace
 from interplay.data.item import Item
 
 Outcomes = Mapping[str, Sequence[Outcome]]
@@ -48,7 +48,7 @@ class Suite:
     traces are those of each alone, one after another. together: where one item is scored by what
     came of another, items that it gives the same value are scored at once. how_to_get: what to
     download, from where, and under which licence. baselines: those that are played beside every
-    system (bench.policies).
+    system (bench.systems.policies).
     """
 
     name: str

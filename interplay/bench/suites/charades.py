@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.scoring.watching import watch, words_during
 from interplay.bench.suites.base import Suite
 from interplay.bench.suites.post import reported
-from interplay.bench.trace import Span, Trace, Word
-from interplay.bench.videos import find_file, find_video, read_table, take
-from interplay.bench.watching import watch, words_during
+from interplay.bench.suites.videos import find_file, find_video, read_table, take
+from interplay.bench.traces.trace import Span, Trace, Word
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item
 from interplay.data.scenes.action import KINDS, draw_action

@@ -2,25 +2,25 @@
 
 The published benchmark has neither items nor code; this is a reconstruction from its description,
 with items of our own (data.cuespeak, docs/timespeak.md), so its published numbers are on another
-set. Words are compared by rule (bench.rules); with a judge, which the published numbers have, rows
-of their own stand beside these. Knows nothing of how items are made.
+set. Words are compared by rule (bench.wording.rules); with a judge, which the published numbers
+have, rows of their own stand beside these. Knows nothing of how items are made.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from interplay.bench import moments
-from interplay.bench.judges import Judge
-from interplay.bench.meaning import judged_outcome
-from interplay.bench.moments import Reading, Utterance
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring import moments
+from interplay.bench.scoring.judges import Judge
+from interplay.bench.scoring.meaning import judged_outcome
+from interplay.bench.scoring.moments import Reading, Utterance
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites import moments_folder
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.post import reported
 from interplay.bench.suites.timespeak import OWN_SET, POINTS, why_missed
-from interplay.bench.trace import Trace
+from interplay.bench.traces.trace import Trace
 from interplay.data import cuespeak
 from interplay.data.item import Item
 

@@ -7,14 +7,14 @@ stood there. Knows nothing of how items are made, nor of systems.
 
 from collections.abc import Iterator, Sequence
 
-from interplay.bench.answering import check_delegate, find, sound_of
-from interplay.bench.calls import DELEGATE
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.answering import check_delegate, find, sound_of
+from interplay.bench.scoring.calls import DELEGATE
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites import delegate_twin
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.delegate_twin import WITHIN_S, Result, results_of
-from interplay.bench.trace import SLOT_S, Trace, overlaps, span_at
+from interplay.bench.traces.trace import SLOT_S, Trace, overlaps, span_at
 from interplay.data.item import Delegate, Speak
 
 KIND = "delegate"

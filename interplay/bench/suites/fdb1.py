@@ -10,16 +10,16 @@ latency (so the share without a response). Knows nothing of how items are made o
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from interplay.bench.judges import Judge
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.judges import Judge
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites import fdb1_rating as rated
 from interplay.bench.suites import fdb_rules as rules
 from interplay.bench.suites.base import Outcomes, Suite, tabled
 from interplay.bench.suites.fdb1_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb1_twin import PARTS, items
 from interplay.bench.suites.post import GEMINI, reported
-from interplay.bench.trace import Span, Trace, overlaps
+from interplay.bench.traces.trace import Span, Trace, overlaps
 from interplay.data.item import Speak
 
 LATE_S = 0.1  # who is talking within this of the interruption's first sound is interrupted

@@ -14,9 +14,10 @@ Knows nothing of how items are made or played.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from interplay.bench.judges import Judge
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.listening.vad import Detector, webrtc_spans
+from interplay.bench.scoring.judges import Judge
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites import fdb_rules as rules
 from interplay.bench.suites.base import Outcomes, Suite, tabled
 from interplay.bench.suites.fdb15_clean import CHANGES, changes, pairs, together
@@ -25,8 +26,7 @@ from interplay.bench.suites.fdb15_label import label_of
 from interplay.bench.suites.fdb15_twin import PARTS, items
 from interplay.bench.suites.fdb_judge import JUDGE, Label, Verdict, judge, window_of
 from interplay.bench.suites.post import reported
-from interplay.bench.trace import Trace
-from interplay.bench.vad import Detector, webrtc_spans
+from interplay.bench.traces.trace import Trace
 
 WANTED: dict[str, tuple[str, Label]] = {
     "user_interruption": ("fdb15_interrupt_respond", "respond"),

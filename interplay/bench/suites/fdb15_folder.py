@@ -10,7 +10,7 @@ from pathlib import Path
 from interplay.bench.suites import fdb_folder as published
 from interplay.bench.suites.fdb1_folder import overlapped
 from interplay.bench.suites.fdb15_clean import CLEAN
-from interplay.bench.trace import normal
+from interplay.bench.traces.trace import normal
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import Expect, Item, KeepTalking, Say
 

@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from interplay.bench.judges import Judge, Verdict, ask, json_field
+from interplay.bench.scoring.judges import Judge, Verdict, ask, json_field
 from interplay.bench.suites.fdb_judge import Label, window_of
 from interplay.bench.suites.fdb_rules import chunks
-from interplay.bench.trace import Trace
+from interplay.bench.traces.trace import Trace
 from interplay.data.item import Noise, Show, Speak, Type
 
 NAMES: dict[str, Label] = {

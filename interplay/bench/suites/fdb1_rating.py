@@ -4,9 +4,9 @@ Only those who took the turn are rated, as published. The wording of the questio
 official one is not copied) and part of the number. Knows nothing of traces or of other rows.
 """
 
-from interplay.bench.judges import Judge, ask, json_field
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.judges import Judge, ask, json_field
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import tabled
 from interplay.bench.suites.post import GEMINI
 

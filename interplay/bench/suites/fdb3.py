@@ -2,11 +2,11 @@
 
 Pass@1 in the exact mode of the published program: the functions called are the expected ones, as
 often, with the expected arguments. A call is a call on `act`, or a delegation in which the words
-for it stand (bench.calls says how words become calls). To `realtime:` and `live:` endpoints the
-functions of official data are declared, and their calls noted and answered (bench.functions); a
-model without a background model can call none of them. Beside it: share of requests that were
-answered aloud, time to the first sound, time to the first call; with a judge also whether the reply
-shows that all was done. Knows nothing of systems.
+for it stand (bench.scoring.calls says how words become calls). To `realtime:` and `live:` endpoints
+the functions of official data are declared, and their calls noted and answered
+(bench.playing.functions); a model without a background model can call none of them. Beside it:
+share of requests that were answered aloud, time to the first sound, time to the first call; with a
+judge also whether the reply shows that all was done. Knows nothing of systems.
 """
 
 import json
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.calls import (
+from interplay.bench.playing.functions import GIVEN, OFFERED, read_functions, results
+from interplay.bench.scoring.calls import (
     DELEGATE,
     FunctionCall,
     Phrase,
@@ -26,14 +27,13 @@ from interplay.bench.calls import (
     passes,
     same_args,
 )
-from interplay.bench.functions import GIVEN, OFFERED, read_functions, results
-from interplay.bench.judges import Judge, ask, json_field
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.judges import Judge, ask, json_field
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Outcomes, Published, Suite
 from interplay.bench.suites.post import reported
-from interplay.bench.tables import sound_of
-from interplay.bench.trace import Trace, span_at
+from interplay.bench.suites.tables import sound_of
+from interplay.bench.traces.trace import Trace, span_at
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import Clip, Delegate, Item, Noise, Say, Speak, Type, When

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.trace import Span, to_int16
-from interplay.bench.vad import energy_spans
+from interplay.bench.listening.vad import energy_spans
+from interplay.bench.traces.trace import Span, to_int16
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import Clip, When
 from interplay.data.texts import vocabulary

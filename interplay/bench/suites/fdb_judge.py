@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interplay.bench.rules import RULE, has
-from interplay.bench.spelling import canonical
 from interplay.bench.suites.fdb_rules import chunks
-from interplay.bench.trace import Span, Trace, merged, span_at
+from interplay.bench.traces.trace import Span, Trace, merged, span_at
+from interplay.bench.wording.rules import RULE, has
+from interplay.bench.wording.spelling import canonical
 
 Label = Literal["respond", "resume", "uncertain", "unknown"]
 LABELS: tuple[Label, ...] = ("respond", "resume", "uncertain", "unknown")

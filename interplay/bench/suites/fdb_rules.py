@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
-from interplay.bench.timing import utterances
-from interplay.bench.trace import Span, Trace, merged
-from interplay.bench.vad import Detector, energy_spans
+from interplay.bench.listening.vad import Detector, energy_spans
+from interplay.bench.scoring.timing import utterances
+from interplay.bench.traces.trace import Span, Trace, merged
 
 TURN_S = 1.0
 TURN_WORDS = 3

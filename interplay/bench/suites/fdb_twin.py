@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.stage import Speech
+from interplay.bench.playing.stage import Speech
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import Cue, Expect, Item, Noise, Speak, When
 from interplay.data.speech import synthesize

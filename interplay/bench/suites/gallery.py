@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from interplay.bench.answering import check_delegate, check_say
-from interplay.bench.overlap import check_stop
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.answering import check_delegate, check_say
+from interplay.bench.scoring.overlap import check_stop
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.scoring.timing import timer_hit
+from interplay.bench.scoring.watching import watch
 from interplay.bench.suites import translate as translate_suite
 from interplay.bench.suites import translate_twin
 from interplay.bench.suites.base import Suite
-from interplay.bench.timing import timer_hit
-from interplay.bench.trace import Trace, anchor_s
-from interplay.bench.watching import watch
+from interplay.bench.traces.trace import Trace, anchor_s
 from interplay.data import cuespeak, heldout
 from interplay.data.heldout import duration_s
 from interplay.data.item import At, Delegate, Expect, Item, Noise, Say, Speak, StopBy, When

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from interplay.bench.judges import Judge, ask, yes_or_no
-from interplay.bench.rows import Row
-from interplay.bench.rules import has
-from interplay.bench.score import Outcome
-from interplay.bench.spelling import canonical
+from interplay.bench.scoring.judges import Judge, ask, yes_or_no
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.ifeval import BEGIN_S, TYPED_S, reply_s
 from interplay.bench.suites.post import reported
-from interplay.bench.tables import rows_of
-from interplay.bench.trace import Trace
+from interplay.bench.suites.tables import rows_of
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording.rules import has
+from interplay.bench.wording.spelling import canonical
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item, Say, Type, When
 from interplay.data.texts import vocabulary

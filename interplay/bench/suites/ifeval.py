@@ -8,15 +8,15 @@ convention of VoiceBench. Knows nothing of systems.
 from collections.abc import Sequence
 from pathlib import Path
 
-from interplay.bench.instructions import PARTS, instructions_of, outcomes_of
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.instructions import PARTS, instructions_of, outcomes_of
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.following import Prompt, prompts
 from interplay.bench.suites.post import reported
-from interplay.bench.tables import rows_of
-from interplay.bench.trace import Trace
-from interplay.bench.written import NOTHING, speakable
+from interplay.bench.suites.tables import rows_of
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording.written import NOTHING, speakable
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import Cue, Item, Say, Type, When
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from interplay.bench import moments
-from interplay.bench.answering import check_say, says
-from interplay.bench.rows import Row
-from interplay.bench.rules import says as has_words
-from interplay.bench.score import Outcome
+from interplay.bench.scoring import moments
+from interplay.bench.scoring.answering import check_say, says
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Suite
-from interplay.bench.trace import Trace
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording.rules import says as has_words
 from interplay.data.heldout import duration_s
 from interplay.data.item import At, Cue, Expect, Item, Noise, Say, Speak, When
 from interplay.data.moments import ACK_S

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from interplay.bench.suites import fdb_folder as published
-from interplay.bench.trace import Span, to_int16
+from interplay.bench.traces.trace import Span, to_int16
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.item import At, Expect, Item, Say
 from interplay.data.moments import Moment, Plan, Stretch

@@ -2,8 +2,8 @@
 
 Protocol of Thinking Machines Lab's post on interaction models (2026): a spoken question, two
 seconds in which it may be acknowledged, then the film; a reply counts from its first sound, by all
-its words. Scored by PAUC (bench.pauc). Films are shown without sound; subtitles that the official
-annotation gives apart are not drawn into them. Knows nothing of systems.
+its words. Scored by PAUC (bench.scoring.pauc). Films are shown without sound; subtitles that the
+official annotation gives apart are not drawn into them. Knows nothing of systems.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.judges import Judge, Verdict
-from interplay.bench.pauc import (
+from interplay.bench.scoring.judges import Judge, Verdict
+from interplay.bench.scoring.pauc import (
     OMEGAS,
     Gold,
     Grade,
@@ -25,13 +25,13 @@ from interplay.bench.pauc import (
     grade_turn,
     is_reply,
 )
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.scoring.watching import TAIL_S, said_during, watch
 from interplay.bench.suites.base import Suite
 from interplay.bench.suites.post import reported
-from interplay.bench.trace import Trace
-from interplay.bench.videos import find_file, find_video, read_list, take, wanted
-from interplay.bench.watching import TAIL_S, said_during, watch
+from interplay.bench.suites.videos import find_file, find_video, read_list, take, wanted
+from interplay.bench.traces.trace import Trace
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item
 from interplay.data.scenes.events import KINDS, Change, Events, draw_events

@@ -14,15 +14,15 @@ from statistics import median, median_low
 
 import numpy as np
 
-from interplay.bench.numbers import cardinals, last_number
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
-from interplay.bench.spelling import number_words
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.scoring.watching import watch, words_during
 from interplay.bench.suites.base import Suite
 from interplay.bench.suites.post import reported
-from interplay.bench.trace import Trace
-from interplay.bench.videos import find_file, find_video, read_table, take
-from interplay.bench.watching import watch, words_during
+from interplay.bench.suites.videos import find_file, find_video, read_table, take
+from interplay.bench.traces.trace import Trace
+from interplay.bench.wording.numbers import cardinals, last_number
+from interplay.bench.wording.spelling import number_words
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Item
 from interplay.data.scenes.reps import KINDS, draw_reps

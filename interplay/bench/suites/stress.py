@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.answering import check_say, says
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring.answering import check_say, says
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Suite
-from interplay.bench.trace import Span, Trace
+from interplay.bench.traces.trace import Span, Trace
 from interplay.clock import TURN_S
 from interplay.data.heldout import duration_s
 from interplay.data.item import Cue, Item, Noise, Say, Speak, When
@@ -75,7 +75,7 @@ def _short(seed: int, number: int, line: str) -> Item:
 
 
 def _about(line: str, length_s: float, seed: Sequence[int]) -> Mapping[str, Any]:
-    """What the line does (bench.bad_line)."""
+    """What the line does (bench.playing.bad_line)."""
     key, amount = LINES[line]
     if key in ("lost", "late"):
         draws = np.random.default_rng(seed).random(round(length_s / TURN_S))

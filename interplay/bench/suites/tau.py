@@ -2,19 +2,16 @@
 
 Five families: plain turns, interruptions, backchannels, vocal tics, and speech that is meant for
 somebody else; tics and asides come while the system speaks, and in silence after it has spoken.
-Knows nothing of how ticks become numbers (bench.tick_panel), nor of tasks and tools: tau-Voice
-plays the panel on top of phone calls, so numbers compare in kind and not in value. Its stored runs
-can be scored instead (tau_folder).
+Knows nothing of how ticks become numbers (bench.scoring.tick_panel), nor of tasks and tools:
+tau-Voice plays the panel on top of phone calls, so numbers compare in kind and not in value. Its
+stored runs can be scored instead (tau_folder).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from interplay.bench.rows import Row, Unit
-from interplay.bench.score import Outcome
-from interplay.bench.suites.base import Published, Suite, tabled
-from interplay.bench.suites.tau_folder import TICKS, load, stored_ticks
-from interplay.bench.suites.tau_twin import twin
-from interplay.bench.tick_panel import (
+from interplay.bench.scoring.rows import Row, Unit
+from interplay.bench.scoring.score import Outcome
+from interplay.bench.scoring.tick_panel import (
     BACKCHANNEL,
     NON_DIRECTED,
     VOCAL_TIC,
@@ -23,7 +20,10 @@ from interplay.bench.tick_panel import (
     Tick,
     panel,
 )
-from interplay.bench.trace import Span, Trace, audible
+from interplay.bench.suites.base import Published, Suite, tabled
+from interplay.bench.suites.tau_folder import TICKS, load, stored_ticks
+from interplay.bench.suites.tau_twin import twin
+from interplay.bench.traces.trace import Span, Trace, audible
 from interplay.clock import TURN_S
 
 MIN_IN_TICK_S = 0.01  # less sound than this does not make a tick one of speech

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from interplay.bench.recorded import AGENT
-from interplay.bench.stage import SOUNDLESS
-from interplay.bench.tick_panel import Segment, Tick, ticks_of_simulation, user_segments
+from interplay.bench.playing.stage import SOUNDLESS
+from interplay.bench.scoring.tick_panel import Segment, Tick, ticks_of_simulation, user_segments
+from interplay.bench.systems.recorded import AGENT
 from interplay.clock import SAMPLES_PER_TURN, TURN_S
 from interplay.data.heldout import SEED_BASE
 from interplay.data.item import Clip, Expect, Item, Say, StopBy, When

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from interplay.bench.tick_panel import BACKCHANNEL, NON_DIRECTED, VOCAL_TIC
+from interplay.bench.scoring.tick_panel import BACKCHANNEL, NON_DIRECTED, VOCAL_TIC
 from interplay.data.heldout import duration_s
 from interplay.data.item import Cue, Item, KeepTalking, Noise, Say, Silence, Speak, StopBy, When
 from interplay.data.texts import questions, vocabulary

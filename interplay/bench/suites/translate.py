@@ -2,22 +2,22 @@
 
 A phrase of English can be said once the source phrase that completes it has ended; it counts when
 its words come within four seconds from there. Words are compared one by one, in one spelling
-(bench.spelling), each that was said counts once. Knows nothing of how items are made.
+(bench.wording.spelling), each that was said counts once. Knows nothing of how items are made.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from interplay.bench.answering import LEAD_S, sound_of
-from interplay.bench.moments import common_s, user_speech
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
-from interplay.bench.spelling import canonical
+from interplay.bench.scoring.answering import LEAD_S, sound_of
+from interplay.bench.scoring.moments import common_s, user_speech
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites import translate_twin
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.translate_twin import Phrase, phrases_of
-from interplay.bench.trace import Trace, Word, anchor_s
+from interplay.bench.traces.trace import Trace, Word, anchor_s
+from interplay.bench.wording.spelling import canonical
 from interplay.data.item import AtWord
 
 WINDOW_S = 4.0

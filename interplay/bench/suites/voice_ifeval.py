@@ -3,21 +3,21 @@
 The reply is everything on `say` after the prompt began. A recording is followed by silence until
 the system, once it has answered, has been quiet for 3 s, and for 60 s at most. Many of the
 instructions are about layout, which only a text stream can show: a transcript of the sound
-(bench.recognisers) caps the score. The leading speaker tags of some systems, which the published
-program strips, never occur on `say`. Knows nothing of systems.
+(bench.listening.recognisers) caps the score. The leading speaker tags of some systems, which the
+published program strips, never occur on `say`. Knows nothing of systems.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from interplay.bench.instructions import instructions_of
-from interplay.bench.stage import QUIET_S
+from interplay.bench.playing.stage import QUIET_S
+from interplay.bench.scoring.instructions import instructions_of
 from interplay.bench.suites.base import Suite, tabled
 from interplay.bench.suites.following import prompts
 from interplay.bench.suites.ifeval import about, reply_s, rows_for, score_as
 from interplay.bench.suites.post import reported
-from interplay.bench.tables import rows_of, sound_of
+from interplay.bench.suites.tables import rows_of, sound_of
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.heldout import SEED_BASE, duration_s
 from interplay.data.item import Clip, Item, Noise, Say, Speak, When

@@ -6,15 +6,15 @@ left of that score is `..._kept`. Knows nothing of how items are made.
 
 from collections.abc import Sequence
 
-from interplay.bench import moments
-from interplay.bench.answering import check_say, says
-from interplay.bench.rows import Row
-from interplay.bench.score import Outcome
+from interplay.bench.scoring import moments
+from interplay.bench.scoring.answering import check_say, says
+from interplay.bench.scoring.rows import Row
+from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites import cuespeak, voices_twin
 from interplay.bench.suites.base import Outcomes, Suite
 from interplay.bench.suites.timespeak import obeys
 from interplay.bench.suites.voices_twin import KNOWN, PARTS
-from interplay.bench.trace import Trace
+from interplay.bench.traces.trace import Trace
 
 KIND = "voices"
 KEPT = 0.7  # of the score in a known voice

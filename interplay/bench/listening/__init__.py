@@ -1,0 +1,1 @@
+"""What is heard in a sound: words and where speech is; knows nothing of what was wanted."""

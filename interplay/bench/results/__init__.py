@@ -1,0 +1,1 @@
+"""Result files: rows, comparison, page; knows nothing of how anything was played."""
