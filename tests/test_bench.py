@@ -160,6 +160,7 @@ def test_trivial_systems_score_what_they_must(name: str):
 
 def test_sound_is_recognised_with_a_closed_grammar():
     from interplay.bench.listening import recognisers  # pocketsphinx is slow to import
+    from interplay.bench.listening.grammar import Recognizer
     from interplay.bench.scoring import voice
     from interplay.data.speech import synthesize
 
@@ -169,16 +170,16 @@ def test_sound_is_recognised_with_a_closed_grammar():
     )
     [played] = play([aloud], Oracle("perfect", synthesize, own), synthesize)
     words = [*voice.vocabulary([aloud]), "market", "glorpy"]
-    recognizer = voice.Recognizer(words, synthesize, own)
-    assert recognizer.words_of(played) == text.split() == voice.own_words(played)
-    elsewhere = voice.Recognizer([], synthesize, own)
+    recognizer = Recognizer(words, synthesize, own)
+    assert voice.words_aloud(recognizer, played) == text.split() == voice.own_words(played)
+    elsewhere = Recognizer([], synthesize, own)
     elsewhere.listen_for(["market", "glorpy"], seed=0)
     [(_, sound)] = recognisers.utterance_sounds(played)
     assert set(elsewhere.words(sound)) <= {"market", "glorpy"}, "the grammar is closed"
     again = voice.item_for_itself(played)
     assert again and again.expect == (Heard(text=text),)
     silent = hand_made(aloud)
-    assert voice.item_for_itself(silent) is None and recognizer.words_of(silent) == []
+    assert voice.item_for_itself(silent) is None and voice.words_aloud(recognizer, silent) == []
     assert voice.accuracy(["a", "b"], ["a", "b", "c", "d", "e"]).value == 0
 
 

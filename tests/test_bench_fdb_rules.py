@@ -21,11 +21,11 @@ from bench_helpers import RATE, Fixed, hand_made, item, said
 
 from interplay.bench.listening import recognisers
 from interplay.bench.listening.vad import energy_spans
-from interplay.bench.running.kept import official_words
 from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.suites import fdb1, fdb15, fdb15_clean, fdb15_label, fdb_rules
 from interplay.bench.suites.fdb_judge import LABELS, Label
-from interplay.bench.suites.fdb_rules import Chunk
+from interplay.bench.traces.kept import official_words
+from interplay.bench.traces.spoken import Chunk, chunks
 
 CHECKOUT = os.environ.get("FDB_CHECKOUT", "")
 official = pytest.mark.skipif(
@@ -62,7 +62,7 @@ def test_words_lie_over_the_sound_that_carries_them():
         voice=[(1, 2), (3, 3.5), (5, 7)],
         say=[("one", 0.8), ("two", 1.4), ("three", 3.2)],
     )
-    found = fdb_rules.chunks(made)
+    found = chunks(made)
     assert [chunk.text for chunk in found] == ["one", "two", "three", ""]
     times = [(chunk.start_s, chunk.end_s) for chunk in found]
     wanted = [(1, 1.4), (1.4, 2), (3, 3.5), (5, 7)]
@@ -71,16 +71,16 @@ def test_words_lie_over_the_sound_that_carries_them():
 
 def test_words_after_a_cut_begin_with_it():
     made = hand_made(item(said("hi")), voice=[(1, 2)], say=[("one", 1.0), ("two", 1.5)])
-    found = fdb_rules.chunks(made, 1.7)
+    found = chunks(made, 1.7)
     assert [(chunk.text, chunk.start_s) for chunk in found] == [("two", 1.7)]
-    assert fdb_rules.chunks(made, 2.5) == []
+    assert chunks(made, 2.5) == []
 
 
 def test_a_hum_is_a_turn_of_who_writes_and_none_of_who_is_transcribed():
     hum = replace(hand_made(item(said("hi")), voice=[(1, 2.5)]), item=TURN)
     heard = recognisers.transcribed(hum, Deaf())
-    assert fdb_rules.takes_turn(fdb_rules.chunks(hum))
-    assert fdb_rules.chunks(heard) == []
+    assert fdb_rules.takes_turn(chunks(hum))
+    assert chunks(heard) == []
     for trace, tor, silent in ((hum, 1, 0), (heard, 0, 1)):
         found = fdb1.score([trace])
         assert [o.value for o in found["fdb1_turn_tor"]] == [tor]
@@ -89,7 +89,7 @@ def test_a_hum_is_a_turn_of_who_writes_and_none_of_who_is_transcribed():
 
 def test_words_that_come_all_at_once_stay_within_their_sound():
     made = hand_made(item(said("hi")), voice=[(1, 2)], say=[("one", 1.9), ("two", 1.9)])
-    found = fdb_rules.chunks(made)
+    found = chunks(made)
     assert [chunk.start_s for chunk in found] == pytest.approx([1, 1.9])
     assert found[-1].end_s == pytest.approx(2)
 
@@ -251,7 +251,7 @@ def test_interruptions_as_the_script(tmp_path, monkeypatch, capsys):
             made.item, cues=(said("hi"), said("stop")), about={"part": "interrupt", "cue": 1}
         )
         traces.append(replace(made, item=what, cues=((0.2, 0.8), (1.0, 3.0))))
-        later = fdb_rules.chunks(traces[-1], 3.0)  # the sound before is cut away
+        later = chunks(traces[-1], 3.0)  # the sound before is cut away
         found = [{"text": c.text, "timestamp": [c.start_s, c.end_s]} for c in later]
         (tmp_path / str(index)).mkdir()
         words = {"text": " ".join(c.text for c in later), "chunks": found}
@@ -347,7 +347,7 @@ def test_speed_of_speech_after_an_overlap_as_the_script(monkeypatch):
     module = script("eval_general_before_after", monkeypatch, **stubs)
     rng = np.random.default_rng(6)
     for _ in range(300):
-        words = fdb_rules.chunks(random_trace(rng, "user_interruption"))
+        words = chunks(random_trace(rng, "user_interruption"))
         words = [word for word in words if word.text]
         end_s = float(rng.uniform(0, 12))
         theirs = [{"text": w.text, "timestamp": [w.start_s, w.end_s]} for w in words]

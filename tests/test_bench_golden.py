@@ -14,7 +14,7 @@ from bench_helpers import TYPED, Fixed, hand_made, item, numbers, said
 
 from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.suites import fdb1, fdb3, fdb15, fdb15_clean, harmbench, repcount
-from interplay.bench.suites.fdb_rules import Chunk
+from interplay.bench.traces.spoken import Chunk
 from interplay.data.item import Type, When
 
 

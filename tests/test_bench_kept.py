@@ -20,7 +20,8 @@ from bench_helpers import (
     oracle_trace,
 )
 
-from interplay.bench.running.kept import (
+from interplay.bench.traces.item_json import item_id
+from interplay.bench.traces.kept import (
     Kept,
     about_traces,
     check_folder,
@@ -28,7 +29,6 @@ from interplay.bench.running.kept import (
     read_traces,
     resuming,
 )
-from interplay.bench.traces.item_json import item_id
 from interplay.data.item import Item
 from interplay.errors import RecordError
 

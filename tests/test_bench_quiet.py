@@ -17,8 +17,8 @@ from interplay.bench.clients.live import LIVE_WIRES
 from interplay.bench.clients.wall import play_wall
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.playing.stage import QUIET_S, Emission
-from interplay.bench.running.kept import Kept
 from interplay.bench.suites import audiomc, fdb1_folder, voice_ifeval
+from interplay.bench.traces.kept import Kept
 from interplay.bench.traces.trace import Trace
 from interplay.clock import FakeClock
 from interplay.data.item import Clip, Item, Noise, When

@@ -73,14 +73,14 @@ class Reader:
     def __init__(self, words: Sequence[str], synthesize, voice: str) -> None:
         pass
 
-    def words_of(self, trace) -> list[str]:
+    def words_of(self, trace, wanted) -> list[str]:
         return [word.text for word in trace.spoken()]
 
 
 def test_the_best_value_of_every_setting_is_kept(loaded, monkeypatch, tmp_path: Path):
     monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path))
     monkeypatch.setattr(tuning, "LocalSystem", Pupil)
-    monkeypatch.setattr(tuning.voice, "Recognizer", Reader)
+    monkeypatch.setattr(tuning, "Recognizer", Reader)
     trials = list(tune(loaded, num_items=3, synthesize=beep))
     assert [(t.setting, t.value) for t in trials] == [
         *(("heard", value) for value in HEARD),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from interplay.bench.listening.grammar import Recognizer
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.playing.stage import Synthesizer
 from interplay.bench.scoring import hearing, overlap, timing, voice
@@ -96,10 +97,10 @@ def _missed(score: Scorer) -> Scorer:
 
 def _plan(speak: Synthesizer) -> list[tuple[str, tuple[float, ...], dict[str, Scorer]]]:
     """Settings, their values, and what is wrong in which kinds of items."""
-    recognizer = voice.Recognizer(CONTENT, speak, OWN_VOICE)
+    recognizer = Recognizer(CONTENT, speak, OWN_VOICE)
 
     def read_aloud(trace: Trace) -> list[Outcome]:
-        return [voice.accuracy(voice.wanted_words(trace), recognizer.words_of(trace))]
+        return [voice.accuracy(voice.wanted_words(trace), voice.words_aloud(recognizer, trace))]
 
     going_on = {  # stopping is a token of `say`, too
         "answer": _missed(answer_acc),

@@ -6,11 +6,12 @@ Knows nothing of tables or of the command line.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 
+from interplay.bench.listening.grammar import Recognizer
 from interplay.bench.playing.logical_clock import System, play
 from interplay.bench.playing.stage import Synthesizer
 from interplay.bench.results.outcomes import Tagged, columns, noted, row_score, row_value
@@ -165,8 +166,8 @@ class Bench:
         references = {r.name: BY_POCKETSPHINX[r.name] for r in rows if r.name in BY_POCKETSPHINX}
         if references:
             words = voice.vocabulary(items)
-            recognizer = voice.Recognizer(words, self.synthesize, self.own_voice)
-            recognised = lru_cache(1)(recognizer.words_of)
+            recognizer = Recognizer(words, self.synthesize, self.own_voice)
+            recognised = lru_cache(1)(partial(voice.words_aloud, recognizer))
         for name, reference in references.items():
             scorers[name] = lambda trace, reference=reference: [
                 voice.accuracy(reference(trace), recognised(trace))

@@ -1,7 +1,7 @@
 """What a suite that is still running has found, item by item, so that an interrupted run goes on.
 
 A file of lines beside the results: what is measured, then the outcomes of every item that has
-ended. It holds no traces (bench.running.kept does). Knows nothing of how anything is played.
+ended. It holds no traces (bench.traces.kept does). Knows nothing of how anything is played.
 """
 
 import json

@@ -17,7 +17,6 @@ from interplay.bench.results.report import current_commit
 from interplay.bench.running.core import BY_ITSELF, Bench
 from interplay.bench.running.endpoints import Play
 from interplay.bench.running.judge import facts_of, judge_of, open_judge, tell_unjudged
-from interplay.bench.running.kept import about_traces, read_traces
 from interplay.bench.running.main import choose_suite_rows, finish, open_workers
 from interplay.bench.running.measure import Advance, Measured, SuiteBench, published_numbers
 from interplay.bench.running.run import Ears, Entries, baselines, open_ears
@@ -28,6 +27,7 @@ from interplay.bench.scoring.voice import ITSELF
 from interplay.bench.suites import ALONE, BEHAVIOURS, NAMES, load_suite
 from interplay.bench.suites.base import Suite
 from interplay.bench.traces.item_json import item_id
+from interplay.bench.traces.kept import about_traces, read_traces
 from interplay.bench.traces.trace import Trace
 from interplay.data.item import Item
 from interplay.data.speech import synthesize

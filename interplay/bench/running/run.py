@@ -16,11 +16,11 @@ from interplay.bench.results.facts import versions
 from interplay.bench.results.page.page import worst_traces
 from interplay.bench.running.endpoints import Endpoint, Play, open_endpoint
 from interplay.bench.running.journal import Journal
-from interplay.bench.running.kept import Kept, check_folder, resuming
 from interplay.bench.running.measure import SYSTEM, Advance, Going, Measured, SuiteBench, unplayed
 from interplay.bench.running.workers import Job, Workers
 from interplay.bench.scoring.rows import Row
 from interplay.bench.suites.base import Suite
+from interplay.bench.traces.kept import Kept, check_folder, resuming
 from interplay.bench.traces.trace import Trace
 from interplay.data.voices import OWN_VOICE
 from interplay.errors import UnsupportedError

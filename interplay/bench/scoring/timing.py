@@ -5,9 +5,9 @@ Knows nothing of replies to questions.
 
 from interplay.bench.scoring.answering import find
 from interplay.bench.scoring.score import Outcome
+from interplay.bench.traces.spoken import utterances
 from interplay.bench.traces.trace import (
     SLOT_S,
-    VOICE_LAG_S,
     Span,
     Trace,
     Word,
@@ -18,17 +18,6 @@ from interplay.bench.traces.trace import (
 from interplay.data.item import At, Silence, When
 
 SPARE_WORDS = 2  # longer utterances around the wanted words are talk about the timer, not the timer
-
-
-def utterances(trace: Trace) -> list[tuple[Span, list[Word]]]:
-    """Stretches of voice with the words whose sound they carry (`say` runs ahead of the voice)."""
-    found: list[tuple[Span, list[Word]]] = [(span, []) for span in trace.voice]
-    for word in trace.spoken():
-        for (start, end), words in found:
-            if word.start_s < end and start <= word.start_s + VOICE_LAG_S:
-                words.append(word)
-                break
-    return found
 
 
 def timer_hit(trace: Trace) -> list[Outcome]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from interplay.bench.scoring.answering import sound_of
-from interplay.bench.scoring.timing import utterances
+from interplay.bench.traces.spoken import utterances
 from interplay.bench.traces.trace import Span, Trace, Word
 from interplay.bench.wording.written import speakable
 from interplay.clock import TURN_S

@@ -8,7 +8,7 @@ compared with before it and with that run. Knows nothing of labels.
 from collections.abc import Iterator, Sequence
 
 from interplay.bench.scoring.score import Outcome
-from interplay.bench.suites.fdb_rules import Chunk, chunks
+from interplay.bench.traces.spoken import Chunk, chunks
 from interplay.bench.traces.trace import Span, Trace
 from interplay.data.item import Item
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from interplay.bench.scoring.judges import Judge, Verdict, ask, json_field
 from interplay.bench.suites.fdb_judge import Label, window_of
-from interplay.bench.suites.fdb_rules import chunks
+from interplay.bench.traces.spoken import chunks
 from interplay.bench.traces.trace import Trace
 from interplay.data.item import Noise, Show, Speak, Type
 

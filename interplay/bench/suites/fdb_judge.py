@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interplay.bench.suites.fdb_rules import chunks
+from interplay.bench.traces.spoken import chunks
 from interplay.bench.traces.trace import Span, Trace, merged, span_at
 from interplay.bench.wording.rules import RULE, has
 from interplay.bench.wording.spelling import canonical

@@ -1,18 +1,18 @@
 """The rules of Full-Duplex-Bench, as its scripts apply them: turns taken, backchannels, latencies.
 
 Source: arXiv 2503.04721 (V1) and 2507.23159 (V1.5), and what their scripts do where the papers say
-otherwise. Pure functions of words and spans, and the two readings of a trace that give these.
+otherwise. Pure functions of words (traces.spoken) and spans, and the two readings of a trace that
+give spans.
 Knows nothing of suites, rows or rates.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
 from interplay.bench.listening.vad import Detector, energy_spans
-from interplay.bench.scoring.timing import utterances
+from interplay.bench.traces.spoken import Chunk
 from interplay.bench.traces.trace import Span, Trace, merged
 
 TURN_S = 1.0
@@ -22,42 +22,6 @@ SPEECH_S = 3.0  # a longer stretch of a listener is no backchannel
 BIN_S = 0.2
 EPSILON = 1e-10
 USER_GAP_S, MODEL_GAP_S = 0.6, 0.5  # shorter gaps are closed before latencies are read
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """A spoken word and its time in the sound; `text` is empty for sound that has no words."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-def chunks(trace: Trace, after_s: float | None = None) -> list[Chunk]:
-    """The words of a trace over the sound that carries them, in order.
-
-    The first word of a stretch of voice starts with it, the last ends with it, a word lasts until
-    the next one. A stretch without words is one chunk where the words are the system's own: who
-    speaks without writing has spoken. Where a recogniser found none it is no chunk, as published.
-    after_s: as if everything before had been cut away, which is how the words that follow an
-    interruption are taken.
-    """
-    found = []
-    for (start, end), words in utterances(trace):
-        if not words and trace.transcribed:
-            continue
-        texts = [word.text for word in words] or [""]
-        starts = [start, *(min(max(word.start_s, start), end) for word in words[1:])]
-        starts = [float(time_s) for time_s in np.maximum.accumulate(starts)]
-        for text, first, last in zip(texts, starts, [*starts[1:], end], strict=True):
-            found.append(Chunk(text=text, start_s=first, end_s=last))
-    if after_s is None:
-        return found
-    return [
-        Chunk(text=chunk.text, start_s=max(chunk.start_s, after_s), end_s=chunk.end_s)
-        for chunk in found
-        if chunk.end_s > after_s
-    ]
 
 
 def takes_turn(words: Sequence[Chunk]) -> bool:

@@ -1,1 +1,1 @@
-"""What one played item left behind, and items as JSON; knows nothing of systems or scores."""
+"""What one played item left behind, in memory and on disk; knows nothing of systems or scores."""

@@ -12,8 +12,8 @@ import pocketsphinx
 import webrtcvad
 from jaxtyping import Float32, Int16
 
+from interplay.bench.listening.grammar import dictionary_phones
 from interplay.bench.playing.stage import Synthesizer
-from interplay.bench.scoring.voice import dictionary_phones
 from interplay.bench.systems.cascade.language import arpa, forms, words_of
 from interplay.bench.traces.trace import to_int16
 from interplay.clock import SAMPLE_RATE_HZ

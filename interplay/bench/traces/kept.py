@@ -28,8 +28,8 @@ import soundfile
 from jaxtyping import Int16
 from scipy.io import wavfile
 
-from interplay.bench.suites.fdb_rules import chunks
 from interplay.bench.traces.item_json import decode, encode, item_hash, item_id
+from interplay.bench.traces.spoken import chunks
 from interplay.bench.traces.trace import Call, Trace, Word, overlaps
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN, TURN_S
 from interplay.data.item import Item, Type
