@@ -10,6 +10,7 @@ import torch
 from bench_helpers import beep
 
 from interplay.bench import tune as tuning
+from interplay.bench.listening.grammar import Recognizer
 from interplay.bench.playing.stage import Emission, Stage
 from interplay.bench.systems.oracle import Oracle
 from interplay.bench.tune import ACT, CONTRAST, HEARD, SAY, Trial, best_of, choose, tune
@@ -67,13 +68,13 @@ class Pupil:
         return [self.oracle(stage).step([stage])[0] for stage in stages]
 
 
-class Reader:
+class Reader(Recognizer):
     """Stands for pocketsphinx: takes every word that was meant."""
 
     def __init__(self, words: Sequence[str], synthesize, voice: str) -> None:
         pass
 
-    def words_of(self, trace, wanted) -> list[str]:
+    def words_of(self, trace, wanted=()) -> list[str]:
         return [word.text for word in trace.spoken()]
 
 

@@ -19,6 +19,7 @@ from interplay.bench.suites.base import Outcomes, Suite, tabled
 from interplay.bench.suites.fdb1_folder import HOW_TO_GET, load
 from interplay.bench.suites.fdb1_twin import PARTS, items
 from interplay.bench.suites.post import GEMINI, reported
+from interplay.bench.traces.spoken import Chunk, chunks
 from interplay.bench.traces.trace import Span, Trace, overlaps
 from interplay.data.item import Speak
 
@@ -27,12 +28,12 @@ LATE_S = 0.1  # who is talking within this of the interruption's first sound is 
 
 def pause_tor(trace: Trace) -> list[Outcome]:
     """1 (bad) where anything in the whole item makes a turn; where the pauses lie is never used."""
-    taken = rules.takes_turn(rules.chunks(trace))
+    taken = rules.takes_turn(chunks(trace))
     return [Outcome(value=float(taken), group=trace.item.subset)]
 
 
 def turn_tor(trace: Trace) -> list[Outcome]:
-    words = rules.chunks(trace)
+    words = chunks(trace)
     notes = ("no_response",) if not words else ()
     return [Outcome(value=float(rules.takes_turn(words)), notes=notes)]
 
@@ -97,7 +98,7 @@ def interrupt_talking(trace: Trace) -> list[Outcome]:
 def no_response(trace: Trace) -> list[Outcome]:
     """1 (bad) where nothing at all is said after a turn or an interruption."""
     if trace.item.about["part"] == "turn":
-        return [Outcome(value=float(not rules.chunks(trace)), group="turn")]
+        return [Outcome(value=float(not chunks(trace)), group="turn")]
     return [Outcome(value=float(not _after_interruption(trace)), group="interrupt")]
 
 
@@ -119,12 +120,12 @@ def backchannel_jsd(trace: Trace) -> list[Outcome]:
 
 
 def _nods(trace: Trace) -> tuple[bool, list[Span]]:
-    return rules.backchannels(rules.speech(trace)[1], rules.chunks(trace))
+    return rules.backchannels(rules.speech(trace)[1], chunks(trace))
 
 
 def _turn_latency(trace: Trace) -> float | None:
     """First word after the end of the turn; None where no turn was taken."""
-    words, span = rules.chunks(trace), trace.cues[int(trace.item.about["cue"])]
+    words, span = chunks(trace), trace.cues[int(trace.item.about["cue"])]
     if span is None or not rules.takes_turn(words):
         return None
     return words[0].start_s - span[1]
@@ -134,9 +135,9 @@ def _interruption(trace: Trace) -> Span | None:
     return trace.cues[int(trace.item.about["cue"])]
 
 
-def _after_interruption(trace: Trace) -> list[rules.Chunk]:
+def _after_interruption(trace: Trace) -> list[Chunk]:
     span = _interruption(trace)
-    return [] if span is None else rules.chunks(trace, span[1])
+    return [] if span is None else chunks(trace, span[1])
 
 
 def _through(trace: Trace, span: Span) -> bool:
