@@ -75,7 +75,7 @@ INSTEAD = (
     "forget that and say {x} in {n} seconds instead",
 )
 FIRST_ONE = ("cancel the first one", "never mind the first one", "you can forget the first one")
-CANCELS = ("cancel that", "never mind", "forget that", "cancel the timer")
+CANCELS = ("forget that", "cancel it please", "please forget it", "no cancel that one")
 FIRST_NUMBER_S = 0.5  # a countdown begins at once
 
 
