@@ -1,1 +1,1 @@
-"""What is heard in a sound: words and where speech is; knows nothing of what was wanted."""
+"""What a sound holds: its words, and where speech is; knows nothing of suites or scores."""

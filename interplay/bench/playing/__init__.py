@@ -1,1 +1,1 @@
-"""One item while it is played, on the logical clock; knows nothing of who answers or of scores."""
+"""One item while it is played; the logical clock; knows nothing of who answers or of scores."""

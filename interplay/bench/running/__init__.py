@@ -1,1 +1,1 @@
-"""One run of suites: opens what is measured, plays, keeps, resumes; knows nothing of printing."""
+"""One run of suites: opens, plays, keeps, resumes; knows nothing of how options are spelled."""
