@@ -15,7 +15,8 @@ def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
     for name in RECIPES:
         assert find_recipe(name).name == name
     with pytest.raises(
-        ConfigError, match="xs, xs-long, xs-further, xs-drilled, xs-all, xs-wide, s, s-moe"
+        ConfigError,
+        match="xs-further, xs-drilled, xs-all, xs-whole, xs-wide, s, s-moe",
     ):
         find_recipe("xxl")
 
