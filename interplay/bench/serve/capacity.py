@@ -17,7 +17,7 @@ Probe = Callable[[int, float], LoadReport]
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
     """num_sessions: without a miss over the whole time; 0: not even one. held: that load, or the
-    last one tried. tried: (sessions, seconds, misses) in order."""
+    last one tried. tried: (sessions, seconds that it lasted, misses) in order."""
 
     num_sessions: int
     held: LoadReport
@@ -25,14 +25,15 @@ class Capacity:
 
 
 def search(probe: Probe, *, first: int, seconds: float) -> Capacity:
-    """probe(num_sessions, seconds): puts that load on a fresh server. first: where to begin."""
+    """probe(num_sessions, seconds): puts that load on a fresh server, so long or until a deadline
+    is missed. first: where to begin."""
     tried: list[tuple[int, float, int]] = []
     last: LoadReport | None = None
 
     def holds(num_sessions: int, for_s: float) -> bool:
         nonlocal last
         last = probe(num_sessions, for_s)
-        tried.append((num_sessions, for_s, last.num_misses))
+        tried.append((num_sessions, last.seconds, last.num_misses))
         return last.num_misses == 0
 
     candidate = _bracket(lambda count: holds(count, min(LOOK_S, seconds)), first)

@@ -18,6 +18,7 @@ from interplay.server.page_wire import INPUT, VERSION
 
 FLOOR = 10 ** (-60 / 20)  # a microphone is never digitally silent
 PAUSE_TURNS = 40  # 8 s between questions
+LOOK_EVERY_S = 10  # at the misses, where one is enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,37 +67,49 @@ def drive(
     question: np.ndarray,
     *,
     seed: int = 0,
+    until_miss: bool = False,
     advance: Callable[[int], None] = lambda second: None,
 ) -> LoadReport:
     """Talk to a server on this machine in `num_sessions` sessions at once: a question, then 8 s
     of nothing, again and again.
 
     question: float32 samples at 16 kHz. The clients begin spread over one micro-turn; what is
-    counted begins when all have begun. Raises DeviceError when the server refuses a session.
+    counted begins when all have begun. until_miss: end soon after the first deadline is missed.
+    Raises DeviceError when the server refuses a session.
     """
     clients = [_Client(question, k * TURN_S / num_sessions, seed + k) for k in range(num_sessions)]
     with first_error():
-        numbers = asyncio.run(_run_clients(port, clients, seconds, advance))
-    return LoadReport.of(numbers, num_sessions, seconds)
+        numbers, lasted_s = asyncio.run(_run_clients(port, clients, seconds, until_miss, advance))
+    return LoadReport.of(numbers, num_sessions, lasted_s)
 
 
 async def _run_clients(
-    port: int, clients: list["_Client"], seconds: float, advance: Callable[[int], None]
-) -> Numbers:
-    """How far the server's numbers went from when all sessions had begun until the first ended."""
+    port: int,
+    clients: list["_Client"],
+    seconds: float,
+    until_miss: bool,
+    advance: Callable[[int], None],
+) -> tuple[Numbers, float]:
+    """How far the server's numbers went from when all sessions had begun until the first ended,
+    and how many seconds that were."""
     async with asyncio.TaskGroup() as group:
         for client in clients:
             group.create_task(client.run(port))
         await asyncio.gather(*(client.started.wait() for client in clients))
         before = await asyncio.to_thread(read_numbers, port)
-        for second in range(int(seconds)):
+        for second in range(1, int(seconds) + 1):
             await asyncio.sleep(1.0)
-            advance(second + 1)
+            advance(second)
+            if until_miss and second % LOOK_EVERY_S == 0:
+                numbers = change(before, await asyncio.to_thread(read_numbers, port))
+                if numbers["im_tick_deadline_miss_total"]:
+                    seconds = float(second)
+                    break
         await asyncio.sleep(seconds % 1)
         after = await asyncio.to_thread(read_numbers, port)
         for client in clients:
             client.is_over = True
-    return change(before, after)
+    return change(before, after), seconds
 
 
 class _Client:

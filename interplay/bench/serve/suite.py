@@ -7,7 +7,7 @@ Knows nothing of tables or of the command line.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -146,12 +146,13 @@ class ServeBench:
 
     def search_probe(self, kind: str) -> Results:
         """The largest load without a miss."""
-        found = search(self._load, first=self._count(kind), seconds=self._seconds(kind))
+        load = partial(self._load, until_miss=True)
+        found = search(load, first=self._count(kind), seconds=self._seconds(kind))
         tried = [list(one) for one in found.tried]
         about = _about_load(found.held) | {"tried_sessions_seconds_misses": tried}
         return {kind: ([Outcome(value=float(found.num_sessions))], about)}
 
-    def _load(self, num_sessions: int, seconds: float) -> LoadReport:
+    def _load(self, num_sessions: int, seconds: float, *, until_miss: bool = False) -> LoadReport:
         what = f"{num_sessions} sessions"
         with self.server(self.model, num_sessions) as port:
             return drive(
@@ -160,6 +161,7 @@ class ServeBench:
                 seconds,
                 self._user()[: 4 * SAMPLE_RATE_HZ],
                 seed=self.seed,
+                until_miss=until_miss,
                 advance=lambda second: self.advance(what, second, int(seconds)),
             )
 
