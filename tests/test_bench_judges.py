@@ -12,7 +12,7 @@ from bench_helpers import QUESTION, hand_made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interplay.bench.listening import recognisers
+from interplay.bench.listening import plugins, recognisers
 from interplay.bench.scoring import judges
 from interplay.bench.scoring.judges import EndpointJudge, ask, json_field, yes_or_no
 from interplay.bench.suites import tables
@@ -260,7 +260,7 @@ def test_recognisers_come_by_name(monkeypatch):
         named = [n for n in points if name in (None, n)]
         return [SimpleNamespace(name=n, value=n, load=lambda n=n: points[n]) for n in named]
 
-    monkeypatch.setattr(recognisers, "entry_points", entry_points)
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
     assert recognisers.recogniser("loud").name == "loud"
     assert recognisers.names() == ["faster-whisper", "loud", "odd", "pocketsphinx"]
     with pytest.raises(ConfigError, match="gives a dict"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bench_helpers import beep, hand_made, item, said
 
-from interplay.bench.listening import vad
+from interplay.bench.listening import plugins, vad
 from interplay.bench.results import report
 from interplay.bench.running import main as bench_main
 from interplay.bench.running import rescore
@@ -108,7 +108,7 @@ def late(monkeypatch) -> type[Late]:
         named = [n for n in points if name in (None, n)]
         return [SimpleNamespace(name=n, value=n, load=lambda n=n: points[n]) for n in named]
 
-    monkeypatch.setattr(vad, "entry_points", entry_points)
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
     return Late
 
 

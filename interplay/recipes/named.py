@@ -155,15 +155,15 @@ def xs_all() -> Recipe:
 
 
 def xs_whole() -> Recipe:
-    """Goes on from a model of `xs-all`, longer and with sound from the start: whole sessions until
-    all of it is known together. Nothing holds it to what it was."""
+    """Goes on from what `interplay train xs-all` has left, longer and with sound from the start:
+    whole sessions until all of it is known together. Nothing holds it to what it was."""
     begun = xs_all()
     return replace(
         begun,
         name="xs-whole",
         minutes=150,
         vocoder_share=0.04,
-        start="xs-all",
+        start="out/xs-all/xs-all.safetensors",
         compose=replace(begun.compose, known=0.4, drilled=0.1, drilled_until=0.0, seen=0.3),
         losses=replace(begun.losses, kept=0.0),
         optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=1.0),

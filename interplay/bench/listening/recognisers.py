@@ -10,12 +10,12 @@ source goes into the result. Knows nothing of suites or scores.
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int16
 
+from interplay.bench.listening import plugins
 from interplay.bench.traces.trace import Span, Trace, Word, merged, normal
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import ConfigError
@@ -111,7 +111,7 @@ BUILT_IN: dict[str, Callable[[], Recogniser]] = {
 
 def names() -> list[str]:
     """Every recogniser that can be asked for here."""
-    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*BUILT_IN, *plugins.names(GROUP)})
 
 
 def recogniser(name: str) -> Recogniser:
@@ -121,14 +121,9 @@ def recogniser(name: str) -> Recogniser:
         return FasterWhisper(model)
     if name in BUILT_IN:
         return BUILT_IN[name]()
-    for point in entry_points(group=GROUP, name=name):
-        made = point.load()()
-        if not isinstance(made, Recogniser):
-            raise ConfigError(
-                f"{point.value} of the recogniser {name!r} gives a {type(made).__name__}; it has "
-                "to give an object with `name` and `words(samples)`"
-            )
-        return made
+    gives = "`name` and `words(samples)`"
+    if found := plugins.plugin(GROUP, name, Recogniser, what="recogniser", gives=gives):
+        return found
     raise ConfigError(
         f"no recogniser {name!r}; there are {OWN} (the system's own words), {', '.join(names())}"
     )

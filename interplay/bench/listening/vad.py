@@ -9,12 +9,12 @@ nothing of suites or scores.
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int16
 
+from interplay.bench.listening import plugins
 from interplay.bench.traces.trace import MAX_GAP_S as MAX_VOICE_GAP_S
 from interplay.bench.traces.trace import Span, Trace, merged
 from interplay.clock import SAMPLE_RATE_HZ
@@ -119,15 +119,10 @@ def detector(name: str | None) -> VoiceDetector:
         if mode and not mode.isdecimal():
             raise ConfigError(f"{name!r} is no detector; give {WEBRTC}:MODE, MODE 0 to 3")
         return Webrtc(int(mode)) if mode else Webrtc()
-    for point in entry_points(group=GROUP, name=str(name)):
-        made = point.load()()
-        if not isinstance(made, VoiceDetector):
-            raise ConfigError(
-                f"{point.value} of the detector {name!r} gives a {type(made).__name__}; it has to "
-                "give an object with `name` and `spans(samples)`"
-            )
-        return made
-    names = sorted({ENERGY, WEBRTC, *(point.name for point in entry_points(group=GROUP))})
+    gives = "`name` and `spans(samples)`"
+    if found := plugins.plugin(GROUP, str(name), VoiceDetector, what="detector", gives=gives):
+        return found
+    names = sorted({ENERGY, WEBRTC, *plugins.names(GROUP)})
     raise ConfigError(f"no detector of speech {name!r}; there are {', '.join(names)}")
 
 

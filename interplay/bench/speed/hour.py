@@ -32,9 +32,10 @@ def hour(
     times, resident, every = Times(), {}, max(1, num_ticks // NUM_LOOKS)
     for tick in range(num_ticks):
         times.add(lambda tick=tick: engine.tick({session: given[tick % len(given)]}))
-        if tick % every == 0 and STATM.exists():
-            resident[tick] = resident_bytes()
+        if tick % every == 0:
             advance(tick)
+            if STATM.exists():
+                resident[tick] = resident_bytes()
     about = {"ticks": num_ticks, "p50_ms": round(times.summary()["cpu_p50_ms"], 2)}
     return _of_time(times, full, about), _of_memory(resident, full, about)
 
