@@ -2,6 +2,7 @@
 
 import json
 import sys
+from argparse import Namespace
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from interplay.bench.results import report
 from interplay.bench.running import judge, run
 from interplay.bench.running.journal import Journal
 from interplay.bench.running.measure import SuiteBench
+from interplay.bench.running.run import num_items_of
 from interplay.bench.scoring.score import Outcome
 from interplay.bench.suites.base import Suite
 from interplay.bench.traces.item_json import NotStored, decode, encode, item_hash, item_id
@@ -52,6 +54,15 @@ def small(monkeypatch) -> Suite:
 
 
 # Suites by name
+
+
+def test_behaviours_spreads_the_items_of_a_suite_over_its_parts(small):
+    assert [num_items_of(small, Namespace(suite="small", n=n, seed=0)) for n in (3, None)] == [
+        3,
+        None,
+    ]
+    shares = [num_items_of(small, Namespace(suite="behaviours", n=n, seed=0)) for n in (1, 4, 5)]
+    assert shares == [1, 2, 3], "two parts"
 
 
 def test_suites_are_found_by_name(small):
@@ -165,7 +176,7 @@ def interrupted_at_the_third(monkeypatch) -> list[int]:
 
 def test_an_interrupted_suite_goes_on_where_it_was(small, tmp_path, monkeypatch):
     played = interrupted_at_the_third(monkeypatch)
-    words = ["behaviours", "--n", "3", "--model", "perfect", "--keep", str(tmp_path / "kept")]
+    words = ["behaviours", "--n", "5", "--model", "perfect", "--keep", str(tmp_path / "kept")]
     assert bench(*words) == 130
     assert bench(*words, "--json", str(tmp_path / "r.json")) == 0
     assert len(played) == 2 + 1 + 4, "two were kept, the third was lost, four were left"

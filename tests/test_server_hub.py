@@ -276,7 +276,7 @@ def test_results_that_cannot_be_delivered_end_one_session_only(monkeypatch, capl
     assert "broken" in caplog.text and len(hub.sessions) == 1
 
 
-def test_the_loop_keeps_absolute_deadlines_and_counts_the_missed():
+def test_the_loop_keeps_absolute_deadlines_counts_the_missed_and_says_why(caplog):
     clock, beats, lengths = FakeClock(), [], iter([0.05, 0.45, 0.05, 0.05])
 
     def deliver(done):
@@ -290,6 +290,9 @@ def test_the_loop_keeps_absolute_deadlines_and_counts_the_missed():
     expected = [(0.2, 0.0, False), (0.4, 0.0, False), (0.85, 0.25, True), (0.9, 0.1, True)]
     assert np.allclose(beats, expected)
     assert loop.failure is None
+    lines = [vars(record) for record in caplog.records if "not done in time" in record.message]
+    assert [(line["beat"], line["ms"]["deliver"]) for line in lines] == [(1, 450.0), (2, 50.0)]
+    assert lines[0]["page_faults"] >= 0 and lines[0]["preemptions"] >= 0
 
 
 def test_the_loop_reports_what_ended_it_and_closes_its_sessions():

@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n",
         type=int,
         help=f"items per row of core (default: {DEFAULT_NUM_ITEMS['core']}), per part of a suite "
-        f"(default: {DEFAULT_SUITE_ITEMS}; with --data: all); in serve: items, "
-        "sessions or kills, whatever the row counts (default: see --list)",
+        f"(default: {DEFAULT_SUITE_ITEMS}; with --data: all), of every suite in behaviours; in "
+        "serve: items, sessions or kills, whatever the row counts (default: see --list)",
     )
     parser.add_argument(
         "--seconds",

@@ -9,11 +9,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interplay.clock import Clock, Pacer
 from interplay.engine.recording import log_failure
 from interplay.server.engines import AnyEngine, AnySession, Staged
+from interplay.server.host import NOTHING, Taken, taken
 from interplay.server.seat import Collected, Seat
 from interplay.turns.types import InputHalf, OutputHalf
 
@@ -35,6 +36,7 @@ class Beat:
     late_s: start of the work after the deadline. collect_s, model_s: where its time went;
     stages: parts of model_s in seconds by name, where the engine tells them, else all of it as
     `model`. model_cpu_s: CPU time of this thread inside the model.
+    taken: how often this thread waited meanwhile for pages and for the processor.
     failed: sessions that the engine could not advance or that could not begin, and why.
     unrecorded: sessions whose record the disk has refused since the beat before."""
 
@@ -45,6 +47,7 @@ class Beat:
     model_s: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     model_cpu_s: float = 0.0
+    taken: Taken = NOTHING
     advanced: list[Advanced] = field(default_factory=list)
     failed: list[tuple[Seat, Exception]] = field(default_factory=list)
     unrecorded: list[Seat] = field(default_factory=list)
@@ -66,6 +69,7 @@ class BeatLoop:
         self._failed: list[tuple[Seat, Exception]] = []
         self._unrecorded: list[Seat] = []
         self._num_beats = 0
+        self._newest = Beat()
         self._is_stopping = False
         self._stages: dict[str, float] = {}
         self._stage_s = 0.0  # when the newest stage began
@@ -97,7 +101,10 @@ class BeatLoop:
                 num_misses = pacer.num_misses
                 deadline_s = pacer.wait()
                 late_s = self.clock.now() - deadline_s
-                self.beat(late_s=late_s, is_miss=pacer.num_misses > num_misses)
+                is_miss = pacer.num_misses > num_misses
+                if is_miss:
+                    self._explain_miss()
+                self.beat(late_s=late_s, is_miss=is_miss)
         except BaseException as error:
             self.failure = error
             log.exception("tick loop ended by an error")
@@ -109,7 +116,7 @@ class BeatLoop:
 
     def beat(self, *, late_s: float = 0.0, is_miss: bool = False) -> None:
         """One micro-turn of every session, now."""
-        begin_s = self.clock.now()
+        begin_s, before = self.clock.now(), taken()
         self._obey()
         collected = self._collect()
         sessions = {_session(seat): seat for seat in self._seats}
@@ -125,23 +132,40 @@ class BeatLoop:
             Advanced(seat=sessions[session], collected=collected[sessions[session]], output=output)
             for session, output in outputs.items()
         ]
-        self._deliver(
-            Beat(
-                index=self._num_beats,
-                is_miss=is_miss,
-                late_s=max(0.0, late_s),
-                collect_s=collected_s - begin_s,
-                model_s=model_s,
-                stages=self._stages or {"model": model_s},
-                model_cpu_s=model_cpu_s,
-                advanced=advanced,
-                failed=failed,
-                unrecorded=unrecorded,
-            )
+        beat = Beat(
+            index=self._num_beats,
+            is_miss=is_miss,
+            late_s=max(0.0, late_s),
+            collect_s=collected_s - begin_s,
+            model_s=model_s,
+            stages=self._stages or {"model": model_s},
+            model_cpu_s=model_cpu_s,
+            advanced=advanced,
+            failed=failed,
+            unrecorded=unrecorded,
         )
+        done_s = self.clock.now()
+        self._deliver(beat)
         self._num_beats += 1
         for one in advanced:  # after the hand-over: clients do not wait for what is kept
             self._record(one, 1000 * model_s)
+        stages = {**beat.stages, "deliver": self.clock.now() - done_s}
+        self._newest = replace(beat, advanced=[], stages=stages, taken=taken().since(before))
+
+    def _explain_miss(self) -> None:
+        """Where the time of the newest beat went, which was not done in time."""
+        beat = self._newest
+        times = {"late": beat.late_s, "collect": beat.collect_s, **beat.stages}
+        log.warning(
+            "a tick was not done in time",
+            extra={
+                "beat": beat.index,
+                "sessions": len(self._seats),
+                "ms": {name: round(1000 * seconds, 1) for name, seconds in times.items()},
+                "model_cpu_ms": round(1000 * beat.model_cpu_s, 1),
+                **beat.taken._asdict(),
+            },
+        )
 
     def _end_stage(self, name: str) -> None:
         """Called by the engine within its tick; again where it has to try again."""

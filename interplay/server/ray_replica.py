@@ -25,6 +25,7 @@ from interplay.engine.record import file_sha256
 from interplay.model.checkpoint import load_checkpoint
 from interplay.server.app import make_app
 from interplay.server.auth import Auth
+from interplay.server.host import stay_resident
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
 from interplay.server.logs import start_logs
@@ -90,6 +91,7 @@ class Replica:
         self._app: ASGIApp = make_app(self.hub, auth, self._calls, plan.names)
         self._asked_s = time.monotonic()
         self.hub.start()
+        stay_resident()
         gc.collect()
         gc.freeze()
         threading.Thread(target=self._watch, name="interplay-drain", daemon=True).start()

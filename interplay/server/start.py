@@ -11,6 +11,7 @@ from interplay.errors import ConfigError
 from interplay.server.auth import read_keys
 from interplay.server.delegations import NewDelegations
 from interplay.server.engines import AnyEngine
+from interplay.server.host import stay_resident
 from interplay.server.logs import start_logs
 from interplay.server.rtc import INSTALL
 from interplay.server.run import ServeConfig, Serving, warm_up
@@ -76,7 +77,8 @@ def serve(
     """Warm up, say what was chosen and where to go, and serve until a signal."""
     warm_up(engine)
     serving = Serving(engine, config, delegations=delegations)
-    print("  ".join(f"{name}: {fact}" for name, fact in (engine.facts | serving.facts).items()))
+    facts = engine.facts | serving.facts | {"memory": stay_resident()}
+    print("  ".join(f"{name}: {fact}" for name, fact in facts.items()))
     print(f"{engine.num_slots} sessions at the same time; Ctrl-C lets them finish, twice stops")
     page = page_address(config.host, serving.port, config.scheme)
     print(f"Page           {page} (open it in a browser and talk)")

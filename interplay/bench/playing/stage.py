@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-from scipy.fft import irfft, rfft
+from scipy.fft import irfft, next_fast_len, rfft
 
 from interplay.bench.playing.bad_line import arriving
 from interplay.bench.playing.camera import Camera
@@ -325,9 +325,12 @@ def _room(seed: int, levels_db: tuple[float, ...], length: int) -> Float32[np.nd
     track = rng.standard_normal(length, dtype=np.float32)
     track *= np.float32(10 ** (FLOOR_DB / 20))
     for level_db in levels_db:
-        spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32)))
+        padded = next_fast_len(
+            length, real=True
+        )  # half the time where the length has a large prime factor
+        spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32), padded))
         spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1, dtype=np.float32))
-        pink = np.asarray(irfft(spectrum, length))
+        pink = np.asarray(irfft(spectrum, padded))[:length]
         track += pink * np.float32(10 ** (level_db / 20) / pink.std())
     return track
 

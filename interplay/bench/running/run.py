@@ -5,6 +5,7 @@ Knows nothing of how options are spelled, of tables or of files of results.
 """
 
 import argparse
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,18 @@ from interplay.bench.results.facts import versions
 from interplay.bench.results.page.page import worst_traces
 from interplay.bench.running.endpoints import Endpoint, Play, open_endpoint
 from interplay.bench.running.journal import Journal
-from interplay.bench.running.measure import SYSTEM, Advance, Going, Measured, SuiteBench, unplayed
+from interplay.bench.running.measure import (
+    SYSTEM,
+    Advance,
+    Going,
+    Measured,
+    SuiteBench,
+    grouped,
+    unplayed,
+)
 from interplay.bench.running.workers import Job, Workers
 from interplay.bench.scoring.rows import Row
+from interplay.bench.suites import BEHAVIOURS
 from interplay.bench.suites.base import Suite
 from interplay.bench.traces.kept import Kept, check_folder, resuming
 from interplay.bench.traces.trace import Trace
@@ -152,7 +162,7 @@ def _bench(run: Run, suite: Suite, advance: Advance) -> SuiteBench:
     return SuiteBench(
         suite=suite,
         play=run.play(suite.name),
-        num_items=args.n,
+        num_items=num_items_of(suite, args),
         seed=args.seed,
         baseline=baselines(run.workers),
         data=args.data,
@@ -164,6 +174,15 @@ def _bench(run: Run, suite: Suite, advance: Advance) -> SuiteBench:
         advance=advance,
         synthesize=run.synthesize,
     )
+
+
+def num_items_of(suite: Suite, args: argparse.Namespace) -> int | None:
+    """What a suite is asked for: so many items of each of its parts; as one of `behaviours` so
+    many in all, spread evenly over its parts."""
+    if args.suite != BEHAVIOURS:
+        return args.n
+    num_parts = len(grouped(suite.twin(1, args.seed), suite.together))
+    return math.ceil(args.n / max(1, num_parts))
 
 
 def _rows_of(run: Run, measured: Measured) -> Entries:
