@@ -47,6 +47,17 @@ def test_sound_becomes_micro_turns_in_order_and_without_loss():
     assert np.array_equal(whole, ramp[: len(whole)])
 
 
+@pytest.mark.parametrize("held_s", [0.0, 0.015])
+def test_whole_micro_turns_are_heard_without_delay(held_s):
+    inbox, ramp = AudioInbox(0, held_s=held_s), np.arange(1, 6401, dtype=np.float32)
+    num_held = round(held_s * 16_000)
+    inbox.add(ramp[: SAMPLES_PER_TURN - num_held])
+    first = inbox.take()
+    inbox.add(ramp[len(first.samples) - num_held :][:SAMPLES_PER_TURN])
+    heard = np.concatenate([first.samples, inbox.take().samples])
+    assert np.array_equal(heard[num_held:], ramp[: len(heard) - num_held])
+
+
 def test_missing_sound_is_a_counted_floor_and_never_digital_zero():
     inbox = AudioInbox(0)
     assert inbox.take().num_missing == 0, "nothing is missing before the first sound"

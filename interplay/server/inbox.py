@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN
 
 FLOOR = np.float32(10 ** (-60 / 20))  # a quiet room: when a microphone opens, noise must not jump
-JITTER_S = 0.010  # of a client's messages that is not yet a gap
+JITTER_S = 0.010  # a client that sends in blocks may have one block less to its name at a tick
 QUIET = 10 ** (-50 / 20)
 PATIENT_BEATS, LAST_BEATS = 25, 50
 
@@ -30,10 +30,10 @@ class Taken(NamedTuple):
 
 class AudioInbox:
     """The sound of one user. held_s: what a resampler in front of it holds back; so much of the
-    floor, and JITTER_S, goes before the first sound."""
+    floor goes before the first sound, and JITTER_S more unless whole micro-turns are sent."""
 
     def __init__(self, seed: int, *, held_s: float = 0.0) -> None:
-        self._num_lead = round((held_s + JITTER_S) * SAMPLE_RATE_HZ)
+        self._num_held = round(held_s * SAMPLE_RATE_HZ)
         self._arrived: deque[np.ndarray] = deque()
         self._held = np.empty(0, np.float32)
         self._has_begun = False
@@ -78,7 +78,9 @@ class AudioInbox:
                 parts.append(self._arrived.popleft())
         if len(parts) > 1:
             if not self._has_begun:
-                parts[0] = self.floor(self._num_lead)
+                is_whole = self._num_held + len(parts[1]) >= SAMPLES_PER_TURN
+                jitter_s = 0.0 if is_whole else JITTER_S
+                parts[0] = self.floor(self._num_held + round(jitter_s * SAMPLE_RATE_HZ))
                 self._has_begun = True
             self._held = np.concatenate(parts)
 
