@@ -11,12 +11,14 @@ from interplay.media.dmel import DmelConfig, log_mel
 from interplay.model.griffin_lim import GriffinLim
 from interplay.model.vocoder import (
     DELAY_FRAMES,
+    FFT,
     HOP,
     Vocoder,
     VocoderConfig,
     fade_out,
     pitch_bins_hz,
 )
+from interplay.ops.fourier import keeps_rows
 from interplay.train.pitch import track_pitch
 from interplay.train.vocoder import (
     SpectralLoss,
@@ -77,6 +79,25 @@ def test_stream_equals_whole(threads: int) -> None:
     assert whole.isfinite().all() and whole.std() > 1e-4
     for cuts in ([4] * 6, [8, 4, 12], [20, 4]):
         assert torch.equal(stream_in(vocoder, mel, cuts), whole)
+
+
+@torch.no_grad()
+def test_transforms_of_the_library_and_matrices_say_the_same(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mel, vocoder = random_mel(2, 24), small_vocoder()
+    by_library = vocoder(mel)
+    assert keeps_rows(mel, FFT), "else this compares matrices with themselves"
+    monkeypatch.setattr("interplay.model.vocoder.keeps_rows", lambda *_: False)
+    whole = vocoder(mel)
+    assert torch.allclose(by_library, whole, atol=1e-5 * float(whole.abs().max()))
+    assert not torch.equal(by_library, whole)
+    assert torch.equal(stream_in(vocoder, mel, [8, 4, 12]), whole)
+
+
+def test_transforms_are_not_trusted_in_other_formats() -> None:
+    assert not keeps_rows(torch.zeros(1, dtype=torch.float64), FFT)
+    assert not keeps_rows(torch.zeros(1, device="meta"), FFT)
 
 
 @torch.no_grad()

@@ -17,9 +17,11 @@ from interplay.errors import ConfigError, DeviceError
 from interplay.model.backbone import Backbone
 from interplay.model.few_pass import pack_layers
 from interplay.model.interaction import InteractionModel
+from interplay.model.vocoder import FFT, TRANSFORMS
 from interplay.ops.few_layers import FEW_LAYERS
 from interplay.ops.few_norms import FEW_NORMS
 from interplay.ops.few_rows import FEW_ROWS
+from interplay.ops.fourier import keeps_rows
 from interplay.ops.linear import CONTRACT
 from interplay.ops.native import NativeError
 from interplay.ops.norm import stock_norm, stock_norm_and_rotate
@@ -196,5 +198,8 @@ def _multiplied(module: nn.Module) -> list[Tensor]:
     return [
         value
         for name, value in (*module.named_parameters(), *module.named_buffers())
-        if value.ndim >= 2 and not name.startswith(NEVER_MULTIPLIED) and not name.endswith("taps")
+        if value.ndim >= 2
+        and not name.startswith(NEVER_MULTIPLIED)
+        and not name.endswith("taps")
+        and not (name in TRANSFORMS and keeps_rows(value, FFT))
     ]

@@ -21,6 +21,7 @@ from interplay.clock import SAMPLE_RATE_HZ
 from interplay.errors import ConfigError
 from interplay.media.dmel import LOG_MEL_MAX, LOG_MEL_MIN, NUM_MELS, DmelConfig, filterbank
 from interplay.ops.activation import silu
+from interplay.ops.fourier import keeps_rows
 from interplay.ops.linear import linear
 from interplay.ops.norm import rms_norm
 
@@ -36,6 +37,8 @@ PITCH_LOW_HZ, PITCH_HIGH_HZ = 60.0, 420.0
 NUM_PITCHES = 128  # 26 cents apart
 PITCH_REACH = 4  # bins around the best one that refine it
 HARMONICS_BELOW_HZ = 7800.0
+
+TRANSFORMS = ("dft", "inverse_dft", "minimum_phase")  # matrices where `keeps_rows` does not hold
 
 State = dict[str, Tensor]
 
@@ -85,6 +88,14 @@ def mel_to_freqs(num_freqs: int) -> Float[Tensor, "freqs mels"]:
     return weights.float()
 
 
+def _fold() -> Float[Tensor, " fft"]:
+    """Weights that make a cepstrum that of the minimum-phase filter."""
+    weights = torch.zeros(FFT)
+    weights[0] = weights[FFT // 2] = 1
+    weights[1 : FFT // 2] = 2
+    return weights
+
+
 def _minimum_phase() -> Float[Tensor, "freqs freqs"]:
     """Log magnitude to the phase of the minimum-phase filter: the folded cepstrum as a matrix."""
     k = torch.arange(NUM_FREQS, dtype=torch.float64)
@@ -128,6 +139,8 @@ def _tables() -> dict[str, Tensor]:
             "pitch_bins": pitch_bins_hz(),
             "mel_to_freqs": mel_to_freqs(NUM_FREQS),
             "minimum_phase": _minimum_phase(),
+            "window": window.float(),
+            "fold": _fold(),
             "dft": dft.float(),
             "inverse_dft": _inverse_dft(),
             "noise": _noise_spectra(dft),
@@ -169,6 +182,8 @@ class Vocoder(nn.Module):
     pitch_bins: Tensor
     mel_to_freqs: Tensor
     minimum_phase: Tensor
+    window: Tensor
+    fold: Tensor
     dft: Tensor
     inverse_dft: Tensor
     noise: Tensor
@@ -249,7 +264,7 @@ class Vocoder(nn.Module):
         """Sound from features and a pitch track [B, F], which training takes from recordings."""
         pulses, state = self._excite(pitch_hz, state)
         with torch.no_grad():
-            spectrum = linear(pulses, self.dft)
+            p_real, p_imag = self._spectrum(pulses)
         index = torch.arange(mel.shape[1], device=mel.device)
         noise = self.noise[(state["frame"] + index) % NOISE_FRAMES]
         state["frame"] = (state["frame"] + mel.shape[1]) % NOISE_FRAMES
@@ -258,13 +273,35 @@ class Vocoder(nn.Module):
         raw = linear(hidden, self.filters) + self.filters_bias
         envelope = prior + raw[..., :NUM_FREQS]
         noisiness = 1 / (1 + torch.exp(-raw[..., NUM_FREQS:]))
-        angle = linear(envelope, self.minimum_phase)
+        angle = self._minimum_phase(envelope)
         gain = torch.exp(envelope)
         real, imag = gain * torch.cos(angle), gain * torch.sin(angle)
-        source = spectrum * (1 - noisiness).repeat(1, 1, 2) + noise * noisiness.repeat(1, 1, 2)
-        s_real, s_imag = source.chunk(2, dim=-1)
-        mixed = torch.cat([s_real * real - s_imag * imag, s_real * imag + s_imag * real], dim=-1)
-        return self._overlap_add(linear(mixed, self.inverse_dft), state)
+        n_real, n_imag = noise.chunk(2, dim=-1)
+        s_real = p_real * (1 - noisiness) + n_real * noisiness
+        s_imag = p_imag * (1 - noisiness) + n_imag * noisiness
+        frames = self._samples(s_real * real - s_imag * imag, s_real * imag + s_imag * real)
+        return self._overlap_add(frames, state)
+
+    def _spectrum(self, segments: Float[Tensor, "b f segment"]) -> tuple[Tensor, Tensor]:
+        """Real and imaginary parts [B, F, 401] of Hann-windowed segments."""
+        if keeps_rows(segments, FFT):
+            found = torch.fft.rfft(segments * self.window, n=FFT)
+            return found.real, found.imag
+        real, imag = linear(segments, self.dft).chunk(2, dim=-1)
+        return real, imag
+
+    def _samples(self, real: Tensor, imag: Tensor) -> Float[Tensor, "b f fft"]:
+        """What has that spectrum."""
+        if keeps_rows(real, FFT):
+            return torch.fft.irfft(torch.complex(real, imag), n=FFT)
+        return linear(torch.cat([real, imag], dim=-1), self.inverse_dft)
+
+    def _minimum_phase(self, envelope: Float[Tensor, "b f freqs"]) -> Float[Tensor, "b f freqs"]:
+        """Log magnitude to the phase of the minimum-phase filter (the folded cepstrum)."""
+        if keeps_rows(envelope, FFT):
+            cepstrum = torch.fft.irfft(torch.complex(envelope, torch.zeros_like(envelope)), n=FFT)
+            return torch.fft.rfft(cepstrum * self.fold).imag
+        return linear(envelope, self.minimum_phase)
 
     @torch.no_grad()
     def _excite(self, pitch_hz: Float[Tensor, "b f"], state: State) -> tuple[Tensor, State]:
