@@ -102,6 +102,22 @@ def test_stream_equals_whole_and_its_state_is_a_value(config):
 
 
 @BOTH
+def test_many_streams_at_once_are_each_alone(config):
+    turns = np.resize(speech(), (2 * 11, 3200))
+    stream = StreamingDmel(config)
+    states = np.resize(speech(), (11, config.tail))
+    for part in np.split(turns, 2):
+        mel, after = stream.push_all(part, states)
+        for i in range(11):
+            alone, state = stream.push(part[i], states[i])
+            np.testing.assert_array_equal(mel[i], alone)
+            np.testing.assert_array_equal(after[i], state)
+            whole = log_mel(part[i], config, tail=states[i]).reshape(alone.shape)
+            np.testing.assert_array_equal(alone, whole)
+        states = after
+
+
+@BOTH
 def test_causal(config):
     """What comes later changes nothing before."""
     samples = np.resize(speech(), 4 * 3200)

@@ -7,7 +7,6 @@ other sessions share its ticks (docs/numerics.md).
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,34 +14,23 @@ from torch import Tensor
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
+from interplay.engine.hearing import Heard, hear_all
 from interplay.engine.memory import new_cache
 from interplay.engine.past import Past, Said, SessionState
 from interplay.engine.precision import cast_weights, choose_dtype, choose_products, pin_rows
 from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import speak
 from interplay.errors import ConfigError, SessionError
-from interplay.media.dmel import DmelConfig, StreamingDmel, quantize
+from interplay.media.dmel import DmelConfig, StreamingDmel
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import Inputs
 from interplay.model.vocoder import HOP
 from interplay.turns.follow import no_memory
-from interplay.turns.layout import read_pairs
 from interplay.turns.tokens import END, Tokenizer
-from interplay.turns.types import PAD, InputHalf, OutputHalf
+from interplay.turns.types import InputHalf, OutputHalf
 
 SEE_SHAPE = (12, 2, 40, 40, 3)
 ONE_THREAD_BELOW = 50_000_000  # parameters: smaller products are over before threads have met
-
-
-class _Heard(NamedTuple):
-    """One session's input half as the model reads it, and what is kept of it."""
-
-    hear: np.ndarray
-    tail: np.ndarray
-    read: tuple[int, ...]
-    pairs: np.ndarray  # int32 [4, 2], `read` as the model reads it
-    memory: np.ndarray  # int32 [1, 4, M], with `read`
-    waiting: tuple[int, ...]
 
 
 class Engine:
@@ -190,7 +178,7 @@ class Engine:
         corrections = self._correct({s: halves[s].num_played for s in sessions})
         lengths = self.cache.length.clone()
         try:
-            heard = {s: self._hear(s.past, halves[s]) for s in sessions}
+            heard = hear_all(self._dmel, {s: (s.past, halves[s]) for s in sessions})
             self.on_stage("encode")
             for camera in (False, True):
                 group = [s for s in sessions if (halves[s].see is not None) == camera]
@@ -236,25 +224,10 @@ class Engine:
             outputs[session] = _output(said[i], sound[i])
         return {session: outputs[session] for session in halves}
 
-    def _hear(self, past: Past, half: InputHalf) -> _Heard:
-        mel, tail = self._dmel.push(half.hear, past.hear_tail)
-        waiting = (*past.waiting, *half.read)
-        read = waiting[:NUM_SLOTS]
-        read += (PAD,) * (NUM_SLOTS - len(read))
-        pairs, memory = read_pairs(np.array([read], np.int32), past.memory)
-        return _Heard(
-            hear=quantize(mel),
-            tail=tail,
-            read=read,
-            pairs=pairs[0],
-            memory=memory,
-            waiting=waiting[NUM_SLOTS:],
-        )
-
     def _read_input(
         self,
         sessions: list[Session],
-        heard: dict[Session, _Heard],
+        heard: dict[Session, Heard],
         halves: Mapping[Session, InputHalf],
     ) -> None:
         nothing = torch.empty(0)

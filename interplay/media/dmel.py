@@ -205,7 +205,21 @@ class StreamingDmel:
         self, samples: Float32[np.ndarray, "3200"], state: Float32[np.ndarray, " tail"]
     ) -> tuple[Float32[np.ndarray, "4 S 80"], Float32[np.ndarray, " tail"]]:
         """One micro-turn of 16 kHz sound -> (log10 mel [4, S, 80], the state to pass next)."""
-        assert samples.shape == (SAMPLES_PER_TURN,), samples.shape
-        mel = log_mel(samples, self.config, tail=state)
-        mel = mel.reshape(NUM_SLOTS, self.config.subframes, NUM_MELS)
-        return mel, samples[SAMPLES_PER_TURN - self.config.tail :].astype(np.float32)
+        mel, states = self.push_all(samples[None], state[None])
+        return mel[0], states[0]
+
+    def push_all(
+        self, samples: Float32[np.ndarray, "b 3200"], states: Float32[np.ndarray, "b tail"]
+    ) -> tuple[Float32[np.ndarray, "b 4 S 80"], Float32[np.ndarray, "b tail"]]:
+        """The same of several streams at once, bit for bit."""
+        config, num_streams = self.config, len(samples)
+        assert samples.shape[1:] == (SAMPLES_PER_TURN,), samples.shape
+        signals = np.concatenate([states, samples], axis=1, dtype=np.float32)
+        frames = sliding_window_view(signals, config.window, axis=1)[:, :: config.hop]
+        filters = _tables(config)[1]
+        mel = [
+            _block_log_mel(block.reshape(-1, config.window), config, filters)
+            for block in np.split(frames, range(TURNS_PER_BLOCK, num_streams, TURNS_PER_BLOCK))
+        ]
+        shape = (num_streams, NUM_SLOTS, config.subframes, NUM_MELS)
+        return np.concatenate(mel).reshape(shape), signals[:, SAMPLES_PER_TURN:].copy()
