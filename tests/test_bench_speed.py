@@ -209,12 +209,37 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
             assert escape(why) in page
 
 
+def test_an_interrupted_run_goes_on_and_rows_join_those_of_the_file(fast, tmp_path, monkeypatch):
+    to, asked = tmp_path / "r.json", ["--rows", "s_sessions,xs_sessions,train_mfu_xs"]
+    counted = []
+
+    def sessions(model, *_):
+        counted.append(model)
+        if len(counted) == 2:
+            raise KeyboardInterrupt
+        return 4.0, {}
+
+    monkeypatch.setattr("interplay.bench.speed.suite.most_sessions", sessions)
+    words = ["bench", "speed", "--ticks", "8", "--json", str(to)]
+    assert main([*words, *asked]) == 130 and not to.exists()
+    assert main([*words, *asked]) == 0
+    assert counted == ["s", DEFAULT_MODEL, DEFAULT_MODEL], "the first was kept"
+    assert main([*words, "--rows", "s_tick_p99_ms"]) == 0
+    rows = json.loads(to.read_text())["rows"]
+    assert list(rows) == ["s_tick_p99_ms", "s_sessions", "xs_sessions", "train_mfu_xs"]
+    assert (
+        "commit" in rows["s_sessions"]["about"] and "commit" not in rows["s_tick_p99_ms"]["about"]
+    )
+    assert list(tmp_path.iterdir()) == [to], "nothing partial is left"
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (["speed", "--rows", "nope"], "no row nope in speed; rows: bits_differing"),
         (["speed", "--ticks", "3"], "--ticks is 3; at least 8"),
         (["core", "--ticks", "9"], "--ticks is for the suite speed"),
-        (["speed", "--n", "9"], "only --ticks, --seed"),
+        (["speed", "--n", "9"], "only --ticks, --rows"),
         (["speed", "--json", "/nowhere/x.json"], "there is no folder"),
     ],
 )

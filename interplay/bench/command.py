@@ -170,9 +170,9 @@ def _check(args: argparse.Namespace) -> None:
         ),
         (
             args.suite == SPEED
-            and any((args.endpoint, args.keep, args.rows, args.n, args.data, args.judge, args.vad)),
-            "speed measures every row of its own workloads; only --ticks, --seed, --json and "
-            "--html go with it",
+            and any((args.endpoint, args.keep, args.n, args.data, args.judge, args.vad)),
+            "speed has workloads of its own; only --ticks, --rows, --seed, --json and --html go "
+            "with it",
         ),
         (
             is_serve and args.clock == "wall",
@@ -259,7 +259,9 @@ def _speed(args: argparse.Namespace) -> int:
     from interplay.bench.speed.run import run as run_speed
 
     num_ticks = DEFAULT_TICKS if args.ticks is None else args.ticks
-    return run_speed(num_ticks=num_ticks, seed=args.seed, json=args.json, html=args.html)
+    return run_speed(
+        num_ticks=num_ticks, seed=args.seed, asked=args.rows, json=args.json, html=args.html
+    )
 
 
 def _report(args: argparse.Namespace) -> int:

@@ -1,12 +1,14 @@
-"""Runs the speed suite: workload by workload, then the whole engine, and makes rows of the times.
+"""Runs the speed suite step by step, workloads and then the whole engine; makes rows of the times.
 
-Knows nothing of tables or of the command line.
+What a step has found is plain values, so that an interrupted run goes on behind its last step.
+Knows nothing of tables, of files or of the command line.
 """
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from interplay.bench.speed import gpu, runtimes, timing, training
 from interplay.bench.speed.capacity import halves, most_sessions, random_model, tick_times
 from interplay.bench.speed.hour import HOUR_PER_SESSION, hour
 from interplay.bench.speed.ours import Again, Ours, unpinned_products
-from interplay.bench.speed.rows import SPEED
+from interplay.bench.speed.rows import BITS, COMPARE, GPU, PRICE, SPEED, TRAINING
 from interplay.bench.speed.workload import (
     RANDOM,
     ROWS_PER_TICK,
@@ -36,36 +38,86 @@ MAX_TICKS_AGAIN = 10  # without a cache a tick takes seconds
 NUM_BIT_SESSIONS = 8
 TRAIN_ROWS, TRAIN_REPEATS = 512, 21
 FOUR_ROW_PASSES = 40
+KINDS = (BITS, PRICE, COMPARE, TRAINING, GPU)  # whose rows are all measured at once
 Advance = Callable[[str, int, int], None]
 
 
 @dataclass(kw_only=True)
+class Found:
+    """What was measured so far. steps: names of those that are over. workloads: name -> times of
+    every runtime and what the page tells. rows: name -> value and what is to be said of it."""
+
+    steps: list[str] = field(default_factory=list)
+    workloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: dict[str, tuple[float | None, dict[str, Any]]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(stored: Mapping[str, Any]) -> "Found":
+        """From what JSON has made of one."""
+        rows = {name: (value, about) for name, (value, about) in stored["rows"].items()}
+        return Found(steps=stored["steps"], workloads=stored["workloads"], rows=rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """rows: names of those that cannot be had without it."""
+
+    name: str
+    rows: frozenset[str]
+    run: Callable[[], None]
+
+
+@dataclass(kw_only=True)
 class SpeedBench:
-    """num_ticks: of a session. measured: workload -> what was found, for the page."""
+    """num_ticks: of a session. found: what an interrupted run has left, and then all of it."""
 
     num_ticks: int
     seed: int = 0
     advance: Advance = field(default=lambda what, done, total: None)
-    measured: dict[str, dict[str, Any]] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
     products: str = ""
-    found: dict[str, tuple[float | None, dict[str, Any]]] = field(default_factory=dict)
 
-    def run(self) -> dict[str, dict[str, Any]]:
-        """All rows, in order: name -> JSON entry."""
+    def run(self, wanted: Collection[str]) -> Iterator[Step]:
+        """Measure what the rows of these names need; yields each step that is over."""
         torch.set_num_threads(1)
-        for name in (DEFAULT_MODEL, *RANDOM):
-            self._compare(workload(name))
-        self._compared()
-        self._bits()
-        self._price_of_training()
-        self._engine()
-        self.found |= training.training_rows(
-            lambda done: self.advance("training", done, len(training.SHAPES))
-        )
-        self.found |= gpu.measure(self.num_ticks, self.seed, self.advance)
+        for step in self.steps():
+            if step.name in self.found.steps or not step.rows & set(wanted):
+                continue
+            step.run()
+            self.found.steps.append(step.name)
+            yield step
+
+    def steps(self) -> list[Step]:
+        """All there are, in order; those of the same rows first."""
+        names = {kind: {row.name for row in SPEED if row.kind == kind} for kind in KINDS}
+
+        def step(name: str, rows: Collection[str], run: Callable[[], None]) -> Step:
+            return Step(name=name, rows=frozenset(rows), run=run)
+
+        return [
+            *(
+                step(f"workload {name}", names[COMPARE], partial(self._compare, name))
+                for name in (DEFAULT_MODEL, *RANDOM)
+            ),
+            step("bits", names[BITS], self._bits),
+            step("price", names[PRICE], self._price_of_training),
+            step("tick", ["s_tick_p99_ms"], self._tick),
+            step("hour", ["tick_growth_hour", "memory_growth_hour"], self._hour),
+            step("s sessions", ["s_sessions"], partial(self._sessions, "s_sessions", "s")),
+            step("xs sessions", ["xs_sessions"], partial(self._sessions, "xs_sessions")),
+            step("training", names[TRAINING], self._training),
+            step("gpu", names[GPU], self._gpu),
+        ]
+
+    def rows(self, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Those rows, in order, as far as they were measured: name -> JSON entry."""
+        if set(self.found.workloads) >= {DEFAULT_MODEL, *RANDOM}:
+            self._compared()
         rows = {}
         for row in SPEED:
-            value, about = self.found[row.name]
+            if row.name not in wanted or row.name not in self.found.rows:
+                continue
+            value, about = self.found.rows[row.name]
             outcomes = [] if value is None else [Outcome(value=value)]
             score = dataclasses.replace(
                 summarize(outcomes, row.statistic, self.seed), value=value, ci95=None
@@ -75,8 +127,9 @@ class SpeedBench:
                 rows[row.name]["passes"] = None  # not missed: not tried
         return rows
 
-    def _compare(self, work: Workload) -> None:
+    def _compare(self, name: str) -> None:
         """Every runtime on one workload."""
+        work = workload(name)
         self.products = choose_products(
             work.backbone, None, torch.float32, strict=False, others=[work.head]
         )
@@ -97,7 +150,7 @@ class SpeedBench:
         ours = found.ready[runtimes.OURS]
         assert isinstance(ours, Ours)
         full = work.config.window // ROWS_PER_TICK
-        self.measured[work.name] = {
+        self.found.workloads[work.name] = {
             "weights": work.about,
             "products": self.products,
             "times": {name: each.summary() for name, each in times.items()},
@@ -117,7 +170,7 @@ class SpeedBench:
         """The worst case of `s` and `s-moe`, each against the fastest runtime of that name."""
         about, values = {}, []
         for name in RANDOM:
-            measured = self.measured[name]
+            measured = self.found.workloads[name]
             times = measured["times"]
             named = {each: v for each, v in times.items() if each.startswith(prefix)}
             theirs = [v for each, v in named.items() if each not in runtimes.ROUNDED]
@@ -138,9 +191,9 @@ class SpeedBench:
         return (min(values) if values else None), about
 
     def _compared(self) -> None:
-        dense = self.measured[DENSE]
+        dense = self.found.workloads[DENSE]
         cpu = {name: each["cpu_p50_ms"] for name, each in dense["times"].items()}
-        self.found["bits_price_tick"] = (
+        self.found.rows["bits_price_tick"] = (
             cpu[runtimes.OURS] / cpu[runtimes.UNPINNED] - 1,
             {"padded_stock": round(cpu[runtimes.STOCK] / cpu[runtimes.UNPINNED] - 1, 3)},
         )
@@ -149,10 +202,10 @@ class SpeedBench:
             ("vs_onnxruntime", runtimes.ONNX),
             ("vs_llamacpp", runtimes.LLAMA),
         ):
-            self.found[row] = self._ratios(prefix)
+            self.found.rows[row] = self._ratios(prefix)
         used = dense["pass_bytes_per_s"] / dense["read_bytes_per_s"]
         of_float32 = dense["float32_bytes"] / dense["weight_bytes"]
-        self.found["mbu_cpu"] = (
+        self.found.rows["mbu_cpu"] = (
             used,
             {
                 "read_gb_per_s": round(dense["read_bytes_per_s"] / 1e9, 2),
@@ -160,10 +213,10 @@ class SpeedBench:
                 "if_float32_were_read": round(used * of_float32, 3),
             },
         )
-        grown = {name: each["growth"][runtimes.OURS] for name, each in self.measured.items()}
+        grown = {name: each["growth"][runtimes.OURS] for name, each in self.found.workloads.items()}
         known = [value for value in grown.values() if value is not None]
         short = {} if known else {"why": "the session ends before the window has long been full"}
-        self.found["tick_growth"] = (max(known) if known else None, grown | short)
+        self.found.rows["tick_growth"] = (max(known) if known else None, grown | short)
 
     def _bits(self) -> None:
         loaded = load_checkpoint(DEFAULT_MODEL)
@@ -171,7 +224,7 @@ class SpeedBench:
             loaded, halves(12, self.seed), num_sessions=NUM_BIT_SESSIONS, seed=self.seed
         )
         total = sum(outcome.value or 0.0 for outcome in outcomes)
-        self.found["bits_differing"] = total, {"sessions": len(outcomes)}
+        self.found.rows["bits_differing"] = total, {"sessions": len(outcomes)}
 
     def _price_of_training(self) -> None:
         """Forward and backward of whole sequences of the shipped model's shape, in turns."""
@@ -184,26 +237,32 @@ class SpeedBench:
             with unpinned_products():
                 unpinned.add(lambda: work.backbone(x, positions).sum().backward())
         price = float(np.median(pinned.cpu_ms) / np.median(unpinned.cpu_ms) - 1)
-        self.found["bits_price_train"] = price, {"rows": TRAIN_ROWS, "repeats": TRAIN_REPEATS}
+        self.found.rows["bits_price_train"] = price, {"rows": TRAIN_ROWS, "repeats": TRAIN_REPEATS}
 
-    def _engine(self) -> None:
-        models = {"s": random_model("s"), "xs": load_checkpoint(DEFAULT_MODEL)}
-        engine = Engine(models["s"], num_threads=1)
+    def _tick(self) -> None:
+        engine = Engine(random_model("s"), num_threads=1)
         times = tick_times(engine, self.num_ticks, self.seed)
-        self.measured["s"]["engine"] = times.summary()
-        p99 = float(np.percentile(times.wall_ms, 99))
-        cpu = float(np.percentile(times.cpu_ms, 99))
-        self.found["s_tick_p99_ms"] = p99, {"cpu_p99_ms": round(cpu, 1)}
+        self.found.rows["s_tick_p99_ms"] = float(np.percentile(times.wall_ms, 99)), times.summary()
+
+    def _hour(self) -> None:
         num_ticks = HOUR_PER_SESSION * self.num_ticks
-        self.found["tick_growth_hour"], self.found["memory_growth_hour"] = hour(
-            models["xs"],
+        self.found.rows["tick_growth_hour"], self.found.rows["memory_growth_hour"] = hour(
+            load_checkpoint(DEFAULT_MODEL),
             num_ticks,
             self.seed,
             lambda done: self.advance("an hour", done, num_ticks),
         )
-        for name in models:
-            model = "s" if name == "s" else DEFAULT_MODEL
-            self.found[f"{name}_sessions"] = most_sessions(model, self.num_ticks, self.seed)
+
+    def _sessions(self, row: str, model: str = DEFAULT_MODEL) -> None:
+        self.found.rows[row] = most_sessions(model, self.num_ticks, self.seed)
+
+    def _training(self) -> None:
+        self.found.rows |= training.training_rows(
+            lambda done: self.advance("training", done, len(training.SHAPES))
+        )
+
+    def _gpu(self) -> None:
+        self.found.rows |= gpu.measure(self.num_ticks, self.seed, self.advance)
 
 
 def _bandwidth(work: Workload, ours: Ours) -> dict[str, float]:
