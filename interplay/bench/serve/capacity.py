@@ -1,7 +1,8 @@
 """The largest number of sessions at once that a machine serves without a missed deadline.
 
 A short look brackets it, then the candidate has to hold for the whole time; one that does not is
-followed by the next smaller one. Knows nothing of servers: `probe` loads one.
+followed by one an eighth smaller, so what is found holds, and an eighth more may. Knows nothing of
+servers: `probe` loads one.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from interplay.bench.serve.load import LoadReport
 
 LOOK_S = 20.0
 MAX_SESSIONS = 256
+STEPS = 8  # from what a short look holds down to nothing: a load takes ten minutes
 Probe = Callable[[int, float], LoadReport]
 
 
@@ -38,7 +40,7 @@ def search(probe: Probe, *, first: int, seconds: float) -> Capacity:
 
     candidate = _bracket(lambda count: holds(count, min(LOOK_S, seconds)), first)
     while candidate > 0 and not holds(candidate, seconds):
-        candidate -= 1
+        candidate -= max(1, candidate // STEPS)
     assert last is not None, "the bracket has probed at least once"
     return Capacity(num_sessions=candidate, held=last, tried=tuple(tried))
 
