@@ -35,7 +35,7 @@ def entry(row: Row, score: Score, baselines: dict[str, float | None]) -> dict[st
         "ci95": None if score.ci95 is None else list(score.ci95),
         "baselines": baselines,
         "reach": row.reach,
-        "passes": row.passes(score.value),
+        "passes": row.passes(score.value) if score.n else None,  # nothing was measured
         "extra": score.extra,
         "what": row.what,
         "lower_is_better": row.lower_is_better,
