@@ -271,6 +271,27 @@ def test_an_interrupted_run_is_taken_up_again(tmp_path, monkeypatch, capsys):
     assert kept["about"]["commit"] == "abc" and "commit" not in again.get("about", {})
 
 
+def test_core_does_without_recordings_of_people_where_there_are_none(tmp_path, monkeypatch, capsys):
+    def run(self, rows):
+        for row in rows:
+            yield row, report.entry(row, summarize([Outcome(value=1)], "ratio", 0), {})
+
+    monkeypatch.setattr(Bench, "run", run)
+    monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path / "nowhere"))
+    assert main(["bench", "--model", "perfect", "--json", str(tmp_path / "r.json")]) == 0
+    rows = json.loads((tmp_path / "r.json").read_text())["rows"]
+    assert set(rows) == {row.name for row in CORE} - {"heard_acc_human"}
+    assert "heard_acc_human is left out" in capsys.readouterr().out
+
+
+def test_a_row_of_no_items_is_neither_reached_nor_missed_and_zero_has_no_sign():
+    row = next(row for row in CORE if row.name == "answer_latency_p50_s")
+    assert report.entry(row, summarize([], row.statistic, 0), {})["passes"] is None
+    silent = summarize([Outcome(value=None)], row.statistic, 0)
+    assert silent.n == 1 and report.entry(row, silent, {})["passes"] is False
+    assert report.number(-0.001, "s") == "0.00 s" and report.number(-0.01, "s") == "-0.01 s"
+
+
 def test_commit_is_the_one_checked_out():
     commit = report.current_commit()
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)

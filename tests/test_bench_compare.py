@@ -161,3 +161,5 @@ def test_other_items_are_told_and_have_no_verdict():
     [line] = remarks(first, second)
     assert line.startswith("seed 0 against 1")
     assert remarks(first, first) == []
+    [line] = remarks(first, first | {"data": "items"})
+    assert line.startswith("data of the twin against items: ")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from interplay.cli import main
 from interplay.data.compose import ComposeConfig
 from interplay.errors import ConfigError
 from interplay.recipes.batches import CorpusBatches
@@ -25,3 +26,10 @@ def test_corpus_batches_travel_as_a_path():
     batches = CorpusBatches(Path("somewhere"), ComposeConfig())
     again = pickle.loads(pickle.dumps(batches))
     assert again == batches
+
+
+def test_nothing_to_go_on_with_is_refused_and_makes_no_folder(tmp_path, capsys):
+    folder = tmp_path / "typo"
+    assert main(["train", "smoke", "--resume", "--out", str(folder)]) == 2
+    assert f"{folder} holds no run to go on with" in capsys.readouterr().err
+    assert not folder.exists()

@@ -1,5 +1,6 @@
 """Who may use a server: hosts, origins, keys, secrets; and that none of them is ever logged."""
 
+import argparse
 import asyncio
 import json
 import logging
@@ -15,7 +16,7 @@ from interplay.errors import ConfigError, DeviceError, RequestError
 from interplay.server import logs
 from interplay.server.auth import Auth, read_keys
 from interplay.server.run import ServeConfig, Serving
-from interplay.server.start import parse_bind
+from interplay.server.start import add_place, parse_bind, place_of
 from tests.server_helpers import KEY, make_engine, next_of, server, start, url
 
 
@@ -237,3 +238,13 @@ def test_nothing_secret_is_logged_while_serving(locked_server, caplog):
     assert "session opened" in caplog.text
     everything = " ".join(str(vars(record)) for record in caplog.records)
     assert KEY not in everything and "mysteryword" not in everything
+
+
+@pytest.mark.parametrize(("words", "seen"), [(["--slots", "0"], "--slots is 0"), ([], "no folder")])
+def test_places_that_cannot_be_are_refused_before_a_model_is_loaded(tmp_path, words, seen):
+    parser = argparse.ArgumentParser()
+    add_place(parser)
+    file = tmp_path / "notes.txt"
+    file.write_text("kept")
+    with pytest.raises(ConfigError, match=seen):
+        place_of(parser.parse_args(words), record_root=None if words else file)

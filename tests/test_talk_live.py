@@ -126,6 +126,14 @@ def test_a_script_that_is_wrong_is_refused(tmp_path, entry, seen):
         load_script(path)
 
 
+def test_what_is_no_script_says_what_it_lacks(tmp_path):
+    path = tmp_path / "demo.json"
+    for content, seen in (("{}", "has no 'seconds'"), ("[]", "is not a script")):
+        path.write_text(content)
+        with pytest.raises(ConfigError, match=re.escape(seen)):
+            load_script(path)
+
+
 def test_the_demo_plays_every_recording_it_ships_and_names_where_it_is_from():
     demo = load_script(example_script())
     files = {path.stem: path for path in (EXAMPLES / "audio").glob("*.flac")}

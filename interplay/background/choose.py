@@ -75,7 +75,10 @@ def open_background(
             raise ConfigError(f"{ECHO} cannot use MCP servers; name a model, as in {EXAMPLE}")
         return EchoBackground(documents, database=database)
     if "#" not in name:
-        raise ConfigError(f"no background model {name!r}; allowed: {ECHO} or URL#model")
+        raise ConfigError(
+            f"no background model {name!r}; allowed: {ECHO}, URL#model, a folder of documents that "
+            "exists, or a .toml file of MCP servers"
+        )
     address = parse_address(name)
     servers = load_servers(mcp_file) if mcp_file else ()
     budget = _budget(address)

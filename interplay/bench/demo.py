@@ -52,7 +52,7 @@ def _play(args: argparse.Namespace) -> int:
 
     loaded = load_checkpoint(args.model)
     user = StagedUser(draw(args.scene, args.seed), loaded)
-    subtitle = f"{args.scene}: {SCENES[args.scene].what}; a scripted user, played live"
+    subtitle = f"{args.scene}: {SCENES[args.scene].what}; a scripted user, {talk.pace_of(args)}"
 
     def finish(folder: Path, conversation: Conversation) -> None:
         if is_shown(user.film) and find_spec("av"):

@@ -248,8 +248,8 @@ def _human(num_items: int, seed: int, folder: Path | None, split: str) -> Iterat
     clips = HumanClips.open(folder, split)
     if not len(clips):
         raise RecordError(
-            f"no human {split} recordings found; set INTERPLAY_HUMAN to their folder or leave the "
-            "row `heard_acc_human` out with --rows"
+            f"no human {split} recordings found; set INTERPLAY_HUMAN to their folder "
+            "(docs/data.md), or go without the row `heard_acc_human`"
         )
     rng = np.random.default_rng([_SEED_BASES[split], seed])
     for index, row in enumerate(rng.permutation(len(clips))[:num_items]):

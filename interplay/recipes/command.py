@@ -92,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         device=device,
     )
     out = args.out or OUT / recipe.name
+    if args.resume and not out.is_dir():
+        raise ConfigError(f"{out} holds no run to go on with; name its folder with --out")
     own = _own(args.data, args.share)
     try:
         with ranks.together():

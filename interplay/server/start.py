@@ -52,6 +52,10 @@ def place_of(
 ) -> ServeConfig:
     """What the options of `add_place` ask for. Raises ConfigError for what cannot be."""
     host, port = parse_bind(args.bind)
+    if args.slots < 1:
+        raise ConfigError(f"--slots is {args.slots}; a server needs at least 1")
+    if record_root and record_root.exists() and not record_root.is_dir():
+        raise ConfigError(f"--record {record_root} is no folder; name a folder, which may be new")
     keys = tuple(read_keys(args.keys)) if args.keys else ()
     tls = (args.tls[0], args.tls[1]) if args.tls else None
     return ServeConfig(
@@ -84,6 +88,7 @@ def serve(
     print(f"Page           {page} (open it in a browser and talk)")
     base = f"{config.scheme}://{config.host}:{serving.port}/v1"
     print(f"Live protocol  base URL {base} (openai SDK: client.live.connect())")
+    print("Realtime       the same base URL (openai SDK: client.realtime.connect(model=...))")
     webrtc = "yes" if serving.calls.is_possible else f"no; install it with {INSTALL}"
     print(f"WebRTC         {webrtc}", flush=True)
     gc.collect()

@@ -82,7 +82,7 @@ def run_demo(args: argparse.Namespace) -> int:
 
     user = ScriptedUser(script, encode)
     with open_backend(args.background, args.fast) as backend:
-        subtitle = "a scripted user, played in real time"
+        subtitle = f"a scripted user, {pace_of(args)}"
         talk = converse(args, loaded, user, clock_of(args), subtitle, backend)
     if args.picture:
         _write_picture(args.picture, talk)
@@ -101,7 +101,7 @@ def run_talk(args: argparse.Namespace) -> int:
         print(f"{args.file}: {audio.note}")
     user = RecordedUser(audio.samples)
     with open_backend(args.background or [ECHO], args.fast) as backend:
-        subtitle = f"played in real time: {args.file.name}"
+        subtitle = f"{pace_of(args)}: {args.file.name}"
         talk = converse(args, loaded, user, clock_of(args), subtitle, backend)
     return exit_code(talk)
 
@@ -118,6 +118,11 @@ def _run_microphone(args: argparse.Namespace) -> int:
 
 def clock_of(args: argparse.Namespace) -> Clock:
     return SkippingClock() if args.fast else RealClock()
+
+
+def pace_of(args: argparse.Namespace) -> str:
+    """How it was played, in words."""
+    return "played as fast as it computes" if args.fast else "played in real time"
 
 
 @contextmanager

@@ -100,12 +100,14 @@ class Talk:
         )
         self._arriving: deque[int] = deque()
         self._is_polite = backend is not None
+        self._is_paced = True  # by a clock that waits, so there are deadlines
         self._speaking = {"user_speaks": False, "model_speaks": False}
 
     def run(self, clock: Clock, record_folder: Path) -> LiveReport:
         """Talk until the user is done or Ctrl-C. Raises DeviceError when the record cannot be
         written."""
         counting = CountingClock(clock)
+        self._is_paced = not isinstance(clock, SkippingClock)
         with ExitStack() as parts:
             recorder = parts.enter_context(Recorder(record_folder, self._session))
             parts.enter_context(self._view)
@@ -116,7 +118,8 @@ class Talk:
                 self._watch(half, out, compute_ms, counting.num_late)
 
             report = run_live(self._session, self._input, keep, counting)
-        self.conversation.num_missed = report.num_misses
+        if self._is_paced:
+            self.conversation.num_missed = report.num_misses
         return report
 
     def _input(self, turn: int) -> InputHalf | None:
@@ -145,8 +148,8 @@ class Talk:
     def _watch(self, half: InputHalf, out: OutputHalf, compute_ms: float, num_late: int) -> None:
         talk = self.conversation
         talk.add(half, out, compute_ms)
-        talk.num_missed = num_late
-        talk.num_deadlines = talk.num_turns
+        if self._is_paced:
+            talk.num_missed, talk.num_deadlines = num_late, talk.num_turns
         self._user.watch(out)
         self._handover.watch(out.act, talk.length_s)
         if self._is_polite:

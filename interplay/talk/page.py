@@ -74,11 +74,12 @@ def sound_source(talk: Conversation, sound_name: str) -> str:
 
 
 def _cards(talk: Conversation) -> Iterator[str]:
-    met = talk.num_deadlines - talk.num_missed
     overlap_s = sum(end - start for start, end in lanes.overlap_spans(talk))
     num_calls = sum(event.kind not in ("count", "due") for event in talk.act.events)
-    late = " late" if talk.num_missed else ""
-    yield _card(f"{met} / {talk.num_deadlines}", "deadlines met", late)
+    if talk.num_deadlines:
+        met = talk.num_deadlines - talk.num_missed
+        late = " late" if talk.num_missed else ""
+        yield _card(f"{met} / {talk.num_deadlines}", "deadlines met", late)
     yield _card(f"{talk.percentile_ms(50):.0f} ms", "median compute")
     yield _card(f"{talk.percentile_ms(99):.0f} ms", "p99 compute")
     yield _card(str(len(talk.heard.words)), "words heard")

@@ -80,7 +80,9 @@ def load_script(path: Path) -> Script:
         max_s, entries = float(content["seconds"]), [dict(entry) for entry in content["steps"]]
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; give a script such as demo.json") from None
-    except (ValueError, TypeError, KeyError) as error:
+    except KeyError as error:
+        raise ConfigError(f"{path} has no {error}; see examples/demo.json") from None
+    except (ValueError, TypeError) as error:
         raise ConfigError(f"{path} is not a script ({error}); see examples/demo.json") from None
     steps = []
     for entry in entries:

@@ -118,8 +118,9 @@ def _status(talk: Conversation) -> Text:
     minutes, seconds = divmod(talk.length_s, 60)
     newest_ms = talk.ticks[-1].compute_ms if talk.ticks else 0.0
     text = Text(f" {int(minutes)}:{seconds:04.1f}  ", style="bold", no_wrap=True)
-    missed = f"{talk.num_missed} deadlines missed" if talk.num_missed else "no deadline missed"
-    text.append(missed, style="bold red" if talk.num_missed else "green")
+    if talk.num_deadlines:
+        missed = f"{talk.num_missed} deadlines missed" if talk.num_missed else "no deadline missed"
+        text.append(missed, style="bold red" if talk.num_missed else "green")
     bar = BLOCKS[min(8, 1 + int(8 * newest_ms / TURN_MS))]
     text.append(f"  compute {bar} {newest_ms:3.0f} ms", style="default")
     text.append(f" (p99 {talk.percentile_ms(99):.0f})  ", style="dim")

@@ -72,11 +72,17 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], seed: int = 0) 
 def remarks(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """What differs between two results and does not keep them from being compared."""
     return [
-        f"{name} {first.get(name)} against {second.get(name)}: rows without a common item (items "
-        "0) have no verdict"
+        f"{name} {_named(first, name)} against {_named(second, name)}: rows without a common item "
+        "(items 0) have no verdict"
         for name in ("data", "seed")
         if first.get(name) != second.get(name)
     ]
+
+
+def _named(result: Mapping[str, Any], name: str) -> Any:
+    """A fact of a result; without --data the items were made, by the suite's twin."""
+    value = result.get(name)
+    return "of the twin" if name == "data" and value is None else value
 
 
 def _check_alike(what: str, first: str | None, second: str | None) -> None:

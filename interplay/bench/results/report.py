@@ -35,7 +35,7 @@ def entry(row: Row, score: Score, baselines: dict[str, float | None]) -> dict[st
         "ci95": None if score.ci95 is None else list(score.ci95),
         "baselines": baselines,
         "reach": row.reach,
-        "passes": row.passes(score.value),
+        "passes": row.passes(score.value) if score.n else None,  # nothing was measured
         "extra": score.extra,
         "what": row.what,
         "lower_is_better": row.lower_is_better,
@@ -110,12 +110,12 @@ def number(value: float | None, unit: str) -> str:
     if unit == "fraction":
         return f"{100 * value:.3g} %"
     if unit in ("ticks", "number"):
-        return f"{value:.2f}"
+        return f"{value:z.2f}"
     if unit == "points":
-        return f"{value:.1f}"
+        return f"{value:z.1f}"
     if unit in ("count", "wpm"):
-        return f"{value:.0f}" if unit == "count" else f"{value:.0f} {unit}"
-    return f"{value:.2f} {unit}"
+        return f"{value:z.0f}" if unit == "count" else f"{value:z.0f} {unit}"
+    return f"{value:z.2f} {unit}"
 
 
 def _interval(row: Mapping[str, Any]) -> str:

@@ -40,7 +40,8 @@ class Recorded:
         if AGENT not in stage.item.about:
             raise ConfigError(
                 f"the endpoint {NAME} gives back stored runs alone; use it with a suite that reads "
-                "them, as in `interplay bench tau --data FOLDER --endpoint recorded`"
+                "them, as in `interplay bench tau --data FOLDER --endpoint recorded`; for what a "
+                "system has said to timespeak or cuespeak it is recorded:FOLDER"
             )
 
     def close(self, stage: Stage) -> None:

@@ -14,6 +14,7 @@ from interplay.errors import DeviceError
 
 ROW_S = 6.0
 COLORS = {"user": "#2f6fde", "model": "#d9662b"}  # as on the page and in README
+QUIET = 0.02  # of full scale
 POINTS = 1500  # of a waveform across a row
 FRAME_EVERY_S, FRAME_WIDTH_S = 0.4, 0.28
 
@@ -75,10 +76,11 @@ def _draw_row(axis, session: Session, start_s: float) -> None:
 
 
 def _draw_lane(axis, middle: float, track: np.ndarray, start_s: float, color: str) -> None:
-    """The loudest of each small stretch, both ways."""
+    """The loudest of each small stretch, both ways, as high as the lane; a row in which nothing is
+    louder than QUIET stays flat, or its noise would look like speech."""
     step = max(1, len(track) // POINTS)
     peaks = np.abs(track[: len(track) // step * step]).reshape(-1, step).max(1)
-    peaks = 0.6 * peaks / max(peaks.max(initial=0.0), 1e-3)
+    peaks = 0.6 * peaks / max(peaks.max(initial=0.0), QUIET)
     times = start_s + np.arange(len(peaks)) * step / SAMPLE_RATE_HZ
     axis.fill_between(times, middle - peaks, middle + peaks, color=color, alpha=0.7, linewidth=0)
 
