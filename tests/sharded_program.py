@@ -19,7 +19,6 @@ from interplay.train import loop
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.losses import LossConfig, Losses
 from interplay.train.optim import OptimConfig
-from interplay.train.sharded import ShardedTrainer
 from interplay.train.warm import WarmConfig
 from interplay.turns.types import PAD, Streams
 
@@ -108,6 +107,8 @@ def meet(folder: Path, rank: int, num_ranks: int) -> None:
 
 def main(rank: int, folder: Path) -> None:
     """A run that is stopped by the second process's user, copied, and gone on with."""
+    from interplay.train.sharded import ShardedTrainer
+
     warnings.simplefilter("error")
     loop.draw_curves = no_curves
     torch.set_num_threads(1)
