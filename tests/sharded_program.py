@@ -22,7 +22,7 @@ from interplay.train.optim import OptimConfig
 from interplay.train.warm import WarmConfig
 from interplay.turns.types import PAD, Streams
 
-VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 24, 14
+VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 12, 6
 
 
 def an_example(seed: int, num_turns: int = 3) -> Example:
@@ -62,7 +62,7 @@ def a_model(seed: int = 0) -> InteractionModel:
 
 
 def a_run() -> TrainConfig:
-    """In fp32; the backbone rests for the first tenth, and the flow head has no turn."""
+    """In fp32; the backbone rests for the first two steps, and the flow head has no turn."""
     return TrainConfig(
         num_steps=NUM_STEPS,
         dtype=torch.float32,

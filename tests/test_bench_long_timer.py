@@ -76,8 +76,14 @@ def test_sessions_are_the_same_for_ever():
     assert len({what.seed for what in [*suite.twin(3, 0), *suite.twin(3, 1)]}) == 6
 
 
-@pytest.mark.parametrize("what", suite.twin(12, 2), ids=lambda what: str(what.seed))
-def test_a_session_holds_the_timer_and_talk_all_the_time(what):
+@pytest.fixture(scope="module")
+def sessions() -> list[Item]:
+    return suite.twin(12, 2)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_session_holds_the_timer_and_talk_all_the_time(sessions, number):
+    what = sessions[number]
     _, request, due = asked_of(what)
     [words] = due.text
     assert words in request.text and "four minutes" in request.text and split_of(words) == "test"
