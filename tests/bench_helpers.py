@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -42,9 +43,14 @@ class Tone:
 
 def beep(text: str, voice: str) -> Tone:
     words = text.split()
-    wave = 8000 * np.sin(2 * np.pi * 440 * np.arange(int(0.2 * RATE) * len(words)) / RATE)
     times = [(word, 0.2 * i, 0.2 * (i + 1)) for i, word in enumerate(words)]
-    return Tone(samples=wave.astype(np.int16), words=times)
+    return Tone(samples=_wave(len(words)), words=times)
+
+
+@cache
+def _wave(num_words: int) -> np.ndarray:
+    wave = 8000 * np.sin(2 * np.pi * 440 * np.arange(int(0.2 * RATE) * num_words) / RATE)
+    return wave.astype(np.int16)
 
 
 def said(text: str, at: When = AT_HALF, **kwargs) -> Speak:

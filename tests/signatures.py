@@ -52,16 +52,26 @@ def jaxtyped(fn: Any = None, *, typechecker: Callable) -> Any:
 
 
 def _when_called(fn: FunctionType, typechecker: Callable) -> Callable:
-    prepared = None
+    """Stands for the function until it is called, and then becomes what checks it, so that no
+    later call takes a way round."""
 
-    @functools.wraps(fn)
-    def call(*args, **kwargs):
-        nonlocal prepared
-        if prepared is None:
-            prepared = _prepared(fn, typechecker)
-        return prepared(*args, **kwargs)
+    def begin(*args, **kwargs):
+        made = _prepared(fn, typechecker)
+        if made.__closure__:
+            call.__kwdefaults__ = {"_go_on": made}
+        else:  # in this order: another thread may be calling
+            call.__kwdefaults__ = {"_go_on": made, **(made.__kwdefaults__ or {})}
+            call.__defaults__ = made.__defaults__
+            call.__code__ = made.__code__
+        return made(*args, **kwargs)
 
-    return call
+    call = FunctionType(_stand_in.__code__, fn.__globals__)
+    call.__kwdefaults__ = {"_go_on": begin}
+    return functools.update_wrapper(call, fn)
+
+
+def _stand_in(*args, _go_on: Callable, **kwargs) -> Any:
+    return _go_on(*args, **kwargs)
 
 
 def _prepared(fn: FunctionType, typechecker: Callable) -> Callable:
