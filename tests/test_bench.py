@@ -208,7 +208,6 @@ def test_probes_of_the_machine(monkeypatch):
     )
     monkeypatch.setattr(core, "TURNS_PER_ITEM", 8)
     monkeypatch.setattr(machine, "SETTLED_TURNS", 4)
-    monkeypatch.setattr("interplay.bench.scoring.bits.TURNS", (5, 12))
     names = ["tick_p99_ms", "session_misses", "session_memory_growth", "bits_differing"]
     found = {row.name: entry for row, entry in bench.run(choose_rows(names))}
     assert found["tick_p99_ms"]["n"] == 16 and found["tick_p99_ms"]["value"] > 0
