@@ -19,11 +19,10 @@ from interplay.train import loop
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.losses import LossConfig, Losses
 from interplay.train.optim import OptimConfig
-from interplay.train.sharded import ShardedTrainer
 from interplay.train.warm import WarmConfig
 from interplay.turns.types import PAD, Streams
 
-VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 24, 14
+VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 12, 6
 
 
 def an_example(seed: int, num_turns: int = 3) -> Example:
@@ -63,7 +62,7 @@ def a_model(seed: int = 0) -> InteractionModel:
 
 
 def a_run() -> TrainConfig:
-    """In fp32; the backbone rests for the first tenth, and the flow head has no turn."""
+    """In fp32; the backbone rests for the first two steps, and the flow head has no turn."""
     return TrainConfig(
         num_steps=NUM_STEPS,
         dtype=torch.float32,
@@ -108,6 +107,8 @@ def meet(folder: Path, rank: int, num_ranks: int) -> None:
 
 def main(rank: int, folder: Path) -> None:
     """A run that is stopped by the second process's user, copied, and gone on with."""
+    from interplay.train.sharded import ShardedTrainer
+
     warnings.simplefilter("error")
     loop.draw_curves = no_curves
     torch.set_num_threads(1)

@@ -140,7 +140,7 @@ class Witness:
     max_parallel=st.integers(1, 3),
     max_queued=st.integers(0, 3),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_delegation_ends_exactly_once(steps, max_parallel, max_queued):
     logging.disable(logging.CRITICAL)
     broker, puppet = pair(max_parallel=max_parallel, max_queued=max_queued)

@@ -118,7 +118,7 @@ WORDS = st.sampled_from(SAID.split())
 
 
 @given(st.lists(WORDS, max_size=60).map(" ".join) | st.text(max_size=100))
-@settings(max_examples=200, deadline=5000)
+@settings(max_examples=100, deadline=5000)
 def test_any_sentence_is_read_quickly(sentence):
     call = understand(sentence)
     assert call is None or call.tool

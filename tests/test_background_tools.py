@@ -94,7 +94,7 @@ PIECES = st.sampled_from([*"0123456789+-*/%(). e,^", "**", "//", "sqrt(", "facto
 
 
 @given(st.text(max_size=40) | st.lists(PIECES, max_size=30).map("".join))
-@settings(max_examples=300, deadline=5000)
+@settings(max_examples=100, deadline=5000)
 def test_any_text_is_a_bounded_number_or_refused(text):
     try:
         value = calculate(text)

@@ -4,12 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from bench_helpers import Fixed, beep, hand_made, item, said
+from bench_helpers import Fixed, beep, hand_made, item, said, value_in
 
 from interplay.bench import publish
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.scoring import moments
-from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import cuespeak as suite
 from interplay.bench.systems.oracle import Oracle
 from interplay.bench.traces.trace import Trace
@@ -58,7 +57,7 @@ def spoken(what: Item, *said_at: tuple[str, float, float]) -> Trace:
 def value(traces: Trace | list[Trace], row: str) -> float | None:
     traces = traces if isinstance(traces, list) else [traces]
     [found] = [r for r in suite.ROWS if r.name == f"cuespeak_{row}"]
-    return summarize(suite.score(traces)[found.name], found.statistic, 0).value
+    return value_in(found, suite.score(traces)[found.name])
 
 
 def test_the_window_runs_from_a_tenth_before_to_two_seconds_after_the_cue():
@@ -204,9 +203,7 @@ def tables() -> dict[str, dict[str, float | None]]:
         outcomes = suite.score(list(play(items, Oracle(name, beep, "own"), beep)))
         assert set(outcomes) == {row.name for row in suite.ROWS}
         found[name] = {
-            row.name.removeprefix("cuespeak_"): summarize(
-                outcomes[row.name], row.statistic, 0
-            ).value
+            row.name.removeprefix("cuespeak_"): value_in(row, outcomes[row.name])
             for row in suite.ROWS
         }
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_helpers import RATE, Tone, hand_made, item, said, values
+from bench_helpers import RATE, Tone, hand_made, item, said, value_in, values
 
 from interplay.bench.listening.vad import energy_spans
 from interplay.bench.playing.logical_clock import play
@@ -37,10 +37,7 @@ def result(suite: str, name: str) -> dict[str, Any]:
         items = made.twin(1, 0)
     outcomes = made.score(list(play(items, Oracle(name, slow, "own"), slow)))
     assert list(outcomes) == [row.name for row in made.rows]
-    return {
-        row.name: summarize(outcomes[row.name], row.statistic, 0, weights=row.weights).value
-        for row in made.rows
-    }
+    return {row.name: value_in(row, outcomes[row.name]) for row in made.rows}
 
 
 # V1

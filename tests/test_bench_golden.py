@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from bench_helpers import TYPED, Fixed, hand_made, item, numbers, said
+from bench_helpers import TYPED, Fixed, hand_made, item, numbers, said, value_in
 
 from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.suites import fdb1, fdb3, fdb15, fdb15_clean, harmbench, repcount
@@ -20,7 +20,7 @@ from interplay.data.item import Type, When
 
 def mean(suite, traces, row: str) -> float | None:
     found = {each.name: each for each in suite.rows}[row]
-    return summarize(suite.score(traces)[row], found.statistic, 0, weights=found.weights).value
+    return value_in(found, suite.score(traces)[row])
 
 
 def part(name: str, *, cues=((1.0, 3.0),), length_s: float = 12.0, **kwargs):
@@ -132,7 +132,7 @@ def test_behaviour(rates, average, balanced):
     rows = {row.name: row for row in fdb15.ROWS}
 
     def value(name: str) -> float | None:
-        return summarize(found[name], rows[name].statistic, 0, weights=rows[name].weights).value
+        return value_in(rows[name], found[name])
 
     assert [value(row) for row, _ in fdb15.WANTED.values()] == [rate / 100 for rate in rates]
     assert value("fdb15_average") == pytest.approx(average)

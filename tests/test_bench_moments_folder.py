@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from bench_helpers import beep
+from bench_helpers import beep, value_in
 from test_bench_timespeak import with_pauses
 
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.playing.stage import Stage, is_wordless
 from interplay.bench.publish import export
-from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import cuespeak, load_suite, timespeak
 from interplay.bench.suites.base import Suite
 from interplay.bench.systems.oracle import Oracle
@@ -40,7 +39,7 @@ def ours(name: str) -> list[Item]:
 
 def table(suite: Suite, items, policy: str) -> dict[str, float | None]:
     found = suite.score(list(play(items, Oracle(policy, beep, "own"), beep)))
-    return {row.name: summarize(found[row.name], row.statistic, 0).value for row in suite.rows}
+    return {row.name: value_in(row, found[row.name]) for row in suite.rows}
 
 
 @cache

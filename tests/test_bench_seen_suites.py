@@ -6,11 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from bench_helpers import beep
+from bench_helpers import beep, value_in
 from video_helpers import write_video
 
 from interplay.bench.playing.logical_clock import play
-from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import charades, pvqa, repcount
 from interplay.bench.suites.base import Suite
 from interplay.bench.systems.oracle import Oracle
@@ -26,7 +25,7 @@ def values_of(name: str, system: str) -> dict:
     suite = SUITES[name]
     traces = list(play(suite.twin(1, 0), Oracle(system, beep, "own"), beep))
     outcomes = suite.score(traces)
-    return {row.name: summarize(outcomes[row.name], row.statistic, 0).value for row in suite.rows}
+    return {row.name: value_in(row, outcomes[row.name]) for row in suite.rows}
 
 
 def test_silence_gets_nothing_but_a_quarter_of_pauc():

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from bench_helpers import INTERRUPT, Fixed, beep, hand_made, item, said
+from bench_helpers import INTERRUPT, Fixed, beep, hand_made, item, said, value_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interplay.bench import publish
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.scoring import moments
-from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import timespeak as suite
 from interplay.bench.systems.oracle import Oracle
 from interplay.bench.traces.trace import Trace
@@ -56,7 +55,7 @@ def spoken(what: Item, *said_at: tuple[str, float], **kwargs) -> Trace:
 def value(traces: Trace | list[Trace], row: str) -> float | None:
     traces = traces if isinstance(traces, list) else [traces]
     [found] = [r for r in suite.ROWS if r.name == row]
-    return summarize(suite.score(traces)[row], found.statistic, 0).value
+    return value_in(found, suite.score(traces)[row])
 
 
 # Content
@@ -165,7 +164,7 @@ def test_jitter_of_an_oracle_is_scored_as_the_normal_distribution_says():
         share = normal.cdf(high) - normal.cdf(low)
         spread = 100 * (share * (1 - share) / 600) ** 0.5
         shown = next(r for r in suite.ROWS if r.name == row)
-        found = summarize(outcomes[row], shown.statistic, 0).value
+        found = value_in(shown, outcomes[row])
         assert found is not None and abs(found - 100 * share) < 3.5 * spread + 0.5, row
 
 
@@ -268,9 +267,7 @@ def tables() -> dict[str, dict[str, float | None]]:
         items = all_items if name == "perfect" else few  # a turn-taker answers one of two of F8
         outcomes = suite.score(list(play(items, Oracle(name, beep, "own"), beep)))
         assert set(outcomes) == {row.name for row in suite.ROWS}
-        found[name] = {
-            row.name: summarize(outcomes[row.name], row.statistic, 0).value for row in suite.ROWS
-        }
+        found[name] = {row.name: value_in(row, outcomes[row.name]) for row in suite.ROWS}
     return found
 
 

@@ -4,9 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from bench_helpers import hand_made, item, oracle_trace, said
+from bench_helpers import hand_made, item, oracle_trace, said, value_in
 
-from interplay.bench.scoring.score import summarize
 from interplay.bench.suites import translate as suite
 from interplay.bench.suites.translate_twin import phrases_of, twin
 from interplay.bench.traces.trace import Trace, anchor_s
@@ -49,7 +48,7 @@ def spoken(*parts: tuple[str, float]) -> Trace:
 
 def value(trace: Trace, row: str) -> float | None:
     [found] = [r for r in suite.ROWS if r.name == f"translate_{row}"]
-    return summarize(suite.score([trace])[found.name], found.statistic, 0).value
+    return value_in(found, suite.score([trace])[found.name])
 
 
 def test_a_phrase_is_anchored_in_the_word_that_completes_it():

@@ -12,7 +12,7 @@ answer. It says what a film shows 0.2 s later, so its PAUC at half weight is at 
 from functools import cache
 
 import pytest
-from bench_helpers import beep
+from bench_helpers import beep, value_in
 
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.results.report import read_json
@@ -22,6 +22,7 @@ from interplay.bench.systems import oracle
 from interplay.bench.systems.oracle import Oracle
 from interplay.bench.systems.policies import POLICIES, Policy
 from interplay.cli import main
+from interplay.data.item import Item
 from interplay.data.texts import questions
 from interplay.data.voices import OWN_VOICE
 
@@ -46,18 +47,19 @@ def _patient():
 
 
 @cache
+def items(name: str) -> list[Item]:
+    """One per part or family."""
+    return load_suite(name).twin(1, 0)
+
+
+@cache
 def scores(name: str, policy: str) -> dict[str, float | None]:
-    """Row name -> value, of one item per part or family."""
+    """Row name -> value."""
     suite = load_suite(name)
     # words of a real length where a turn is told from a nod by it; elsewhere tones do
     say, voice = (fdb_twin.spoken, OWN_VOICE) if name.startswith("fdb") else (beep, "own")
-    traces = list(play(suite.twin(1, 0), Oracle(policy, say, voice), say))
-    found = suite.score(traces)
-    return {
-        row.name: summarize(found[row.name], row.statistic, 0, weights=row.weights).value
-        for row in suite.rows
-        if row.name in found
-    }
+    found = suite.score(list(play(items(name), Oracle(policy, say, voice), say)))
+    return {row.name: value_in(row, found[row.name]) for row in suite.rows if row.name in found}
 
 
 # suite, row, then silent, always talking, half-duplex, perfect
@@ -174,8 +176,8 @@ class Expert:
     ("who", "wanted"), [("silent", None), ("always", 0), ("patient", 5), ("perfect", 5)]
 )
 def test_ratings_of_replies_to_an_interruption(who: str, wanted: float | None):
-    items = [what for what in load_suite("fdb1").twin(1, 0) if what.about["part"] == "interrupt"]
-    traces = list(play(items, Oracle(who, fdb_twin.spoken, OWN_VOICE), fdb_twin.spoken))
+    asked = [what for what in items("fdb1") if what.about["part"] == "interrupt"]
+    traces = list(play(asked, Oracle(who, fdb_twin.spoken, OWN_VOICE), fdb_twin.spoken))
     found = load_suite("fdb1", Expert()).score(traces)["fdb1_interrupt_rating_judged"]
     assert summarize(found, "ratio", 0).value == wanted
 

@@ -73,9 +73,10 @@ def test_the_camera_may_go_on_and_off(tmp_path):
     assert report.num_differing_bits == 0 and "in halves" in report.passes
 
 
-def test_a_session_longer_than_the_window(tmp_path, monkeypatch):
-    # 20 positions a micro-turn: the window is full at 26 of them, the cache moves down at 76.
-    record = make(tmp_path / "r", SEEING, 79, camera=lambda turn: True, dtype=torch.bfloat16)
+# 20 positions a micro-turn: the window is full at 26 of them, the cache moves down at 76.
+@pytest.mark.parametrize(("num_turns", "dtype"), [(29, torch.bfloat16), (79, torch.float32)])
+def test_a_session_longer_than_the_window(tmp_path, monkeypatch, num_turns, dtype):
+    record = make(tmp_path / "r", SEEING, num_turns, camera=lambda turn: True, dtype=dtype)
     assert SEEING.config.backbone.window == 512
     assert replay(record, SEEING).num_differing_bits == 0
     monkeypatch.setattr("interplay.engine.replay.MAX_POSITIONS", 100)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openai.types.live.server_event import ServerEvent
 from openai.types.responses import ResponseStreamEvent
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from interplay.background.address import Address
 from interplay.background.broker import Broker
@@ -38,8 +38,9 @@ from tests.server_helpers import (
 )
 
 TOKENIZER = loaded().tokenizer
-STREAM_EVENT = TypeAdapter(ResponseStreamEvent)
-SERVER_EVENT = TypeAdapter(ServerEvent)
+LATER = ConfigDict(defer_build=True)  # with the first event, not while tests are collected
+STREAM_EVENT = TypeAdapter(ResponseStreamEvent, config=LATER)
+SERVER_EVENT = TypeAdapter(ServerEvent, config=LATER)
 
 
 def advance(adapter: LivePrimary, act: Sequence[int] = ()) -> list[dict]:

@@ -28,7 +28,6 @@ from interplay.errors import CheckpointError, ConfigError
 from interplay.model.interaction import InteractionModel
 from interplay.train import loop
 from interplay.train.loop import Trainer, train
-from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import snapshots
 from interplay.train.texts import TextConfig, Texts
 
@@ -57,6 +56,14 @@ def folder(tmp_path_factory) -> Path:
             other.kill()
     assert other.returncode == 0, errors
     return folder
+
+
+@pytest.fixture(scope="module")
+def sharded_trainer() -> type[Trainer]:
+    """What it needs of torch loads for seconds: only in the worker that trains with it."""
+    from interplay.train.sharded import ShardedTrainer
+
+    return ShardedTrainer
 
 
 @pytest.fixture
@@ -96,10 +103,12 @@ def test_two_processes_give_the_losses_and_weights_of_one(folder):
     assert steps == list(range(1, NUM_STEPS + 1))
 
 
-def test_what_two_processes_saved_one_goes_on_with(folder, alone, tmp_path, monkeypatch, capsys):
+def test_what_two_processes_saved_one_goes_on_with(
+    folder, alone, sharded_trainer, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(loop, "draw_curves", no_curves)
     assert [path.name for path in snapshots(folder / "copy")] == [STOPPED]
-    kind = noting(ShardedTrainer, tmp_path)
+    kind = noting(sharded_trainer, tmp_path)
     trained = train(a_run(), Batches(), a_model(7), folder / "copy", resume=True, kind=kind)
     wanted = losses_in(folder / "alone")[INTERRUPT_AT + 1 :]
     assert differ(losses_in(tmp_path), wanted) <= TOLERANCE
@@ -107,14 +116,14 @@ def test_what_two_processes_saved_one_goes_on_with(folder, alone, tmp_path, monk
     capsys.readouterr()
 
 
-def test_replayed_texts_give_the_same_gradients(alone):
+def test_replayed_texts_give_the_same_gradients(alone, sharded_trainer):
     class SomeTexts(Texts):
         def __init__(self):
             self.config = TextConfig(num_rows=2)
             self.kept = np.random.default_rng(0).integers(1, VOCAB, (5, 17))
 
     config = replace(a_run(), warm=None)
-    trainers = [kind(config, a_model(), SomeTexts()) for kind in (Trainer, ShardedTrainer)]
+    trainers = [kind(config, a_model(), SomeTexts()) for kind in (Trainer, sharded_trainer)]
     for trainer in trainers:
         losses = trainer._accumulate(Batches()(0, 0.0))
         assert "text" in losses.parts
@@ -124,10 +133,10 @@ def test_replayed_texts_give_the_same_gradients(alone):
             torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_experts_are_moved_as_one_process_moves_them(alone):
+def test_experts_are_moved_as_one_process_moves_them(alone, sharded_trainer):
     config, experts = replace(a_run(), warm=None), {"num_experts": 3, "expert_ff_dim": 64}
     trainers = []
-    for kind in (Trainer, ShardedTrainer):
+    for kind in (Trainer, sharded_trainer):
         sizes = a_model().config
         torch.manual_seed(0)
         backbone = replace(sizes.backbone, ff_dim=0, **experts)
@@ -140,8 +149,8 @@ def test_experts_are_moved_as_one_process_moves_them(alone):
         torch.testing.assert_close(sharded[name], one[name], rtol=0, atol=1e-5)
 
 
-def test_snapshots_of_the_other_kind_say_how_to_go_on(folder, alone):
-    sharded = ShardedTrainer(a_run(), a_model())
+def test_snapshots_of_the_other_kind_say_how_to_go_on(folder, alone, sharded_trainer):
+    sharded = sharded_trainer(a_run(), a_model())
     with pytest.raises(CheckpointError, match="saved by one process; go on without torchrun"):
         sharded.restore(snapshots(folder / "one")[-1])
     with pytest.raises(CheckpointError, match="saved under torchrun; go on with `torchrun -m"):
@@ -152,12 +161,12 @@ def test_snapshots_of_the_other_kind_say_how_to_go_on(folder, alone):
         sharded.restore(damaged)
 
 
-def test_threads_that_cannot_be_shared_are_refused(monkeypatch):
+def test_threads_that_cannot_be_shared_are_refused(sharded_trainer, monkeypatch):
     monkeypatch.setattr("interplay.train.ranks.num_ranks", lambda: 3)
     with pytest.raises(ConfigError, match=r"3 processes cannot share 2 threads .* --threads 3"):
-        ShardedTrainer(a_run(), a_model())
+        sharded_trainer(a_run(), a_model())
 
 
-def test_other_devices_are_refused(alone):
+def test_other_devices_are_refused(alone, sharded_trainer):
     with pytest.raises(ConfigError, match="the device is cuda; several processes train on CPUs"):
-        ShardedTrainer(replace(a_run(), device=torch.device("cuda")), a_model())
+        sharded_trainer(replace(a_run(), device=torch.device("cuda")), a_model())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import signal
 
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data import speech
@@ -25,6 +24,14 @@ from interplay.data.speech import (
 from interplay.errors import SynthError
 
 SIBILANTS = {PHONE_ID[name] for name in ("S", "SH", "Z", "CH")}
+
+
+def power(sound: np.ndarray, kind: str, cut_hz: float) -> np.ndarray:
+    """Of what lies above ("high") or below ("low") a frequency, at every sample."""
+    from scipy import signal  # takes a second to import: only in the worker that needs it
+
+    band = signal.butter(4, cut_hz, kind, fs=SAMPLE_RATE_HZ, output="sos")
+    return np.asarray(signal.sosfilt(band, sound)) ** 2
 
 
 def speak(text: str, voice: str) -> Utterance | None:
@@ -92,8 +99,7 @@ def test_sibilants_hiss_where_the_phone_times_say(voice):
     utterance = speak("seven pushed a bus into a mud house", voice)
     if utterance is None:
         return
-    bands = signal.butter(4, 3500, "high", fs=SAMPLE_RATE_HZ, output="sos")
-    hiss = np.asarray(signal.sosfilt(bands, utterance.samples.astype(np.float64))) ** 2
+    hiss = power(utterance.samples.astype(np.float64), "high", 3500)
     inside = np.zeros(len(hiss), bool)
     for phone, start_s, end_s in utterance.phones:
         if phone in SIBILANTS:
@@ -113,11 +119,7 @@ def test_sound_hisses_more_than_it_hums_in_sibilants_only(voice):
     block = SAMPLE_RATE_HZ // 200
     sound = utterance.samples[: len(utterance.samples) // block * block].astype(np.float64)
     hiss, hum = (
-        (np.asarray(signal.sosfilt(band, sound)) ** 2).reshape(-1, block).mean(1)
-        for band in (
-            signal.butter(4, 3500, "high", fs=SAMPLE_RATE_HZ, output="sos"),
-            signal.butter(4, 900, "low", fs=SAMPLE_RATE_HZ, output="sos"),
-        )
+        power(sound, *band).reshape(-1, block).mean(1) for band in (("high", 3500), ("low", 900))
     )
     hissing = (hiss > hum) & (hiss > 1e3)
     inside = np.zeros(len(hissing), bool)

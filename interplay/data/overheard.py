@@ -6,7 +6,6 @@ said.
 
 import numpy as np
 from jaxtyping import Float32
-from scipy.signal import butter, sosfilt
 
 from interplay.clock import SAMPLE_RATE_HZ
 
@@ -26,6 +25,8 @@ def aside(samples: Sound) -> Longer:
 
 def behind(samples: Sound) -> Longer:
     """Somebody else in the same room: softer still, nothing above 3 kHz, one echo; [T + 0.1 s]."""
+    from scipy.signal import butter, sosfilt  # takes a second to import
+
     sections = butter(LOWPASS_ORDER, BEHIND_HZ, fs=SAMPLE_RATE_HZ, output="sos")
     low = np.asarray(sosfilt(sections, samples), np.float32)
     return _gain(BEHIND_DB) * _reflected(low, BEHIND_REFLECTIONS)
@@ -37,6 +38,8 @@ def high_shelf(samples: Sound, gain_db: float = SHELF_DB, from_hz: float = SHELF
     Shelf of slope 1 as in Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter
     coefficients".
     """
+    from scipy.signal import sosfilt
+
     a = 10 ** (gain_db / 40)
     angle = 2 * np.pi * from_hz / SAMPLE_RATE_HZ
     c, s = np.cos(angle), np.sqrt(2 * a) * np.sin(angle)

@@ -29,7 +29,6 @@ from interplay.recipes.own_ears import add_own_voice
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.said import say_all
-from interplay.train.sharded import ShardedTrainer
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import mix_with_start, start_from, untaught
 from interplay.train.texts import Texts
@@ -200,7 +199,7 @@ def train_model(
         found = probe_throughput(config, batches, model)
         print(f"{out}: {found}", flush=True)
         config = replace(config, num_workers=found.num_workers)
-    kind, checked = ShardedTrainer if ranks.are_many() else Trainer, None
+    kind, checked = _kind_of_trainer(), None
     if recipe.num_checked and kind is Trainer:
         checked = checked_sessions(batches.folder, batches.config, recipe.num_checked)
     trained = train(
@@ -218,6 +217,14 @@ def train_model(
         new = untaught(trained, start.model)
         mix_with_start(trained, begun_with, recipe.start_share, new)
     return trained.to("cpu")
+
+
+def _kind_of_trainer() -> type[Trainer]:
+    if not ranks.are_many():
+        return Trainer
+    from interplay.train.sharded import ShardedTrainer  # what it needs of torch loads for seconds
+
+    return ShardedTrainer
 
 
 def _train_vocoder(

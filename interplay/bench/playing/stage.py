@@ -36,6 +36,7 @@ from interplay.errors import UnsupportedError
 
 FADE = SAMPLE_RATE_HZ * 3 // 1000
 FLOOR_DB = -60.0  # a microphone is never digitally silent
+LONG_S = 60.0  # of an item: the sound of more than a few such takes much memory
 EMPTY = ("",) * NUM_SLOTS
 SOUNDLESS = "soundless"  # of `Item.about`: nobody can listen to it
 QUIET_S = "quiet_s"  # of `Item.about`: it ends when the model has been quiet for so long
@@ -316,11 +317,11 @@ def _speak(cue: Speak, synthesize: Synthesizer) -> tuple[np.ndarray, list[TimedW
 def _noise(item: Item, length: int) -> Float32[np.ndarray, " T"]:
     """The floor, plus what the item's Noise cues ask for (pink: equal power per octave)."""
     levels_db = tuple(cue.level_db for cue in item.cues if isinstance(cue, Noise))
-    return _room(item.seed, levels_db, length).copy()
+    kept = _room if length <= LONG_S * SAMPLE_RATE_HZ else _long_room
+    return kept(item.seed, levels_db, length).copy()
 
 
-@lru_cache(4)  # several systems meet an item soon after each other
-def _room(seed: int, levels_db: tuple[float, ...], length: int) -> Float32[np.ndarray, " T"]:
+def _make_room(seed: int, levels_db: tuple[float, ...], length: int) -> Float32[np.ndarray, " T"]:
     rng = np.random.default_rng([seed, 0xF100])
     track = rng.standard_normal(length, dtype=np.float32)
     track *= np.float32(10 ** (FLOOR_DB / 20))
@@ -333,6 +334,10 @@ def _room(seed: int, levels_db: tuple[float, ...], length: int) -> Float32[np.nd
         pink = np.asarray(irfft(spectrum, padded))[:length]
         track += pink * np.float32(10 ** (level_db / 20) / pink.std())
     return track
+
+
+# several systems meet an item soon after each other, or the items of a small suite
+_room, _long_room = lru_cache(16)(_make_room), lru_cache(4)(_make_room)
 
 
 def _as_float(samples: np.ndarray) -> Float32[np.ndarray, " T"]:

@@ -84,6 +84,7 @@ def sentences() -> Iterator[list[str]]:
             yield [slot[int(index)] for slot, index in zip(slots, row, strict=True)]
 
 
+@cache
 def arpa() -> str:
     """The model as an ARPA file: log10 probabilities and back-off weights."""
     counts = [Counter() for _ in range(3)]
