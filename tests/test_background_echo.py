@@ -242,7 +242,7 @@ def test_silent_results_do_not_reach_the_read_stream():
 
 
 def test_names_of_background_models_that_are_none():
-    with pytest.raises(ConfigError, match="echo-tools or URL#model"):
+    with pytest.raises(ConfigError, match="echo-tools, URL#model, a folder"):
         open_background("gpt")
     with pytest.raises(ConfigError, match="names no model"):
         open_background("http://127.0.0.1/v1#")

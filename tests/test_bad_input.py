@@ -272,5 +272,7 @@ def test_an_unknown_recipe_lists_those_there_are(place, capsys):
 def test_a_script_that_is_no_script(place, capsys, monkeypatch):
     monkeypatch.setattr("interplay.talk.command.RealClock", FakeClock)
     Path("demo.json").write_text("{}")
+    assert "has no 'seconds'" in refusal(capsys, "demo", "--script", "demo.json")
+    Path("demo.json").write_text("[")
     assert "not a script" in refusal(capsys, "demo", "--script", "demo.json")
     assert "does not exist" in refusal(capsys, "demo", "--script", "none.json")

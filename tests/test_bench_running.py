@@ -43,7 +43,7 @@ class Counting(Threads):
 def run_with(workers, *, keep: Path | None = None, journal=None) -> Run:
     about = {"endpoint": "baseline:perfect", "clock": "logical", "seed": 1, "weights": None}
     return Run(
-        args=Namespace(n=1, seed=1, data=None, html=None, keep=keep),
+        args=Namespace(suite="small", n=1, seed=1, data=None, html=None, keep=keep),
         report={**about, "judge": "rule", "data": None, "sessions": None},
         endpoint=PERFECT,
         loaded=None,

@@ -235,13 +235,21 @@ def test_a_server_that_refuses_ends_the_run_with_one_line():
 
 # The whole suite
 
+LATE_TICK = b"""Traceback, perhaps
+{"message": "session started", "session": "s"}
+{"message": "a tick was not done in time", "beat": 4, "sessions": 9, "ms": {"late": 3.0}, \
+"model_cpu_ms": 80.0, "page_faults": 2, "preemptions": 7}
+"""
+
 
 def test_every_row_is_measured(monkeypatch):
     quick(monkeypatch)
     monkeypatch.setattr(capacity, "MAX_SESSIONS", 2)
 
     @contextmanager
-    def program(model: str, num_slots: int, words=()) -> Iterator[int]:
+    def program(model: str, num_slots: int, words=(), log=None) -> Iterator[int]:
+        if log is not None:
+            log.write(LATE_TICK)
         if words == LOCKSTEP:
             with lockstep(num_slots) as port:
                 yield port
@@ -267,6 +275,10 @@ def test_every_row_is_measured(monkeypatch):
     # the system counts CPU time in steps of 10 ms: within a second the difference can be below 0
     assert math.isfinite(found["overhead_ms"]["value"])
     assert found["overhead_ms"]["about"]["sessions"] == 1
+    late = {"sessions": 9, "ms": {"late": 3.0}, "model_cpu_ms": 80.0}
+    late |= {"page_faults": 2, "preemptions": 7}
+    assert found["overhead_ms"]["about"]["late_ticks"] == [late]
+    assert late in found["sessions_no_miss"]["about"]["late_ticks"]
     assert found["long_drift_ticks"]["value"] == 0
     assert found["long_memory_growth"]["extra"] == {"session_too_short": 1.0}
     assert found["stop_sound_p50_s"]["baselines"]["silent"] is None

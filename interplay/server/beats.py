@@ -19,6 +19,7 @@ from interplay.server.seat import Collected, Seat
 from interplay.turns.types import InputHalf, OutputHalf
 
 log = logging.getLogger("interplay.server.beats")
+LATE = "a tick was not done in time"  # in the log, once for each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +158,7 @@ class BeatLoop:
         beat = self._newest
         times = {"late": beat.late_s, "collect": beat.collect_s, **beat.stages}
         log.warning(
-            "a tick was not done in time",
+            LATE,
             extra={
                 "beat": beat.index,
                 "sessions": len(self._seats),

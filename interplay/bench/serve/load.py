@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
@@ -27,6 +28,7 @@ class LoadReport:
 
     model_cpu_s, cpu_s: of its engine's thread inside the model, and of the whole program.
     num_misses: ticks that were not done in time. num_gaps: micro-turns whose input came late.
+    late: where the time of the first such ticks went, as the server's log says.
     """
 
     num_sessions: int
@@ -36,6 +38,7 @@ class LoadReport:
     num_gaps: int
     cpu_s: float
     model_cpu_s: float
+    late: tuple[dict[str, Any], ...] = ()
 
     @property
     def overhead_ms(self) -> float:

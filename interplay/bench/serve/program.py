@@ -4,14 +4,18 @@ Knows nothing of what is measured.
 """
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO, Any
 
 from interplay.errors import DeviceError, InterplayError
+from interplay.server.beats import LATE
+from interplay.server.host import Taken
 
 START_S = 120.0  # on a busy machine
 Numbers = dict[str, float]
@@ -35,6 +39,14 @@ def change(before: Numbers, after: Numbers) -> Numbers:
     return {name: value - before.get(name, 0.0) for name, value in after.items()}
 
 
+def late_ticks(log: Iterable[bytes]) -> list[dict[str, Any]]:
+    """What a server's log says of each tick that was not done in time (server.beats)."""
+    lines = [json.loads(line) for line in log if line.startswith(b"{")]
+    late = [line for line in lines if line["message"] == LATE]
+    names = ("sessions", "ms", "model_cpu_ms", *Taken._fields)
+    return [{name: line[name] for name in names} for line in late]
+
+
 @contextmanager
 def first_error() -> Iterator[None]:
     """Of clients that run side by side the first user's error is raised, alone: the others mostly
@@ -53,12 +65,15 @@ def first_error() -> Iterator[None]:
 
 @contextmanager
 def server_program(
-    model: str, num_slots: int, program: Sequence[str] = ("interplay", "serve")
+    model: str,
+    num_slots: int,
+    program: Sequence[str] = ("interplay", "serve"),
+    log: IO[bytes] | None = None,
 ) -> Iterator[int]:
     """`interplay serve` on a free port of this machine, which is given; ended afterwards.
 
-    program: another module, and its first words, that takes the same options. Raises DeviceError
-    when it does not come up.
+    program: another module, and its first words, that takes the same options. log: where its log
+    goes. Raises DeviceError when it does not come up.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -67,7 +82,7 @@ def server_program(
     child = subprocess.Popen(
         [sys.executable, "-m", *program, *options],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if log is None else log,
     )
     try:
         asyncio.run(_wait_for(port, child))

@@ -6,8 +6,9 @@ Knows nothing of tables or of the command line.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from interplay.bench.serve.capacity import search
 from interplay.bench.serve.live_client import RATE_HZ
 from interplay.bench.serve.load import LoadReport, drive
 from interplay.bench.serve.long import drift_outcomes, long_session, memory_outcomes
-from interplay.bench.serve.program import change, read_numbers, server_program
+from interplay.bench.serve.program import change, late_ticks, read_numbers, server_program
 from interplay.bench.serve.resuming import kill_and_resume
 from interplay.bench.serve.stopping import stop_time
 from interplay.bench.serve.talker import GUARD_S, Played, talk
@@ -37,6 +38,7 @@ from interplay.data.voices import OWN_VOICE
 
 TALKING_SESSIONS = 1  # at once while single items are played: many at once is what loads are for
 MAX_BASELINE_ITEMS = 60
+NUM_EXPLAINED = 3  # late ticks of a load
 NUM_QUESTIONS = 20  # of the user who talks all the time
 LOCKSTEP = ("interplay.bench.serve.lockstep",)
 Advance = Callable[[str, int, int], None]  # what is running, done, of how many
@@ -145,24 +147,33 @@ class ServeBench:
 
     def search_probe(self, kind: str) -> Results:
         """The largest load without a miss."""
-        load = partial(self._load, until_miss=True)
+        loads: list[LoadReport] = []
+
+        def load(num_sessions: int, seconds: float) -> LoadReport:
+            loads.append(self._load(num_sessions, seconds, until_miss=True))
+            return loads[-1]
+
         found = search(load, first=self._count(kind), seconds=self._seconds(kind))
         tried = [list(one) for one in found.tried]
         about = _about_load(found.held) | {"tried_sessions_seconds_misses": tried}
+        about["late_ticks"] = [tick for report in loads for tick in report.late]
         return {kind: ([Outcome(value=float(found.num_sessions))], about)}
 
     def _load(self, num_sessions: int, seconds: float, *, until_miss: bool = False) -> LoadReport:
         what = f"{num_sessions} sessions"
-        with self.server(self.model, num_sessions) as port:
-            return drive(
-                port,
-                num_sessions,
-                seconds,
-                self._user()[: 4 * SAMPLE_RATE_HZ],
-                seed=self.seed,
-                until_miss=until_miss,
-                advance=lambda second: self.advance(what, second, int(seconds)),
-            )
+        with TemporaryFile() as log:
+            with self.server(self.model, num_sessions, log=log) as port:
+                report = drive(
+                    port,
+                    num_sessions,
+                    seconds,
+                    self._user()[: 4 * SAMPLE_RATE_HZ],
+                    seed=self.seed,
+                    until_miss=until_miss,
+                    advance=lambda second: self.advance(what, second, int(seconds)),
+                )
+            log.seek(0)
+            return replace(report, late=tuple(late_ticks(log)[:NUM_EXPLAINED]))
 
     def long_probe(self, kind: str) -> Results:
         """Hours on pretended time."""
@@ -238,6 +249,7 @@ def _about_load(report: LoadReport) -> dict[str, Any]:
         "gaps": report.num_gaps,
         "model_ms": round(report.model_ms, 2),
         "overhead_ms": round(report.overhead_ms, 3),
+        "late_ticks": list(report.late),
     }
 
 
