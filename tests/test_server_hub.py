@@ -292,7 +292,7 @@ def test_the_loop_keeps_absolute_deadlines_counts_the_missed_and_says_why(caplog
     assert loop.failure is None
     lines = [vars(record) for record in caplog.records if "not done in time" in record.message]
     assert [(line["beat"], line["ms"]["deliver"]) for line in lines] == [(1, 450.0), (2, 50.0)]
-    assert lines[0]["page_faults"] >= 0 and lines[0]["preemptions"] >= 0
+    assert lines[0].keys() >= {"sessions", "model_cpu_ms", "page_faults", "preemptions"}
 
 
 def test_the_loop_reports_what_ended_it_and_closes_its_sessions():

@@ -273,7 +273,7 @@ class Vocoder(nn.Module):
         raw = linear(hidden, self.filters) + self.filters_bias
         envelope = prior + raw[..., :NUM_FREQS]
         noisiness = 1 / (1 + torch.exp(-raw[..., NUM_FREQS:]))
-        angle = self._minimum_phase(envelope)
+        angle = self._phase(envelope)
         gain = torch.exp(envelope)
         real, imag = gain * torch.cos(angle), gain * torch.sin(angle)
         n_real, n_imag = noise.chunk(2, dim=-1)
@@ -296,7 +296,7 @@ class Vocoder(nn.Module):
             return torch.fft.irfft(torch.complex(real, imag), n=FFT)
         return linear(torch.cat([real, imag], dim=-1), self.inverse_dft)
 
-    def _minimum_phase(self, envelope: Float[Tensor, "b f freqs"]) -> Float[Tensor, "b f freqs"]:
+    def _phase(self, envelope: Float[Tensor, "b f freqs"]) -> Float[Tensor, "b f freqs"]:
         """Log magnitude to the phase of the minimum-phase filter (the folded cepstrum)."""
         if keeps_rows(envelope, FFT):
             cepstrum = torch.fft.irfft(torch.complex(envelope, torch.zeros_like(envelope)), n=FFT)

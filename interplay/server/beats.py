@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from interplay.clock import Clock, Pacer
 from interplay.engine.recording import log_failure
 from interplay.server.engines import AnyEngine, AnySession, Staged
-from interplay.server.host import NOTHING, Taken, taken
+from interplay.server.host import NOTHING, Waits, waits
 from interplay.server.seat import Collected, Seat
 from interplay.turns.types import InputHalf, OutputHalf
 
@@ -37,7 +37,7 @@ class Beat:
     late_s: start of the work after the deadline. collect_s, model_s: where its time went;
     stages: parts of model_s in seconds by name, where the engine tells them, else all of it as
     `model`. model_cpu_s: CPU time of this thread inside the model.
-    taken: how often this thread waited meanwhile for pages and for the processor.
+    waits: how often this thread waited meanwhile for pages and for the processor.
     failed: sessions that the engine could not advance or that could not begin, and why.
     unrecorded: sessions whose record the disk has refused since the beat before."""
 
@@ -48,7 +48,7 @@ class Beat:
     model_s: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     model_cpu_s: float = 0.0
-    taken: Taken = NOTHING
+    waits: Waits = NOTHING
     advanced: list[Advanced] = field(default_factory=list)
     failed: list[tuple[Seat, Exception]] = field(default_factory=list)
     unrecorded: list[Seat] = field(default_factory=list)
@@ -117,7 +117,7 @@ class BeatLoop:
 
     def beat(self, *, late_s: float = 0.0, is_miss: bool = False) -> None:
         """One micro-turn of every session, now."""
-        begin_s, before = self.clock.now(), taken()
+        begin_s, before = self.clock.now(), waits()
         self._obey()
         collected = self._collect()
         sessions = {_session(seat): seat for seat in self._seats}
@@ -151,7 +151,7 @@ class BeatLoop:
         for one in advanced:  # after the hand-over: clients do not wait for what is kept
             self._record(one, 1000 * model_s)
         stages = {**beat.stages, "deliver": self.clock.now() - done_s}
-        self._newest = replace(beat, advanced=[], stages=stages, taken=taken().since(before))
+        self._newest = replace(beat, advanced=[], stages=stages, waits=waits().since(before))
 
     def _explain_miss(self) -> None:
         """Where the time of the newest beat went, which was not done in time."""
@@ -164,7 +164,7 @@ class BeatLoop:
                 "sessions": len(self._seats),
                 "ms": {name: round(1000 * seconds, 1) for name, seconds in times.items()},
                 "model_cpu_ms": round(1000 * beat.model_cpu_s, 1),
-                **beat.taken._asdict(),
+                **beat.waits._asdict(),
             },
         )
 

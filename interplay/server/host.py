@@ -15,27 +15,27 @@ if sys.platform != "win32":
 CURRENT, FUTURE, ON_FAULT = 1, 2, 4
 
 
-class Taken(NamedTuple):
+class Waits(NamedTuple):
     """How often this thread waited so far. page_faults: for a page that had to be read from the
     disk; preemptions: for the processor, which was given to somebody else."""
 
     page_faults: int = 0
     preemptions: int = 0
 
-    def since(self, before: "Taken") -> "Taken":
-        return Taken(*(now - then for now, then in zip(self, before, strict=True)))
+    def since(self, before: "Waits") -> "Waits":
+        return Waits(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-NOTHING = Taken()
+NOTHING = Waits()
 
 
-def taken() -> Taken:
+def waits() -> Waits:
     """Of the calling thread (getrusage(2)); of the whole program where threads are not told apart,
     and nothing on Windows."""
     if sys.platform == "win32":
         return NOTHING
     usage = resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF))
-    return Taken(page_faults=usage.ru_majflt, preemptions=usage.ru_nivcsw)
+    return Waits(page_faults=usage.ru_majflt, preemptions=usage.ru_nivcsw)
 
 
 def stay_resident() -> str:

@@ -326,9 +326,8 @@ def _make_room(seed: int, levels_db: tuple[float, ...], length: int) -> Float32[
     track = rng.standard_normal(length, dtype=np.float32)
     track *= np.float32(10 ** (FLOOR_DB / 20))
     for level_db in levels_db:
-        padded = next_fast_len(
-            length, real=True
-        )  # half the time where the length has a large prime factor
+        # half the time where the length has a large prime factor
+        padded = next_fast_len(length, real=True)
         spectrum = np.asarray(rfft(rng.standard_normal(length, dtype=np.float32), padded))
         spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1, dtype=np.float32))
         pink = np.asarray(irfft(spectrum, padded))[:length]

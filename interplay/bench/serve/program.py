@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from interplay.errors import DeviceError, InterplayError
 from interplay.server.beats import LATE
-from interplay.server.host import Taken
+from interplay.server.host import Waits
 
 START_S = 120.0  # on a busy machine
 Numbers = dict[str, float]
@@ -43,7 +43,7 @@ def late_ticks(log: Iterable[bytes]) -> list[dict[str, Any]]:
     """What a server's log says of each tick that was not done in time (server.beats)."""
     lines = [json.loads(line) for line in log if line.startswith(b"{")]
     late = [line for line in lines if line["message"] == LATE]
-    names = ("sessions", "ms", "model_cpu_ms", *Taken._fields)
+    names = ("sessions", "ms", "model_cpu_ms", *Waits._fields)
     return [{name: line[name] for name in names} for line in late]
 
 
