@@ -29,6 +29,7 @@ from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapsh
 from interplay.train.stopping import stop_requests
 from interplay.train.texts import Texts, text_loss
 from interplay.train.warm import WarmConfig, is_old, rest_body, rest_words
+from interplay.train.work_time import WorkTime
 from interplay.turns.layout import num_positions
 
 CPU = torch.device("cpu")
@@ -351,12 +352,15 @@ def _run(trainer: Trainer, feed: Feed, out: Path, checked: Groups) -> None:
     pace = Pace(plan=plan, step=trainer.step, elapsed_s=trainer.elapsed_s)
     asked = trainer.step
     ahead = max(NUM_AHEAD, 2 * config.num_workers)
-    began = time.monotonic() - trainer.elapsed_s
     saved_s = trainer.elapsed_s
     log = out / "log.jsonl"
     if checked and trainer.step == 0:
         _note_check(trainer, checked, log)
-    with stop_requests() as asked_to_stop, Monitor(log if is_first() else None) as monitor:
+    with (
+        stop_requests() as asked_to_stop,
+        WorkTime(trainer.elapsed_s) as work_time,
+        Monitor(log if is_first() else None) as monitor,
+    ):
         while not trainer.is_done:
             while asked < trainer.step + ahead and plan.progress(asked) < 1.0:
                 feed.ask(asked, plan.progress(asked))
@@ -365,8 +369,7 @@ def _run(trainer: Trainer, feed: Feed, out: Path, checked: Groups) -> None:
             examples = feed.take()
             trainer.waited_s = time.monotonic() - wanted
             losses = trainer.advance(examples)
-            elapsed_s = time.monotonic() - began
-            trainer.elapsed_s, stop = trainer.agree(elapsed_s, bool(asked_to_stop))
+            trainer.elapsed_s, stop = trainer.agree(work_time.read(), bool(asked_to_stop))
             pace.observe(trainer.step, trainer.elapsed_s, asked)
             monitor.add(losses, trainer.facts())
             if trainer.step % config.log_every == 0 or trainer.is_done:
