@@ -267,6 +267,8 @@ class Broker:
     def _give(self, now_s: float, user_speaks: bool, model_speaks: bool) -> list[Result]:
         """Take out what may go now. Words of one delegation never overtake each other, and its end
         comes last."""
+        if not self._waiting:  # mostly
+            return []
         given: list[Result] = []
         kept: deque[Result] = deque()
         blocked: set[int | None] = set()

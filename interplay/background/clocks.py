@@ -116,6 +116,8 @@ class Timers:
 
     def rings(self, now_s: float) -> list[Result]:
         """A notice for each timer that has become due; each rings once."""
+        if not self._timers:  # mostly
+            return []
         due = [timer for timer in self.running() if timer.due_s <= now_s]
         with self._lock:
             due = [timer for timer in due if self._timers.pop(timer.id, None)]

@@ -11,6 +11,7 @@ from interplay.media.audio import StreamingResampler
 
 RATES_HZ = (16_000, 24_000)
 SAMPLE_BYTES = 2
+SCALE = np.float32(2**-15)
 HELD_S = {8_000: 0.030, 16_000: 0.0, 24_000: 0.015}  # waits in the resampler, in or out (measured)
 
 
@@ -37,7 +38,7 @@ def length_s(pcm: bytes, rate_hz: int) -> float:
 
 def to_samples(pcm: bytes) -> Float32[np.ndarray, " T"]:
     """Full scale 1."""
-    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+    return np.frombuffer(pcm, "<i2") * SCALE
 
 
 def to_pcm(samples: Float32[np.ndarray, " T"]) -> bytes:

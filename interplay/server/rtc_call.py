@@ -272,7 +272,7 @@ class Call:
             text = f"an event of {len(message)} letters is longer than the client can take"
             self._refuse("event_too_big", text)
         else:
-            self.hub.metrics.message_bytes.labels("out").inc(len(message))
+            self.hub.metrics.bytes_out += len(message)
 
     async def _close_channel(self) -> None:
         """What was sent arrives before the end does, but nobody is waited for very long."""

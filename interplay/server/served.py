@@ -14,7 +14,7 @@ import numpy as np
 
 from interplay.background.contract import Line
 from interplay.background.questions import DelegationReader
-from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, Clock
+from interplay.clock import SAMPLE_RATE_HZ, SLOTS_PER_S, TURN_MS, TURN_S, TURNS_PER_S, Clock
 from interplay.engine.disk import DiskThread
 from interplay.errors import RequestError
 from interplay.media.camera_watch import TROUBLES, CameraWatch
@@ -267,9 +267,11 @@ class ServedSession:
                 "count from the first sample of the session",
                 param="played_ms",
             )
-        self._metrics.playback_delay.observe((sent_ms - played_ms) / 1000)
+        if self.num_turns % TURNS_PER_S == 0:  # often enough for a histogram
+            self._metrics.playback_delay.observe((sent_ms - played_ms) / 1000)
         is_dry = flushed_ms is None and 0 < played_ms == sent_ms
-        self._metrics.output_underruns.inc(is_dry and not self._is_dry)
+        if is_dry and not self._is_dry:
+            self._metrics.output_underruns.inc()
         self._is_dry = is_dry
         if flushed_ms is not None:
             self._lines.unsay(played_ms, flushed_ms)
@@ -307,7 +309,7 @@ class ServedSession:
         turn = Turn(
             index=index,
             pcm=self._writer.push(output.voice),
-            voice_on=tuple(bool(on) for on in output.voice_on),
+            voice_on=tuple(output.voice_on.tolist()),
             heard=heard,
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
@@ -373,7 +375,7 @@ class ServedSession:
         """What has come of work at the end of this micro-turn."""
         return self.work.collect(
             self._now_s,
-            user_speaks=bool(np.square(hear).mean() > SPOKEN_POWER),
+            user_speaks=float(np.vdot(hear, hear)) > SPOKEN_POWER * len(hear),
             model_speaks=bool(voice_on.any()),
         )
 

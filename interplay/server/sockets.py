@@ -65,7 +65,6 @@ class Gate:
         self.adapter, self.hub = adapter, hub
         limits = hub.limits
         self._bucket = Bucket(limits.events_per_s, limits.events_burst, hub.clock.now())
-        self._num_bytes = hub.metrics.message_bytes.labels("in")
         self._errors_s: deque[float] = deque(maxlen=limits.max_errors)
 
     async def take(self, message: str | bytes) -> bool:
@@ -73,7 +72,7 @@ class Gate:
         Returns False after too many errors. Whoever has lost the session to another connection is
         not listened to."""
         adapter, limits, now_s = self.adapter, self.hub.limits, self.hub.clock.now()
-        self._num_bytes.inc(len(message))
+        self.hub.metrics.bytes_in += len(message)
         if adapter.session and self.hub.is_replaced(adapter.session, adapter.outbox):
             return True
         try:
@@ -204,12 +203,11 @@ def messages_of(item: Item, adapter: Adapter) -> Sequence[str | bytes]:
 
 
 async def _write(websocket: WebSocket, adapter: Adapter, hub: Hub) -> int | None:
-    num_bytes = hub.metrics.message_bytes.labels("out")
     while True:
         item = await adapter.outbox.get()
         try:
             for message in messages_of(item, adapter):
-                num_bytes.inc(len(message))
+                hub.metrics.bytes_out += len(message)
                 if isinstance(message, str):
                     await websocket.send_text(message)
                 else:

@@ -52,6 +52,8 @@ class Transcriber:
         self, ids: tuple[int, ...], spans: list[tuple[int, int]]
     ) -> tuple[Fragment, ...]:
         """Tokens of one word that come together are one fragment."""
+        if not any(ids):  # mostly
+            return ()
         fragments: list[Fragment] = []
         for token, (start_ms, end_ms) in zip(ids, spans, strict=True):
             text = self._piece(token)
