@@ -68,7 +68,7 @@ class Metrics:
         )
         self.resumes = counter("resume", "connections that took a session up again")
         self.rejects = counter("rejects", "requests that were refused", ("reason",))
-        self._message_bytes = counter(
+        self.message_bytes = counter(
             "ws_bytes", "payload of messages on WebSockets and data channels", ("dir",)
         )
         self.rtc_calls = gauge("rtc_calls", "WebRTC peers")
@@ -85,7 +85,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """In Prometheus' text format. For the asyncio thread."""
-        self._message_bytes.labels("in").inc(self.bytes_in)
-        self._message_bytes.labels("out").inc(self.bytes_out)
+        self.message_bytes.labels("in").inc(self.bytes_in)
+        self.message_bytes.labels("out").inc(self.bytes_out)
         self.bytes_in = self.bytes_out = 0
         return generate_latest(self.registry)
