@@ -173,7 +173,8 @@ def test_what_holds_for_a_moment_must_hold_for_the_whole_time():
     assert found.tried[-3:] == ((11, 600.0, 1), (10, 600.0, 1), (9, 600.0, 0))
     found = search(probe(lambda seconds: 16 if seconds > 60 else 24), first=16, seconds=600.0)
     held = [count for count, seconds, _ in found.tried if seconds == 600.0]
-    assert held == [24, 21, 19, 17, 15] and found.num_sessions == 15
+    assert held == [24, 21, 19, 17, 15, 16] and found.num_sessions == 16
+    assert found.held.num_sessions == 16
 
 
 # The long session

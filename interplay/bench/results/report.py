@@ -142,7 +142,7 @@ def command_of(report: Mapping[str, Any], file: str) -> str:
     for name, key in (("n", "num_items"), ("seconds", "seconds")):
         if report.get(key) is not None:
             options += f" --{name} {report[key]:g}"
-    if report.get("clock") == "wall":
+    if report.get("clock") == "wall" and report["suite"] != "serve":  # that has no other
         options += " --clock wall"
     if (report.get("sessions") or 1) > 1:
         options += f" --jobs {report['sessions']}"

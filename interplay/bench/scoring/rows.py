@@ -228,7 +228,7 @@ SERVE = (
     Row(
         name="sessions_no_miss",
         kind=SEARCH,
-        what="real-time sessions at once that had no missed deadline in 10 minutes, to an eighth",
+        what="real-time sessions at once that had no missed deadline in 10 minutes",
         reach=16,
         unit="count",
         statistic="sum",

@@ -1,8 +1,9 @@
 """The largest number of sessions at once that a machine serves without a missed deadline.
 
 A short look brackets it, then the candidate has to hold for the whole time; one that does not is
-followed by one an eighth smaller, so what is found holds, and an eighth more may. Knows nothing of
-servers: `probe` loads one.
+followed by one an eighth smaller. What lies between the first that holds and the last that did not
+is halved until nothing does: one more than what is found did not hold. Knows nothing of servers:
+`probe` loads one.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ Probe = Callable[[int, float], LoadReport]
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
     """num_sessions: without a miss over the whole time; 0: not even one. held: that load, or the
-    last one tried. tried: (sessions, seconds that it lasted, misses) in order."""
+    last one tried where none held. tried: (sessions, seconds that it lasted, misses) in order."""
 
     num_sessions: int
     held: LoadReport
@@ -29,20 +30,26 @@ class Capacity:
 def search(probe: Probe, *, first: int, seconds: float) -> Capacity:
     """probe(num_sessions, seconds): puts that load on a fresh server, so long or until a deadline
     is missed. first: where to begin."""
-    tried: list[tuple[int, float, int]] = []
-    last: LoadReport | None = None
+    reports: list[LoadReport] = []
 
     def holds(num_sessions: int, for_s: float) -> bool:
-        nonlocal last
-        last = probe(num_sessions, for_s)
-        tried.append((num_sessions, last.seconds, last.num_misses))
-        return last.num_misses == 0
+        reports.append(probe(num_sessions, for_s))
+        return reports[-1].num_misses == 0
 
     candidate = _bracket(lambda count: holds(count, min(LOOK_S, seconds)), first)
+    too_many = candidate + 1
     while candidate > 0 and not holds(candidate, seconds):
+        too_many = candidate
         candidate -= max(1, candidate // STEPS)
-    assert last is not None, "the bracket has probed at least once"
-    return Capacity(num_sessions=candidate, held=last, tried=tuple(tried))
+    held = reports[-1]
+    while too_many - candidate > 1:
+        middle = (candidate + too_many) // 2
+        if holds(middle, seconds):
+            candidate, held = middle, reports[-1]
+        else:
+            too_many = middle
+    tried = tuple((one.num_sessions, one.seconds, one.num_misses) for one in reports)
+    return Capacity(num_sessions=candidate, held=held, tried=tried)
 
 
 def _bracket(holds: Callable[[int], bool], first: int) -> int:
