@@ -30,6 +30,7 @@ from interplay.server.hub import Hub
 from interplay.server.limits import Limits
 from interplay.server.live import LivePrimary
 from interplay.server.outbox import Outbox
+from interplay.server.pcm import to_pcm
 from interplay.server.run import ServeConfig, Serving, running
 from interplay.server.seat import Collected
 from interplay.server.served import Opening, ServedSession
@@ -133,7 +134,13 @@ def advanced(session: ServedSession, speaks: bool = False, **streams) -> Advance
     """A micro-turn that the model is made to have emitted."""
     output = emitted(speaks, **streams)
     half = InputHalf(hear=np.zeros(3200, np.float32))
-    return Advanced(seat=session.seat, collected=Collected(half, 0, 0), output=output)
+    return Advanced(
+        seat=session.seat,
+        collected=Collected(half, 0, 0),
+        output=output,
+        pcm=to_pcm(output.voice),
+        user_speaks=False,
+    )
 
 
 def opened(hub: Hub, **kwargs) -> tuple[ServedSession, Outbox]:

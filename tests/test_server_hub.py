@@ -258,7 +258,7 @@ def test_a_session_that_cannot_even_end_well_ends_and_the_others_go_on(monkeypat
 
     monkeypatch.setattr(wordless, "_advance", broken)
     monkeypatch.setattr(wordless._replies, "finish", broken)
-    monkeypatch.setattr(messy, "_collect_results", broken)
+    monkeypatch.setattr(messy, "_reflect", broken)
     monkeypatch.setattr(messy, "end", broken)
     beat(hub)
     assert tidings(wordless.outbox) == ["failed"] and tidings(first) == ["failed"]
@@ -270,7 +270,7 @@ def test_results_that_cannot_be_delivered_end_one_session_only(monkeypatch, capl
     hub = make_hub(2)
     (bad, first), (_, second) = opened(hub), opened(hub)
 
-    monkeypatch.setattr(bad, "_collect_results", broken)
+    monkeypatch.setattr(bad, "_reflect", broken)
     beat(hub, 2)
     assert tidings(first) == ["failed"] and len(turns(second)) == 2
     assert "broken" in caplog.text and len(hub.sessions) == 1

@@ -58,7 +58,7 @@ class PcmReader:
 
 
 class PcmWriter:
-    """Sound of micro-turns to the client's bytes.
+    """Sound of micro-turns to the client's bytes. resamples: without it they are `to_pcm`'s.
 
     Every micro-turn gives exactly 200 ms, so byte offsets are time. What the resampler holds
     back is covered by a silence of `HELD_S[rate_hz]` before the first one.
@@ -67,6 +67,7 @@ class PcmWriter:
     def __init__(self, rate_hz: int, from_hz: int = SAMPLE_RATE_HZ) -> None:
         self.rate_hz = rate_hz
         self._resampler = None if rate_hz == from_hz else StreamingResampler(from_hz, rate_hz)
+        self.resamples = self._resampler is not None
         self._ready = np.zeros(round(HELD_S[rate_hz] * rate_hz), np.float32)
 
     def push(self, samples: Float32[np.ndarray, " T"]) -> bytes:

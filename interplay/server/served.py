@@ -20,7 +20,7 @@ from interplay.errors import RequestError
 from interplay.media.camera_watch import TROUBLES, CameraWatch
 from interplay.server.backing import Backing
 from interplay.server.beats import Advanced
-from interplay.server.delegations import Delegations, Outcome
+from interplay.server.delegations import Delegations
 from interplay.server.event_log import EventLog, at_once
 from interplay.server.events import Ended, Event, Notice, Turn, UserSound
 from interplay.server.limits import Bucket, Limits
@@ -39,7 +39,6 @@ log = logging.getLogger("interplay.server")
 SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 JOURNAL_SLACK_S = 10.0  # what may be missing at the moment the connection is lost
 LETTERS_PER_TOKEN = 10  # more on average cannot be: such a text is refused unread
-SPOKEN_POWER = 10 ** (-42 / 10)  # louder than this, of full scale, somebody speaks
 OPENERS = {  # how a text on `read` begins
     "context": [],
     "speech": [TEXT],
@@ -304,12 +303,16 @@ class ServedSession:
             self.backing.interrupt()
         begun = self.work.take_begun()
         self.num_turns += 1
-        outcomes = self._collect_results(done.collected.half.hear, output.voice_on)
+        voice_on = tuple(output.voice_on.tolist())
+        self._speaks = any(voice_on)
+        outcomes = self.work.collect(
+            self._now_s, user_speaks=done.user_speaks, model_speaks=self._speaks
+        )
         self._events.turn(self.now_ms, begun, outcomes)
         turn = Turn(
             index=index,
-            pcm=self._writer.push(output.voice),
-            voice_on=tuple(output.voice_on.tolist()),
+            pcm=self._writer.push(output.voice) if self._writer.resamples else done.pcm,
+            voice_on=voice_on,
             heard=heard,
             said=said,
             act=tuple(self._tokenizer.name(token) for token in output.act if token),
@@ -320,7 +323,6 @@ class ServedSession:
             is_gap=done.collected.num_missing > 0,
             compute_ms=round(compute_ms, 3),
         )
-        self._speaks = any(turn.voice_on)
         if self._speaks and not self._has_spoken:
             self._has_spoken = True
             self._metrics.first_audio.observe(self.num_turns * TURN_S)
@@ -370,14 +372,6 @@ class ServedSession:
     @property
     def _now_s(self) -> float:
         return self.num_turns * TURN_S
-
-    def _collect_results(self, hear: np.ndarray, voice_on: np.ndarray) -> tuple[Outcome, ...]:
-        """What has come of work at the end of this micro-turn."""
-        return self.work.collect(
-            self._now_s,
-            user_speaks=float(np.vdot(hear, hear)) > SPOKEN_POWER * len(hear),
-            model_speaks=bool(voice_on.any()),
-        )
 
     def resumed(self, last_turn: int) -> None:
         """Another connection has taken the session up."""
