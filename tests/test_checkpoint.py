@@ -217,5 +217,5 @@ def test_named_models_survive_json(name):
 
 
 def test_unknown_sizes_are_listed():
-    with pytest.raises(ConfigError, match="'big'; the sizes are tiny, xs, xs-wide, s, s-moe"):
+    with pytest.raises(ConfigError, match="'big'; the sizes are tiny, tiny-moe, xs, xs-wide, s"):
         model_config("big")

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from interplay.ops import experts, norm
+from interplay.ops import experts, kernels, norm, sums
 from interplay.ops import linear as plain_linear
 from interplay.ops import sample as plain_sample
 from interplay.ops.triton import experts as k_experts
 from interplay.ops.triton import linear as k_linear
 from interplay.ops.triton import norm as k_norm
 from interplay.ops.triton import sample as k_sample
+from interplay.ops.triton import sums as k_sums
 from tests.kernel_helpers import DEVICE, DTYPES, exact_dot  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("exact_dot")
@@ -92,6 +93,14 @@ def test_rows_do_not_see_each_other():
     assert torch.equal(k_norm.rms_norm(x[3:4], weight[0], 1e-6), whole[3:4])
 
 
+@DTYPES
+def test_row_sum(dtype):
+    x = randn(2, 5, 70, dtype=dtype)
+    ours, plain = (gradients(m.row_sum, x) for m in (k_sums, sums))
+    alike(ours, plain, dtype)
+    assert torch.equal(k_sums.row_sum(x[1, 3:4]), ours[0][1, 3:4])
+
+
 @pytest.fixture
 def mixture():
     """(rows, router, gate_up, down) of 5 experts on 7 rows; experts 1 and 2 always tie."""
@@ -120,6 +129,21 @@ def test_experts(mixture, dtype, monkeypatch):
     assert torch.equal(one, whole[3:4])
     monkeypatch.setattr(k_experts, "MOST_PAIRS", 8)  # more: sorted, as in training
     assert torch.equal(k_experts.run_experts(rows, chosen, gate_up, down), whole)
+
+
+@DTYPES
+def test_experts_have_the_gradients_of_the_plain_body(mixture, dtype, monkeypatch):
+    rows, router, gate_up, down = (x.to(dtype) for x in mixture)
+    chosen = experts.route(rows, router, 2)[1].clamp(max=3)  # nobody chooses the last one
+
+    def run(*leaves):
+        return experts.run_experts(leaves[0], chosen, *leaves[1:])
+
+    plain = gradients(run, rows, gate_up, down)
+    monkeypatch.setattr(kernels, "_chosen", {DEVICE.type})
+    ours = gradients(run, rows, gate_up, down)
+    alike(ours, plain, dtype)
+    assert not ours[2][4].any() and ours[2][:4].any()
 
 
 def test_an_expert_with_more_rows_than_a_tile(mixture, monkeypatch):

@@ -1,6 +1,7 @@
 """Replay: the engine's numbers are the trainer's numbers, bit for bit."""
 
 import copy
+import functools
 import json
 import resource
 from dataclasses import replace
@@ -15,6 +16,7 @@ from interplay.engine.engine import Engine
 from interplay.engine.precision import cast_weights, choose_dtype
 from interplay.engine.record import Recorder, read_record
 from interplay.engine.replay import _forward, replay
+from interplay.engine.static.engine import DeviceEngine
 from interplay.errors import RecordError
 from interplay.model.checkpoint import Loaded, save_checkpoint
 from interplay.model.untrained import untrained
@@ -25,9 +27,9 @@ TINY = untrained("tiny", seed=1)
 SEEING = untrained("tiny", seed=1, camera=True)
 
 
-def make(folder, loaded: Loaded, num_turns: int, camera=lambda turn: False, **kwargs):
+def make(folder, loaded: Loaded, num_turns: int, camera=lambda turn: False, kind=Engine, **kwargs):
     """Record a session in which now and then less is played than was said."""
-    session = Engine(loaded, **kwargs).open(seed=6, first_turn=290, prefix="tell me yes")
+    session = kind(loaded, **kwargs).open(seed=6, first_turn=290, prefix="tell me yes")
     rng = np.random.default_rng(0)
     with Recorder(folder, session) as recorder:
         for turn in range(num_turns):
@@ -70,7 +72,18 @@ def test_the_camera_may_go_on_and_off(tmp_path):
     record = make(tmp_path / "r", SEEING, 12, camera=lambda turn: turn in (3, 4, 9))
     assert [len(part.streams) for part in record.parts] == [3, 2, 4, 1, 2]
     report = replay(record, SEEING)
-    assert report.num_differing_bits == 0 and "in halves" in report.passes
+    assert report.num_differing_bits == 0 and "one forward pass over 156" in report.passes
+
+
+# 8 positions a micro-turn: the window is full at 64 of them, the ring begins anew at 128.
+@pytest.mark.parametrize(("num_turns", "dtype"), [(20, torch.bfloat16), (140, torch.float32)])
+def test_ticks_of_fixed_shapes_are_one_forward_pass_too(tmp_path, num_turns, dtype):
+    static = functools.partial(DeviceEngine, device=torch.device("cpu"))
+    record = make(tmp_path / "r", TINY, num_turns, kind=static, dtype=dtype)
+    assert record.device == "static" and "CPU" in record.about["operations"]
+    report = replay(record, TINY)
+    assert report.num_differing_bits == 0, str(report)
+    assert f"one forward pass over {8 * num_turns:,}" in report.passes
 
 
 # 20 positions a micro-turn: the window is full at 26 of them, the cache moves down at 76.
@@ -147,7 +160,7 @@ def recorded(tmp_path):
 def test_the_command_says_how_many_bits_differ(recorded, capsys):
     assert main(["replay", str(recorded)]) == 0
     out = capsys.readouterr().out
-    assert "values, 0 differing bits (5 micro-turns" in out and out.count("\n") == 1
+    assert "values, 0 differing bits (5 micro-turns, made on cpu" in out and out.count("\n") == 1
 
 
 def test_the_command_exits_with_1_when_bits_differ(recorded, capsys):
@@ -168,6 +181,34 @@ def test_the_command_refuses_another_model(recorded, tmp_path, capsys):
     (recorded / "record.json").write_text(json.dumps(about | {"model": None}))
     assert main(["replay", str(recorded)]) == 2
     assert "give one with --model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "changed", "told"),
+    [
+        (
+            [],
+            {"device": "cuda", "hardware": "NVIDIA H200"},
+            "was made on NVIDIA H200 (--device cuda); there is none here",
+        ),
+        (
+            ["NVIDIA A10"],
+            {"device": "cuda", "hardware": "NVIDIA H200"},
+            "NVIDIA H200 (--device cuda), and here is NVIDIA A10: only the same GPU",
+        ),
+        ([], {"operations": "triton"}, "was made with triton, and here operations are torch"),
+    ],
+    ids=["no GPU", "another GPU", "other kernels"],
+)
+def test_the_command_refuses_another_path(recorded, monkeypatch, capsys, names, changed, told):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: len(names))
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: names[device.index or 0])
+    about = json.loads((recorded / "record.json").read_text())
+    assert about["device"] == "cpu"
+    (recorded / "record.json").write_text(json.dumps(about | changed))
+    assert main(["replay", str(recorded)]) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
 
 
 def test_the_command_refuses_what_is_not_a_record(tmp_path, capsys):

@@ -7,11 +7,10 @@ the CPU one operation after the other, which is how they are tried out without a
 import torch
 
 from interplay.engine.engine import Engine
-from interplay.engine.precision import choose_device
+from interplay.engine.precision import GPU, PLAIN, STATIC, choose_device
 from interplay.engine.static.engine import DeviceEngine
 from interplay.model.checkpoint import Loaded
 
-PLAIN, STATIC, GPU = "cpu", "static", "cuda"
 DEVICES = (PLAIN, STATIC, GPU)
 HELP = (
     "cpu: the plain loop; cuda: ticks of fixed shapes on a GPU, captured as graphs; static: the "

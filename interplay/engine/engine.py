@@ -17,7 +17,14 @@ from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
 from interplay.engine.hearing import Heard, hear_all
 from interplay.engine.memory import new_cache
 from interplay.engine.past import Past, Said, SessionState
-from interplay.engine.precision import cast_weights, choose_dtype, choose_products, pin_rows
+from interplay.engine.precision import (
+    CPU,
+    PLAIN,
+    cast_weights,
+    choose_dtype,
+    choose_operations,
+    choose_products,
+)
 from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import speak
 from interplay.errors import ConfigError, SessionError
@@ -39,7 +46,8 @@ class Engine:
     dtype: None chooses by the processor. num_threads: of torch, for the whole process; None
     means one for a small model and torch's own choice for a large one.
     strict: raise ConfigError where the fast way is not available here.
-    facts: what was chosen and why, for commands to print. on_stage: called within a tick at the
+    facts: what was chosen and why, for commands to print. runs_on: what `--device` calls it.
+    on_stage: called within a tick at the
     end of each of its stages: `encode`, `prefill`, `decode`, `codec`.
     """
 
@@ -62,6 +70,7 @@ class Engine:
                 f"subframes is {dmel.subframes}; the voice needs 4 (a frame every 12.5 ms)"
             )
         num_params = set_threads(loaded, num_threads)
+        self.runs_on = PLAIN
         self.dtype, reason = choose_dtype(dtype)
         self.model = cast_weights(loaded.model, self.dtype).eval()
         self.facts = {
@@ -69,7 +78,7 @@ class Engine:
             "parameters": f"{num_params:,}",
             "number format": f"{str(self.dtype).removeprefix('torch.')} ({reason})",
             "threads": str(torch.get_num_threads()),
-            "row contract": pin_rows(self.model, loaded.vocoder, self.dtype),
+            **choose_operations(self.model, loaded.vocoder, self.dtype, CPU),
             "few rows": choose_products(self.model, loaded.vocoder, self.dtype, strict=strict),
             "vocoder": type(loaded.vocoder).__name__,
         }

@@ -7,6 +7,7 @@ in fp32 before casting stay as they are, so that serving gives the bits of the t
 
 import copy
 import functools
+import platform
 import re
 from collections.abc import Iterable
 
@@ -22,6 +23,7 @@ from interplay.ops.few_layers import FEW_LAYERS
 from interplay.ops.few_norms import FEW_NORMS
 from interplay.ops.few_rows import FEW_ROWS
 from interplay.ops.fourier import keeps_rows
+from interplay.ops.kernels import choose_kernels
 from interplay.ops.linear import CONTRACT
 from interplay.ops.native import NativeError
 from interplay.ops.norm import stock_norm, stock_norm_and_rotate
@@ -29,6 +31,7 @@ from interplay.ops.packed import Kind
 from interplay.ops.probe import probe_rows, safe_shapes
 
 CPU = torch.device("cpu")
+PLAIN, STATIC, GPU = "cpu", "static", "cuda"  # what runs ticks: the values of `--device`
 KEPT_AS = {Kind.FULL: "float32", Kind.HALF: "float16", Kind.BYTE: "int8"}
 SUMMED_IN_FP32 = (
     "embed.tokens",
@@ -59,6 +62,13 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def hardware(name: str) -> str:
+    """What computes on the device called `name`: a GPU's name, or what torch knows a CPU by."""
+    if name.startswith(GPU):
+        return torch.cuda.get_device_name(torch.device(name))
+    return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
 def choose_dtype(wish: torch.dtype | None, device: torch.device = CPU) -> tuple[torch.dtype, str]:
     """The format to compute in and the reason for it.
 
@@ -84,35 +94,48 @@ def cast_weights(model: InteractionModel, dtype: torch.dtype) -> InteractionMode
     return model
 
 
+def choose_operations(
+    model: nn.Module,
+    vocoder: object,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    strict: bool = False,
+) -> dict[str, str]:
+    """Decide which bodies the operations have on `device` and which products are the library's, and
+    say both: `operations` and `row contract`. Whoever trains, serves or replays calls it, so that
+    all three compute the same bits. vocoder: looked at if it is a module. strict: raise ConfigError
+    where the fast way is not available.
+    """
+    operations = choose_kernels(device, strict=strict)
+    return {"operations": operations, "row contract": pin_library(model, vocoder, dtype, device)}
+
+
 def pin_rows(model: nn.Module, vocoder: object, dtype: torch.dtype) -> str:
-    """Probe every product of the model in `dtype`, and of the vocoder in fp32; say the result.
+    """Probe every product of the model in `dtype`, of its routers and of the vocoder in fp32; say
+    the result.
 
     Only ever raises the row counts that `ops.linear` pads to: another model may need them. Raises
     ConfigError when this processor cannot keep the rows independent.
     """
     found = []
-    for module, module_dtype in ((model, dtype), (vocoder, torch.float32)):
-        if isinstance(module, nn.Module):
-            needed = _probed(_shapes(_multiplied(module)), module_dtype, torch.get_num_threads())
-            pinned = max(CONTRACT.min_rows.get(module_dtype, 1), needed)
-            CONTRACT.min_rows[module_dtype] = pinned
-            name = str(module_dtype).removeprefix("torch.")
-            found.append(f"{needed} needed, {pinned} used in {name}")
-    return "; ".join(dict.fromkeys(found))
+    for kind, shapes in _products(model, vocoder, dtype).items():
+        needed = _probed(shapes, kind, torch.get_num_threads())
+        pinned = max(CONTRACT.min_rows.get(kind, 1), needed)
+        CONTRACT.min_rows[kind] = pinned
+        found.append(f"{needed} needed, {pinned} used in {str(kind).removeprefix('torch.')}")
+    return "; ".join(found)
 
 
-def pin_library(
-    model: nn.Module, vocoder: nn.Module, dtype: torch.dtype, device: torch.device
-) -> str:
+def pin_library(model: nn.Module, vocoder: object, dtype: torch.dtype, device: torch.device) -> str:
     """Let the library do the products that it computes row by row alike, and say how many those
     are; the others are kernels. On a CPU: `pin_rows`."""
     if device.type == "cpu":
         return pin_rows(model, vocoder, dtype)
     safe = num = 0
-    for module, module_dtype in ((model, dtype), (vocoder, torch.float32)):
-        shapes = _shapes(_multiplied(module))
-        found = safe_shapes(shapes, module_dtype, device)
-        CONTRACT.library_shapes |= {(n, k, module_dtype) for n, k in found}
+    for kind, shapes in _products(model, vocoder, dtype).items():
+        found = safe_shapes(shapes, kind, device, min_rows=CONTRACT.min_rows.get(kind, 1))
+        CONTRACT.library_shapes |= {(n, k, kind) for n, k in found}
         safe, num = safe + len(found), num + len(shapes)
     return f"{safe} of {num} weight shapes by the library, the others by kernels"
 
@@ -191,6 +214,19 @@ def _probed(shapes: frozenset[tuple[int, int]], dtype: torch.dtype, num_threads:
 
 def _shapes(weights: Iterable[Tensor]) -> frozenset[tuple[int, int]]:
     return frozenset((weight.shape[-2], weight.shape[-1]) for weight in weights)
+
+
+def _products(
+    model: nn.Module, vocoder: object, dtype: torch.dtype
+) -> dict[torch.dtype, frozenset[tuple[int, int]]]:
+    """Weight shapes (n, k) of all products by the format that they are made in: the vocoder and the
+    routers multiply in fp32, whatever the model's format is (`ops.experts.route`)."""
+    routers = [value for name, value in model.named_parameters() if name.endswith(".router")]
+    ids = {id(router) for router in routers}
+    found = {dtype: _shapes(each for each in _multiplied(model) if id(each) not in ids)}
+    others = _multiplied(vocoder) if isinstance(vocoder, nn.Module) else []
+    in_fp32 = found.get(torch.float32, frozenset()) | _shapes([*routers, *others])
+    return found | ({torch.float32: in_fp32} if in_fp32 else {})
 
 
 def _multiplied(module: nn.Module) -> list[Tensor]:

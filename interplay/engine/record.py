@@ -1,6 +1,6 @@
 """A session on disk while it happens: sound, text and every number that `replay` compares.
 
-    record.json      what ran: model file and its sha256, number format, seed, versions
+    record.json      what ran: model file and its sha256, device, kernels, number format, versions
     audio.wav        left the user, right the model as it was played, one clock
     turns.jsonl      one line per micro-turn
     streams-*.safetensors   all streams and numbers, some seconds per file
@@ -31,6 +31,7 @@ from interplay import __version__
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_TURN
 from interplay.engine.emit import Numbers
 from interplay.engine.past import Said
+from interplay.engine.precision import PLAIN, hardware
 from interplay.engine.session import Session
 from interplay.errors import DeviceError, RecordError
 from interplay.turns.layout import TEXT_OUT
@@ -116,6 +117,11 @@ class Keeper:
         self.about, self.tokenizer = _describe(session), session.engine.loaded.tokenizer
         self._session = session
         self._num_turns = 0
+
+    def follow(self, session: Session) -> None:
+        """Go on with `session`, which is the recorded one restored from its newest state."""
+        assert session.num_turns == self._num_turns, "a record has no gap"
+        self._session = session
 
     def take(self, half: InputHalf, output: OutputHalf, compute_ms: float = 0.0) -> Kept:
         """Call after every micro-turn of the session."""
@@ -245,6 +251,10 @@ class Recorder:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    def follow(self, session: Session) -> None:
+        """Go on with `session`, which is the recorded one restored from its newest state."""
+        self._keeper.follow(session)
+
     def add(self, half: InputHalf, output: OutputHalf, compute_ms: float = 0.0) -> None:
         """Call after every micro-turn of the session. Raises DeviceError when the disk refuses."""
         self._files.write(self._keeper.take(half, output, compute_ms))
@@ -267,6 +277,9 @@ def _describe(session: Session) -> dict[str, Any]:
         "format": FORMAT,
         "model": str(path.resolve()) if path else None,
         "model_sha256": file_sha256(path) if path else None,
+        "device": engine.runs_on,
+        "hardware": hardware(engine.runs_on),
+        "operations": engine.facts["operations"],
         "dtype": str(engine.dtype).removeprefix("torch."),
         "seed": session.past.seed,
         "first_turn": session.turn,
@@ -310,6 +323,11 @@ class Record:
     @property
     def dtype(self) -> torch.dtype:
         return getattr(torch, self.about["dtype"])
+
+    @property
+    def device(self) -> str:
+        """What `--device` was when it was made; records that do not say were made on the CPU."""
+        return self.about.get("device", PLAIN)
 
 
 def read_record(folder: str | Path) -> Record:

@@ -1,9 +1,11 @@
 """Re-runs a recorded session as the trainer would and compares every number, bit for bit.
 
 The engine made the numbers in five small passes per micro-turn, this makes them in one forward
-pass over the whole session, with the fp32 master weights. Knows nothing of live sessions.
+pass over the whole session, with the fp32 master weights, on the kind of device that made them.
+Knows nothing of live sessions.
 """
 
+import copy
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -14,14 +16,15 @@ from torch import Tensor
 from interplay.clock import NUM_SLOTS
 from interplay.engine.emit import Numbers, measure
 from interplay.engine.past import Said
-from interplay.engine.record import NUMBERS, Part, Record
-from interplay.errors import RecordError
+from interplay.engine.precision import CPU, GPU, choose_device, hardware
+from interplay.engine.record import NUMBERS, STREAMS, Part, Record
+from interplay.errors import DeviceError, RecordError
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import Inputs
-from interplay.turns.layout import TEXT_OUT, Carry, Laid, lay_out, positions_per_turn
+from interplay.turns.layout import TEXT_OUT, Carry, Laid, lay_out, num_positions
 from interplay.turns.types import Streams
 
-MAX_POSITIONS = 8192  # of one forward pass: its mask grows with the square
+MAX_POSITIONS = 65_536  # of one forward pass, 27 minutes without a camera: it takes memory
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)  # in every byte
 
 
@@ -45,23 +48,65 @@ class ReplayReport:
         return text
 
 
-def replay(record: Record, loaded: Loaded) -> ReplayReport:
-    """Compute the numbers of a record again. Raises RecordError when the model does not fit it."""
+def replay(record: Record, loaded: Loaded, device: torch.device = CPU) -> ReplayReport:
+    """Compute the numbers of a record again, on `device`. Raises RecordError when the model does
+    not fit it."""
     _check_fits(record, loaded)
-    num_positions = sum(
-        len(part.streams) * positions_per_turn(camera=part.streams.see is not None)
-        for part in record.parts
-    )
-    one_pass = len(record.parts) == 1 and num_positions <= MAX_POSITIONS
+    if device != CPU:
+        loaded = replace(loaded, model=copy.deepcopy(loaded.model).to(device))
+    whole = _joined(record)
     with torch.inference_mode():
-        if one_pass:
-            hidden = [_forward(loaded, record.parts[0].streams, record.dtype)]
-            passes = f"one forward pass over {num_positions:,} positions"
+        if num_positions(whole) <= MAX_POSITIONS:
+            hidden = _forward(loaded, whole, record.dtype)
+            passes = f"one forward pass over {num_positions(whole):,} positions"
         else:
             hidden = _append(loaded, record)
-            passes = f"{num_positions:,} positions in halves of micro-turns"
-        again = [_measure(loaded, h, p) for h, p in zip(hidden, record.parts, strict=True)]
+            passes = f"{num_positions(whole):,} positions in halves of micro-turns"
+        sizes = [len(part.streams) * NUM_SLOTS for part in record.parts]
+        pieces = zip(hidden.split(sizes), record.parts, strict=True)
+        again = [_measure(loaded, piece, part) for piece, part in pieces]
     return _compare(record, again, passes)
+
+
+def device_of(record: Record) -> torch.device:
+    """Where a record can be computed again. Raises RecordError where this machine lacks that."""
+    if not record.device.startswith(GPU):
+        return CPU
+    about = record.about
+    made = f"{record.folder} was made on {about['hardware']} (--device {record.device})"
+    try:
+        device = choose_device(record.device)
+    except DeviceError:
+        raise RecordError(f"{made}; there is none here: replay it on a machine with one") from None
+    if (found := hardware(record.device)) != about["hardware"]:
+        raise RecordError(f"{made}, and here is {found}: only the same GPU gives the same bits")
+    return device
+
+
+def check_operations(record: Record, operations: str) -> None:
+    """Raises RecordError where the operations chosen here are not those that made the record."""
+    made = record.about.get("operations", operations)
+    if made != operations:
+        raise RecordError(
+            f"{record.folder} was made with {made}, and here operations are {operations}; replay "
+            "it where they are the same"
+        )
+
+
+def _joined(record: Record) -> Streams:
+    """The parts of a record as one session whose camera goes on and off."""
+    streams = [part.streams for part in record.parts]
+    if len(streams) == 1:
+        return streams[0]
+    shape = next(each.see.shape[1:] for each in streams if each.see is not None)
+    see = [np.zeros((len(s), *shape), np.uint8) if s.see is None else s.see for s in streams]
+    arrays = {name: np.concatenate([getattr(s, name) for s in streams]) for name in STREAMS}
+    return Streams(
+        **arrays,
+        see=np.concatenate(see),
+        see_on=np.concatenate([each.camera for each in streams]),
+        first_turn=streams[0].first_turn,
+    )
 
 
 def _check_fits(record: Record, loaded: Loaded) -> None:
@@ -76,11 +121,11 @@ def _check_fits(record: Record, loaded: Loaded) -> None:
             )
 
 
-def _inputs(laid: Laid) -> Inputs:
+def _inputs(laid: Laid, device: torch.device) -> Inputs:
     """One session as tensors with a leading axis of 1."""
 
     def batch(array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).unsqueeze(0)
+        return torch.from_numpy(np.ascontiguousarray(array)).unsqueeze(0).to(device)
 
     return Inputs(
         hear=batch(laid.hear),
@@ -96,26 +141,28 @@ def _inputs(laid: Laid) -> Inputs:
 
 def _forward(loaded: Loaded, streams: Streams, dtype: torch.dtype) -> Float[Tensor, "slots d"]:
     laid, _ = lay_out(streams)
-    out, _ = loaded.model(_inputs(laid), dtype)
+    out, _ = loaded.model(_inputs(laid, _device(loaded)), dtype)
     return out.flatten(0, 2)
 
 
-def _append(loaded: Loaded, record: Record) -> list[Float[Tensor, "slots d"]]:
-    """Sessions too long for one pass, or with the camera going on and off."""
-    model, slots = loaded.model, torch.tensor([0])
+def _append(loaded: Loaded, record: Record) -> Float[Tensor, "slots d"]:
+    """Sessions too long for one pass."""
+    model, slots = loaded.model, torch.tensor([0], device=_device(loaded))
     cache = model.backbone.new_cache(1, record.dtype)
     carry: Carry | None = None
-    hidden = []
+    rows = []
     for part in record.parts:
-        rows = []
         for turn in range(len(part.streams)):
             laid, carry = lay_out(part.streams.cut(turn, turn + 1), carry)
-            inputs = _inputs(laid)
+            inputs = _inputs(laid, slots.device)
             model.read_input(inputs, cache, slots, record.dtype)
             reads = inputs.tokens[:, 0], inputs.voice[:, 0], inputs.voice_on[:, 0]
             rows.append(model.read_slot(*reads, None, cache, slots, record.dtype)[0])
-        hidden.append(torch.cat(rows))
-    return hidden
+    return torch.cat(rows)
+
+
+def _device(loaded: Loaded) -> torch.device:
+    return loaded.model.words.device
 
 
 def _measure(loaded: Loaded, hidden: Float[Tensor, "slots d"], part: Part) -> Numbers:
@@ -132,10 +179,13 @@ def _measure(loaded: Loaded, hidden: Float[Tensor, "slots d"], part: Part) -> Nu
     pieces = []
     for start in range(0, len(hidden), 256 * NUM_SLOTS):
         rows = slice(start, start + 256 * NUM_SLOTS)
-        cut = Said(**{key: value[rows] for key, value in vars(said).items()})
+        cut = Said(**{key: value[rows].to(hidden.device) for key, value in vars(said).items()})
         pieces.append(measure(loaded.model, hidden[rows], cut))
     return Numbers(
-        **{f.name: torch.cat([getattr(piece, f.name) for piece in pieces]) for f in fields(Numbers)}
+        **{
+            f.name: torch.cat([getattr(piece, f.name) for piece in pieces]).cpu()
+            for f in fields(Numbers)
+        }
     )
 
 

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from interplay.engine.precision import pin_rows
+from interplay.engine.precision import choose_operations
 from interplay.engine.record import file_sha256, read_record
-from interplay.engine.replay import replay
+from interplay.engine.replay import check_operations, device_of, replay
 from interplay.errors import RecordError
 from interplay.model.checkpoint import Loaded, load_checkpoint
 
@@ -23,10 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 when no bit differs, 1 when any does."""
     record = read_record(args.record)
+    device = device_of(record)
     loaded = model_of(record.folder, record.about, args.model)
-    pin_rows(loaded.model, loaded.vocoder, record.dtype)
-    report = replay(record, loaded)
-    how = f"{len(record):,} micro-turns, {record.about['dtype']}, {report.passes}"
+    chosen = choose_operations(loaded.model, loaded.vocoder, record.dtype, device)
+    check_operations(record, chosen["operations"])
+    report = replay(record, loaded, device)
+    how = f"{len(record):,} micro-turns, made on {record.device}, {record.about['dtype']}, "
+    how += report.passes
     print(f"{report} ({how})")
     return 1 if report.num_differing_bits else 0
 

@@ -23,6 +23,7 @@ class Host(Protocol):
     loaded: Loaded
     dtype: torch.dtype
     sampling: SamplingConfig
+    runs_on: str
     facts: dict[str, str]
 
     def tick(self, halves: "Mapping[Session, InputHalf]") -> "dict[Session, OutputHalf]": ...

@@ -19,7 +19,7 @@ from interplay.model.feed_forward import FeedForward
 from interplay.model.few_pass import few_pass
 from interplay.model.moe import MoeFeedForward
 from interplay.model.ring_cache import AnyCache, RingAppend, RingCache
-from interplay.ops.attention import BLOCK, attend, round_up, visible
+from interplay.ops.attention import BLOCK, attend, attend_windowed
 from interplay.ops.few_layers import StackShape
 from interplay.ops.kernels import kernels_on
 from interplay.ops.linear import linear
@@ -122,7 +122,7 @@ class Attention(nn.Module):
         self.q_norm = nn.Parameter(torch.ones(head_dim))
         self.k_norm = nn.Parameter(torch.ones(head_dim))
 
-    def forward(self, x, rope, layer: int, past: Past | None, mask: Tensor | None):
+    def forward(self, x, rope, layer: int, past: Past | None):
         """x [b, r, dim] -> [b, r, dim]."""
         cfg = self.config
         b, r, _ = x.shape
@@ -137,8 +137,10 @@ class Attention(nn.Module):
             out = past.attend(layer, q, k, v)
         elif kernels_on(q):
             out = attend_whole(q, k, v, window=cfg.window, prefix=cfg.prefix)
+        elif r > cfg.window:
+            out = attend_windowed(q, k, v, window=cfg.window, prefix=cfg.prefix)
         else:
-            out = attend(q, k, v, mask)
+            out = attend(q, k, v, None)
         return linear(out.transpose(1, 2).reshape(b, r, -1), self.out)
 
 
@@ -166,10 +168,10 @@ class Layer(nn.Module):
         self.ff_norm = nn.Parameter(torch.ones(config.dim))
         self.ff = make_feed_forward(config)
 
-    def forward(self, x, rope, layer: int, past: Past | None, mask: Tensor | None):
+    def forward(self, x, rope, layer: int, past: Past | None):
         """x [b, r, dim] -> [b, r, dim]."""
         normed = rms_norm(x, self.attention_norm, self.eps)
-        branch = self.attention(normed, rope, layer, past, mask)
+        branch = self.attention(normed, rope, layer, past)
         x, normed = add_and_norm(x, branch, self.ff_norm, self.eps)
         return x + self.ff(normed)
 
@@ -224,26 +226,17 @@ class Backbone(nn.Module):
         they follow what the cache holds in `slots` (all by default), and the cache advances.
         """
         if cache is None:
-            return self._run(x, positions, None, self._whole_mask(x))
+            return self._run(x, positions, None)
         pieces = []
         for part, at in zip(
             x.split(cache.max_rows, dim=1), positions.split(cache.max_rows, dim=1), strict=True
         ):
             past = cache.append(part.shape[1], slots)
-            pieces.append(self._run(part, at, past, None))
+            pieces.append(self._run(part, at, past))
             past.commit()
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
-    def _whole_mask(self, x: Tensor) -> Tensor | None:
-        num_rows = x.shape[1]
-        if num_rows <= self.config.window or kernels_on(x):
-            return None
-        at = torch.arange(num_rows, device=x.device)
-        keys = torch.arange(round_up(num_rows), device=x.device)
-        cfg = self.config
-        return visible(at[:, None], keys[None], cfg.window, cfg.prefix)[None, None]
-
-    def _run(self, x: Tensor, positions: Tensor, past: Past | None, mask: Tensor | None):
+    def _run(self, x: Tensor, positions: Tensor, past: Past | None):
         cfg = self.config
         rope = rope_tables(positions, cfg.head_dim, cfg.rope_theta)
         if isinstance(past, Append):
@@ -251,5 +244,5 @@ class Backbone(nn.Module):
             if out is not None:
                 return out
         for index, layer in enumerate(self.layers):
-            x = layer(x, rope, index, past, mask)
+            x = layer(x, rope, index, past)
         return rms_norm(x, self.norm, cfg.norm_eps)

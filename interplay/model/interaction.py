@@ -19,6 +19,7 @@ from interplay.model.see import See, SeeConfig
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig, VoiceHead
 from interplay.ops.linear import linear
+from interplay.ops.sums import row_sum
 from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, Places
 from interplay.turns.types import PAD
@@ -181,7 +182,7 @@ class InteractionModel(nn.Module):
 
     def gate_logit(self, hidden: Float[Tensor, "... d"]) -> Float[Tensor, "..."]:
         """Above zero: the voice is on for these 50 ms."""
-        return (hidden.float() * self.gate.float()).sum(-1) + self.gate_bias.float()
+        return row_sum(hidden.float() * self.gate.float()) + self.gate_bias.float()
 
     def say_vectors(self, say: Int[Tensor, " rows"], dtype: torch.dtype) -> Tensor:
         """Embedding of the word token just emitted, the voice heads' second input."""

@@ -26,7 +26,7 @@ def untrained(
     if speaks not in VOICES:
         raise ConfigError(f"speaks is {speaks!r}; the choices are {', '.join(VOICES)}")
     tokenizer = Tokenizer.train(TEXTS, vocab_size=1024)
-    vocab_size = -(-tokenizer.vocab_size // 64) * 64 if name == "tiny" else 1024
+    vocab_size = -(-tokenizer.vocab_size // 64) * 64 if name.startswith("tiny") else 1024
     config = model_config(name, vocab_size=vocab_size, eyes=camera)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

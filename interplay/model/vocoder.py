@@ -24,6 +24,7 @@ from interplay.ops.activation import silu
 from interplay.ops.fourier import keeps_rows
 from interplay.ops.linear import linear
 from interplay.ops.norm import rms_norm
+from interplay.ops.sums import row_sum
 
 HOP = 200
 DELAY_FRAMES = 2  # samples of frame k are sound [(k - 2) * HOP, (k - 1) * HOP)
@@ -256,7 +257,7 @@ class Vocoder(nn.Module):
         index = torch.arange(NUM_PITCHES, device=logits.device)
         near = (index - logits.argmax(-1, keepdim=True)).abs() <= PITCH_REACH
         weights = torch.exp(logits - logits.amax(-1, keepdim=True)) * near
-        return (weights * self.pitch_bins).sum(-1) / weights.sum(-1)
+        return row_sum(weights * self.pitch_bins) / row_sum(weights)
 
     def synthesize(
         self, mel: Float[Tensor, "b f 80"], hidden: Tensor, pitch_hz: Tensor, state: State

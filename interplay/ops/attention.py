@@ -57,6 +57,30 @@ def attend(
     return out[:, :, : groups * num_rows].reshape(b, heads, num_rows, -1)
 
 
+def attend_windowed(
+    q: Float[Tensor, "b h r d"],
+    k: Float[Tensor, "b kvh r d"],
+    v: Float[Tensor, "b kvh r d"],
+    *,
+    window: int,
+    prefix: int,
+) -> Float[Tensor, "b h r d"]:
+    """Whole sequences of any length under a window: a block of rows at a time, which reads only
+    the blocks of keys that it sees, so memory grows with the length and not with its square."""
+    num_rows, pinned = q.shape[2], round_up(prefix)
+    at = torch.arange(round_up(num_rows), device=q.device)
+    pieces = []
+    for first in range(0, num_rows, BLOCK):
+        last = min(first + BLOCK, num_rows)
+        oldest = max(0, first - window + 1) // BLOCK * BLOCK
+        keys = at[: round_up(last)]
+        keys = keys[(keys < pinned) | (keys >= oldest)]
+        mask = visible(at[first:last, None], keys[None], window, prefix)[None, None]
+        there = keys[keys < num_rows]
+        pieces.append(attend(q[:, :, first:last], k[:, :, there], v[:, :, there], mask))
+    return torch.cat(pieces, dim=2)
+
+
 def _attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     num_rows, groups = q.shape[2], q.shape[1] // k.shape[1]
     padding = -num_rows % BLOCK

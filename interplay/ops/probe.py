@@ -13,7 +13,9 @@ from interplay.errors import ConfigError
 
 MAX_ROWS = 32  # row counts that are tried, one by one
 REFERENCE_ROWS = 64
-ROW_COUNTS = (16, 17, 24, 32, 48, 64, 100, 128, 256, 1000, 2048, 4096)  # 16: `linear` pads to it
+# Of a tick that decodes 1, 2, ... sessions, reads their input halves, or is a batch of training.
+ROW_COUNTS = (*range(1, 33), 48, 64, 96, 100, 128, 192, 256, 384, 512, 768, 1000, 1024, 1536, 2048,
+              3072, 4096, 6000, 8192)  # fmt: skip
 
 
 def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
@@ -27,29 +29,33 @@ def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
         if rows > MAX_ROWS:
             raise ConfigError(
                 f"a {n} x {k} product in {dtype} changes its bits with up to {rows - 1} rows on "
-                f"this processor; at most {MAX_ROWS - 1} are allowed; use another dtype or run "
-                "without the promise that training and serving agree bit for bit"
+                f"this processor; at most {MAX_ROWS - 1} are allowed; training and serving cannot agree "
+                "bit for bit here: use another processor or another build of torch"
             )
         needed = max(needed, rows)
     return needed
 
 
 def safe_shapes(
-    shapes: Iterable[tuple[int, int]], dtype: torch.dtype, device: torch.device
+    shapes: Iterable[tuple[int, int]],
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    min_rows: int = 1,
 ) -> set[tuple[int, int]]:
-    """The weight shapes (n, k) whose product gives a row the same bits at every row count tried."""
-    return {shape for shape in set(shapes) if _is_safe(*shape, dtype, device)}
+    """The weight shapes (n, k) whose product gives a row the same bits at every row count tried:
+    ROW_COUNTS from `min_rows` on, to which `linear` fills up."""
+    counts = sorted({max(min_rows, rows) for rows in ROW_COUNTS})
+    return {shape for shape in set(shapes) if _is_safe(*shape, dtype, device, counts)}
 
 
-def _is_safe(n: int, k: int, dtype: torch.dtype, device: torch.device) -> bool:
+def _is_safe(n: int, k: int, dtype: torch.dtype, device: torch.device, counts: list[int]) -> bool:
     generator = torch.Generator().manual_seed(n * 65_537 + k)
-    x = torch.randn(max(ROW_COUNTS), k, generator=generator).to(device, dtype)
+    x = torch.randn(counts[-1], k, generator=generator).to(device, dtype)
     weight = torch.randn(n, k, generator=generator).to(device, dtype)
     with torch.no_grad():
         reference = F.linear(x, weight)
-        return all(
-            torch.equal(F.linear(x[-rows:], weight), reference[-rows:]) for rows in ROW_COUNTS
-        )
+        return all(torch.equal(F.linear(x[-rows:], weight), reference[-rows:]) for rows in counts)
 
 
 def _first_safe(n: int, k: int, dtype: torch.dtype) -> int:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interplay.ops.attention import BLOCK, round_up, visible
+from interplay.ops.attention import BLOCK, attend, round_up, visible
 from interplay.ops.kernels import kernels_on
 
 
@@ -39,7 +39,8 @@ def attend_ring(
     """Softmax attention of rows at positions first, first + 1, ..., whose keys are written.
 
     A row at p sees the keys p - window < key <= p, and every key < prefix. The ring must hold
-    window + r positions, rounded up to blocks.
+    window + r positions, rounded up to blocks. The plain body keeps the contract of
+    `ops.attention`, so it gives the bits of a whole sequence on a CPU.
     """
     if kernels_on(q):
         from interplay.ops.triton import ring
@@ -48,7 +49,7 @@ def attend_ring(
             q, k, v, slots, first,
             window=window, prefix=prefix, prefix_columns=prefix_columns, block=block,
         )  # fmt: skip
-    num_rows, groups = q.shape[2], q.shape[1] // k.shape[1]
+    num_rows = q.shape[2]
     positions = first[:, None] + torch.arange(num_rows, device=q.device)
     oldest = (first - window + 1).clamp(min=prefix_columns) // block * block
     num_near = (window + num_rows - 2) // block + 2
@@ -57,13 +58,10 @@ def attend_ring(
     keys = torch.cat([pinned, near], dim=1)  # absolute positions, in order
     seen = visible(positions[:, :, None], keys[:, None], window, prefix)
     columns = ring_columns(keys, prefix_columns, k.shape[2] - prefix_columns)
-    k, v = (x[slots[:, None], :, columns].transpose(1, 2) for x in (k, v))
-    k, v = (x.repeat_interleave(groups, dim=1).float() for x in (k, v))
-    scores = (q.float() @ k.mT * q.shape[-1] ** -0.5).masked_fill(~seen[:, None], -torch.inf)
-    v = torch.where(
-        (keys <= positions[:, -1:])[:, None, :, None], v, 0
-    )  # others were never written
-    return (scores.softmax(-1) @ v).to(q.dtype)
+    written = (keys <= positions[:, -1:])[:, None, :, None]
+    k, v = (torch.where(written, x[slots[:, None], :, columns].transpose(1, 2), 0) for x in (k, v))
+    seen = F.pad(seen, (0, -seen.shape[-1] % BLOCK))
+    return attend(q, k, v, seen[:, None])
 
 
 def attend_whole(

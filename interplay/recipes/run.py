@@ -16,13 +16,12 @@ from interplay import __version__
 from interplay.bench.tune import tune
 from interplay.data.compose import Composer, own_voice_statistics
 from interplay.data.corpus import Corpus, add_kinds, build_corpus
-from interplay.engine.precision import choose_device, choose_dtype
+from interplay.engine.precision import choose_device, choose_dtype, choose_operations
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
-from interplay.ops.kernels import choose_kernels
 from interplay.recipes.batches import CorpusBatches, Own, check_own, checked_sessions, note_own
 from interplay.recipes.named import Recipe
 from interplay.recipes.own_ears import add_own_voice
@@ -164,7 +163,6 @@ def train_model(
     dtype, reason = choose_dtype(None, device)
     if ranks.is_first():
         print(f"{out}: training on {device} in {dtype} ({reason})", flush=True)
-        print(f"{out}: operations are those of {choose_kernels(device)}", flush=True)
     torch.manual_seed(recipe.seed)
     if recipe.size is None:
         assert start, "load_start sees to it"
@@ -183,6 +181,10 @@ def train_model(
         if not recipe.num_tuned:
             model.set_pad_bias(start.config.pad_bias)
             model.set_contrast(start.config.voice.contrast)
+    chosen = choose_operations(model, None, dtype, device)  # by every process, as in serving
+    if ranks.is_first():
+        print(f"{out}: operations are those of {chosen['operations']}", flush=True)
+        print(f"{out}: row contract: {chosen['row contract']}", flush=True)
     model.to(device)
     begun_with = deepcopy(model).eval() if recipe.losses.kept or recipe.start_share else None
     config = TrainConfig(

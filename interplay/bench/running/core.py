@@ -5,7 +5,7 @@ Knows nothing of tables or of the command line.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -210,11 +210,11 @@ class Bench:
         }
 
     def bits_probe(self) -> dict[str, list[Outcome]]:
-        """Random chunkings in both number formats."""
+        """The chain from serving to training in both number formats."""
         assert self.loaded is not None
         halves = self._user_halves(min(self.num_items, 12))
-        outcomes = bits_outcomes(self.loaded, halves, num_sessions=self.num_items, seed=self.seed)
-        return {"bits_differing": outcomes}
+        parts = bits_outcomes(self.loaded, halves, num_sessions=self.num_items, seed=self.seed)
+        return {"bits_differing": [replace(o, group=name) for name in parts for o in parts[name]]}
 
 
 @contextmanager

@@ -220,11 +220,12 @@ class SpeedBench:
 
     def _bits(self) -> None:
         loaded = load_checkpoint(DEFAULT_MODEL)
-        outcomes = bits_outcomes(
+        parts = bits_outcomes(
             loaded, halves(12, self.seed), num_sessions=NUM_BIT_SESSIONS, seed=self.seed
         )
-        total = sum(outcome.value or 0.0 for outcome in outcomes)
-        self.found.rows["bits_differing"] = total, {"sessions": len(outcomes)}
+        bits = {name: sum(outcome.value or 0.0 for outcome in parts[name]) for name in parts}
+        about = {name: {"tried": len(parts[name]), "bits": bits[name]} for name in parts}
+        self.found.rows["bits_differing"] = sum(bits.values()), about
 
     def _price_of_training(self) -> None:
         """Forward and backward of whole sequences of the shipped model's shape, in turns."""

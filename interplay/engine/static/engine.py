@@ -17,7 +17,13 @@ from interplay.engine.emit import Emitter, Numbers, SamplingConfig, measure
 from interplay.engine.engine import Engine, set_threads
 from interplay.engine.memory import NoRoomError, new_ring
 from interplay.engine.past import Past, Said, SessionState
-from interplay.engine.precision import cast_weights, choose_dtype, choose_products, pin_library
+from interplay.engine.precision import (
+    STATIC,
+    cast_weights,
+    choose_dtype,
+    choose_operations,
+    choose_products,
+)
 from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import Speaking
 from interplay.engine.static.graphs import TickGraphs
@@ -26,7 +32,6 @@ from interplay.errors import ConfigError, SessionError
 from interplay.media.dmel import DmelConfig, StreamingDmel
 from interplay.model.checkpoint import Loaded
 from interplay.model.vocoder import Vocoder
-from interplay.ops.kernels import choose_kernels
 from interplay.turns.types import PAD, InputHalf, OutputHalf
 
 
@@ -54,13 +59,13 @@ class DeviceEngine(Engine):
             raise ConfigError(f"num_slots is {num_slots}; an engine needs at least 1")
         if not isinstance(loaded.vocoder, Vocoder):
             raise ConfigError("this model has no trained vocoder; run it in the plain loop")
-        operations = choose_kernels(device, strict=strict)
         vocoder = copy.deepcopy(loaded.vocoder).to(device)
         self.loaded, self.config, self.device = (
             replace(loaded, vocoder=vocoder),
             loaded.config,
             device,
         )
+        self.runs_on = STATIC if device.type == "cpu" else str(device)
         self.dtype, reason = choose_dtype(dtype, device)
         self.model = cast_weights(copy.deepcopy(loaded.model), self.dtype).to(device).eval()
         self.facts = {
@@ -68,8 +73,7 @@ class DeviceEngine(Engine):
             "device": f"{device}, ticks of fixed shapes",
             "parameters": f"{set_threads(loaded):,}",
             "number format": f"{str(self.dtype).removeprefix('torch.')} ({reason})",
-            "operations": operations,
-            "row contract": pin_library(self.model, vocoder, self.dtype, device),
+            **choose_operations(self.model, vocoder, self.dtype, device, strict=strict),
         }
         if device.type == "cpu":
             products = choose_products(self.model, vocoder, self.dtype, strict=strict)

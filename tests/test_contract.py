@@ -1,0 +1,72 @@
+"""Trainer, sampler and replay decide alike which products are a GPU's library's; with a fake probe."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from interplay.engine import precision
+from interplay.engine.static import engine
+from interplay.model.untrained import untrained
+from interplay.ops import probe
+from interplay.ops.linear import CONTRACT
+from interplay.recipes import run
+from interplay.recipes.named import xs
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+class Begun(Exception):
+    """What comes after the choice."""
+
+
+def begin(*args, **kwargs):
+    raise Begun
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    """A GPU whose library is row-invariant where a weight has a multiple of 128 outputs."""
+
+    def safe_shapes(shapes, dtype, device, *, min_rows):
+        assert device == CUDA and min_rows == CONTRACT.min_rows[dtype]
+        return {(n, k) for n, k in shapes if n % 128 == 0}
+
+    monkeypatch.setattr(precision, "safe_shapes", safe_shapes)
+    monkeypatch.setattr(precision, "choose_kernels", lambda device, strict: "triton")
+    monkeypatch.setattr(CONTRACT, "library_shapes", set())
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *args: self)
+
+
+def test_the_trainer_chooses_what_the_sampler_chooses(fake_gpu, monkeypatch, tmp_path):
+    loaded = untrained("xs")
+    monkeypatch.setattr(engine, "new_ring", begin)
+    with pytest.raises(Begun):
+        engine.DeviceEngine(loaded, device=CUDA)
+    served, CONTRACT.library_shapes = CONTRACT.library_shapes, set()
+    data = SimpleNamespace(tokenizer=SimpleNamespace(vocab_size=loaded.config.vocab_size))
+    mel = np.zeros(80, np.float32), np.ones(80, np.float32)
+    monkeypatch.setattr(run, "own_voice_statistics", lambda data: mel)
+    monkeypatch.setattr(run, "choose_device", lambda name: CUDA)
+    monkeypatch.setattr(run, "probe_throughput", begin)
+    with pytest.raises(Begun):
+        run.train_model(xs(), data, None, tmp_path, 1.0, resume=False)  # type: ignore[arg-type]
+    trained = CONTRACT.library_shapes
+    assert {kind for *_, kind in trained} == {torch.bfloat16}
+    assert trained == {each for each in served if each[2] == torch.bfloat16}
+
+
+def test_routers_are_tried_in_the_format_that_they_multiply_in():
+    found = precision._products(untrained("tiny-moe").model, None, torch.bfloat16)
+    assert found[torch.float32] == {(5, 64)} and (5, 64) not in found[torch.bfloat16]
+    said = precision.pin_rows(untrained("tiny-moe").model, None, torch.bfloat16)
+    assert "bfloat16" in said and "float32" in said
+
+
+@pytest.mark.parametrize("wrong", [1, 2, 5, 64])
+def test_the_library_is_tried_at_the_row_counts_that_linear_makes(wrong, monkeypatch):
+    monkeypatch.setattr(probe, "ROW_COUNTS", (*range(1, 9), 64))
+    monkeypatch.setattr(probe.F, "linear", lambda x, w: torch.full((len(x), 64), len(x) == wrong))
+    found = probe.safe_shapes([(64, 64)], torch.bfloat16, CPU, min_rows=2)
+    assert found == ({(64, 64)} if wrong == 1 else set())
