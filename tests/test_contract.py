@@ -1,4 +1,4 @@
-"""Trainer, sampler and replay decide alike which products are a GPU's library's; with a fake probe."""
+"""Trainer and sampler decide alike which products are a GPU's library's; with a fake probe."""
 
 from types import SimpleNamespace
 

@@ -29,8 +29,8 @@ def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
         if rows > MAX_ROWS:
             raise ConfigError(
                 f"a {n} x {k} product in {dtype} changes its bits with up to {rows - 1} rows on "
-                f"this processor; at most {MAX_ROWS - 1} are allowed; training and serving cannot agree "
-                "bit for bit here: use another processor or another build of torch"
+                f"this processor; at most {MAX_ROWS - 1} are allowed; training and serving cannot "
+                "agree bit for bit here: use another processor or another build of torch"
             )
         needed = max(needed, rows)
     return needed
