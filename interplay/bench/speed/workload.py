@@ -22,6 +22,7 @@ from interplay.model.sizes import backbone_config
 RANDOM = ("s", "s-moe")
 VOCAB_SIZE = 1024
 ROWS_PER_TICK = 2 * NUM_SLOTS
+ROWS_AT_ONCE = 64  # of a past that is taken in untimed; what every runtime here can take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,14 @@ def run_tick(runtime: Runtime, rows: Float[Tensor, "eight dim"]) -> list[Float[T
     """One micro-turn: the input half at once, the output half row by row; logits of five passes."""
     parts = [rows[:NUM_SLOTS], *rows[NUM_SLOTS:].split(1)]
     return [runtime.append(part) for part in parts]
+
+
+def fill(runtime: Runtime, work: Workload) -> None:
+    """Take in as many ticks as the window holds, untimed, many rows at once."""
+    num_ticks = work.config.window // ROWS_PER_TICK
+    past = torch.cat([work.rows(tick) for tick in range(num_ticks)])
+    for rows in past.split(ROWS_AT_ONCE):
+        runtime.append(rows)
 
 
 def workload(name: str) -> Workload:
