@@ -2,17 +2,18 @@
 
 import dataclasses
 import json
+import time
 from html import escape
 
 import numpy as np
 import pytest
 import torch
 
-from interplay.bench.speed import hour, runtimes, timing, training
-from interplay.bench.speed.capacity import halves, largest, tick_times
+from interplay.bench.speed import gpu, hour, price, runtimes, timing, training
+from interplay.bench.speed.capacity import halves, largest, most_in_time, tick_times
 from interplay.bench.speed.gpt_fast import GptFast
 from interplay.bench.speed.llama import write_gguf
-from interplay.bench.speed.ours import Again, Gathered, Ours, Stock, Unpinned
+from interplay.bench.speed.ours import Again, Gathered, Ours, PassWindow, Stock, Unpinned
 from interplay.bench.speed.rows import ON_GPU, SPEED
 from interplay.bench.speed.workload import (
     VOCAB_SIZE,
@@ -27,6 +28,7 @@ from interplay.model.backbone import BackboneConfig
 from interplay.model.checkpoint import DEFAULT_MODEL
 from interplay.model.named import model_config
 from interplay.model.untrained import untrained
+from interplay.ops import linear
 
 DENSE = BackboneConfig(dim=128, num_layers=2, num_heads=4, num_kv_heads=2, ff_dim=192, window=512)
 MOE = dataclasses.replace(DENSE, ff_dim=0, num_experts=4, expert_ff_dim=64)
@@ -93,22 +95,142 @@ def test_another_result_or_a_missing_package_is_told(monkeypatch):
         def append(self, rows):
             return super().append(rows) + 1
 
-    makers = {"wrong": {"": lambda: Wrong(work)}, "absent": {"": absent}}
+    class Forgetful(Ours):
+        """Wrong only behind a full window."""
+
+        def append(self, rows):
+            if self.cache.length[0] == DENSE.window:
+                self.cache.k[:] = 0
+            return super().append(rows)
+
+    def broken():
+        raise OSError("libfoo.so: no such symbol\nin line 3")
+
+    makers = {
+        "wrong": {"": lambda: Wrong(work)},
+        "forgetful": {"": lambda: Forgetful(work)},
+        "broken": {"": broken, "another way": lambda: Ours(work)},
+        "absent": {"": absent},
+        "dead": {"": broken},
+    }
     monkeypatch.setattr(runtimes, "_makers", lambda *_: makers)
     found = runtimes.find(work, 8)
-    assert list(found.ready) == [runtimes.OURS]
-    assert "gives other logits" in found.missing["wrong"]
+    assert list(found.ready) == [runtimes.OURS, "broken"]
+    assert found.kept["broken"] == "another way"
+    assert found.ways["broken"][""] == found.missing["dead"] == "OSError: libfoo.so: no such symbol"
+    assert "gives other logits at the start" in found.missing["wrong"]
+    assert "gives other logits with a full window" in found.missing["forgetful"]
     assert found.missing["absent"] == "xllamacpp is not installed: pip install 'interplay[speed]'"
 
 
 def test_runs_are_interleaved_and_the_first_ticks_do_not_count():
     seen, told = [], []
-    ticks = {name: lambda index, name=name: seen.append((name, index)) for name in "ab"}
-    times = timing.interleaved(ticks, 12, told.append)
+    ticks = {
+        name: timing.Runner(run=lambda index, name=name: seen.append((name, index)))
+        for name in "ab"
+    }
+    times = timing.interleaved(ticks, 12, told.append).times
     assert seen[:6] == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 0)]
     assert [index for name, index in seen if name == "b"] == list(range(12))
     assert told == [5, 10, 12]
     assert all(len(each.wall_ms) == 12 - timing.WARM_UP_TICKS for each in times.values())
+
+
+def test_a_runtime_may_take_every_third_block_only_and_is_prepared_before_all():
+    seen = []
+    ticks = {
+        "a": timing.Runner(run=lambda index: seen.append(index)),
+        "b": timing.Runner(run=lambda index: seen.append(-index), every=3, prepare=seen.clear),
+    }
+    times = timing.interleaved(ticks, 20, lambda done: None).times
+    assert seen == [15, 16, 17, 18, 19, -15, -16, -17, -18, -19], "cleared before block 3"
+    assert len(times["b"].cpu_ms) == 10 - timing.WARM_UP_TICKS
+
+
+def test_one_that_fails_leaves_the_others_and_the_slower_way_stops(monkeypatch):
+    monkeypatch.setattr(timing, "TRIAL_TICKS", 10)
+    ran = {"fast": 0, "slow": 0}
+
+    def fail(index):
+        if index == 7:
+            raise ValueError("no more")
+
+    def way(name):
+        def run(index):
+            ran[name] += 1
+            time.sleep(0.02 * (name == "slow"))
+
+        return timing.Runner(run=run, group="rival")
+
+    runners = {"bad": timing.Runner(run=fail), "fast": way("fast"), "slow": way("slow")}
+    found = timing.interleaved(runners, 20, lambda done: None)
+    assert found.failed == {"bad": "failed in tick 7: ValueError: no more"}
+    assert found.stopped == {"slow": "stopped after 10 ticks: fast is faster"}
+    assert ran == {"fast": 20, "slow": 10} and list(found.times) == ["fast", "slow"]
+    with pytest.raises(ValueError, match="no more"):
+        vital = {"ours": timing.Runner(run=fail, vital=True)}
+        timing.interleaved(vital, 20, lambda done: None)
+
+
+def test_an_ablation_goes_on_from_where_ours_is(work):
+    ours, stock = Ours(work), Stock(work)
+    expected = logits(ours, work, num_ticks=2)
+    ours.reset()
+    run_tick(ours, work.rows(0))
+    stock.follow(ours)
+    assert torch.equal(torch.stack(run_tick(stock, work.rows(1))), expected[5:])
+
+
+def test_a_wider_window_is_that_of_the_passs_first_row(work):
+    """The fourth row of a pass sees what the first one sees: as a window so much longer."""
+    past = torch.cat([work.rows(tick) for tick in range(DENSE.window // 8 + 2)])
+    config = dataclasses.replace(work.config, num_layers=1)
+    one = random_workload("one", config)
+    plain, wider = Ours(one), PassWindow(one)
+    for each in (plain, wider):
+        each.append(past[:-4])
+    assert not torch.equal(plain.append(past[-4:]), wider.append(past[-4:]))
+    row = past[:1]
+    for each in (plain, wider):
+        each.reset()
+        each.append(past)
+    assert torch.equal(plain.append(row), wider.append(row)), "of one row they are the same"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_price_of_a_tick_tells_what_it_compares(monkeypatch, dtype):
+    monkeypatch.setattr(price, "NUM_TICKS", 5)
+    monkeypatch.setattr(price, "choose_dtype", lambda wish: (dtype, "pretended"))
+    value, about = price.price_of_tick(random_workload("dense", DENSE), dtype)
+    assert value is not None and value > -1 and about["ticks"] == 5 - timing.WARM_UP_TICKS
+    least = linear.CONTRACT.min_rows[dtype]
+    assert about["pinned"].startswith(f"stock products of at least {least} rows")
+    assert about["unpinned"] == price.UNPINNED
+    assert ("served" in about["cpu_p50_ms"]) == (dtype == torch.float32)
+
+
+def test_without_native_bfloat16_its_price_has_no_value(monkeypatch):
+    monkeypatch.setattr(price, "choose_dtype", lambda wish: (torch.float32, "pretended"))
+    value, about = price.price_of_tick(random_workload("dense", DENSE), torch.bfloat16)
+    assert value is None and "no native bfloat16" in about["why"]
+
+
+def test_the_most_sessions_begin_at_short_runs_and_go_downwards():
+    tried = []
+
+    def holds(count, which):
+        tried.append((count, which))
+        return count <= (5 if which == "short" else 3)
+
+    assert most_in_time(holds, range(1, 10)) == 3
+    assert [each for each in tried if each[1] == "whole"] == [(n, "whole") for n in (5, 4, 3)]
+
+
+def test_ticks_end_at_the_first_late_one_and_windows_may_be_full():
+    engine = Engine(untrained(speaks="always"), num_slots=2, num_threads=1)
+    assert len(tick_times(engine, 4, seed=0, full=True, until_ms=0).wall_ms) == 1
+    window = engine.config.backbone.window
+    assert all(int(length) > window for length in engine.cache.length)
 
 
 def test_percentiles_and_misses():
@@ -168,13 +290,14 @@ def fast(monkeypatch):
     monkeypatch.setattr("interplay.bench.scoring.bits.TURNS", (5, 6))
     monkeypatch.setattr(suite, "FOUR_ROW_PASSES", 3)
     monkeypatch.setattr(suite, "MAX_TICKS_AGAIN", 1)
-    monkeypatch.setattr(suite, "TRAIN_REPEATS", 1)
+    monkeypatch.setattr(price, "NUM_TICKS", 5)
+    monkeypatch.setattr(price, "NUM_STEPS", 1)
+    monkeypatch.setattr(price, "TRAINING", {"dense": (DENSE, 32), "moe": (MOE, 32)})
     monkeypatch.setattr(training, "SHAPES", {"xs": (1, 4), "s": (1, 4)})
     monkeypatch.setattr(training, "MATMUL_DIM", 64)
     monkeypatch.setattr(training, "NUM_WARM_UP", 0)
     monkeypatch.setattr(training, "NUM_STEPS", 1)
     monkeypatch.setattr(training, "model_config", lambda size: model_config("tiny"))
-    monkeypatch.setattr(suite, "TRAIN_ROWS", 64)
     monkeypatch.setattr(timing, "BANDWIDTH_BYTES", 1 << 20)
     makers, kept = runtimes._makers, (runtimes.STOCK, runtimes.UNPINNED, runtimes.TRANSFORMERS)
 
@@ -211,6 +334,8 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
         found = rows[row.name]
         assert found["value"] is found["passes"] is None and found["about"] == {"why": "no GPU"}
     assert all("gpu_mfu_moe: not measured: no GPU" in text for text in (printed, page))
+    assert set(rows["bits_price_train"]["about"]["prices"]) == {"dense", "moe"}
+    assert rows["bits_price_tick"]["about"]["served"].startswith("native kernel")
     for name, measured in report["workloads"].items():
         for runtime, why in measured["missing"].items():
             assert f"{name}: {runtime} was not measured: {why}" in printed

@@ -2,8 +2,8 @@
 
 Inputs are vectors, as `llama_batch` takes them. Its Qwen3 graphs have no window: positions that the
 window has left are removed from its cache before every pass, so the second to fourth row of a pass
-see one to three positions more than they should (`ours.PassWindow` computes the same). Knows nothing
-of how it is timed.
+see one to three positions more than they should (`ours.PassWindow` computes the same). Knows
+nothing of how it is timed.
 """
 
 import ctypes

@@ -1,9 +1,9 @@
 """The same weights in ONNX Runtime: a graph of its fused operators, the past kept in place.
 
-RMSNorm, rotary positions, grouped-query attention with a sliding window over shared buffers, and the
+RMSNorm, rotary positions, grouped-query attention with a sliding window over shared buffers and the
 mixture of experts are the operators its own tools export to. Keys are rotated before attention gets
-them, not within, so what the window has left can be taken out of the buffers: its kernel computes
-every key that is there, seen or not. Knows nothing of how it is timed.
+them, not within, so that those which the window has left can be taken out of the buffers: the
+operator computes every key that is there, seen or not. Knows nothing of how it is timed.
 """
 
 from typing import Any
@@ -136,9 +136,7 @@ class _Graph:
         q = self._norm_heads(q, attention.q_norm, cfg.num_heads)
         k = self._norm_heads(k, attention.k_norm, cfg.num_kv_heads)
         q, k = (
-            self._node(
-                "RotaryEmbedding", [part, "positions", *rope], domain=FUSED, num_heads=heads
-            )
+            self._node("RotaryEmbedding", [part, "positions", *rope], domain=FUSED, num_heads=heads)
             for part, heads in ((q, cfg.num_heads), (k, cfg.num_kv_heads))
         )
         out = f"attended{index}"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from interplay.bench.speed.workload import Workload
 from interplay.model import moe
+from interplay.model.cache import Cache
 from interplay.model.few_pass import pack_layers
 from interplay.ops.activation import swiglu
 from interplay.ops.few_layers import FEW_LAYERS
@@ -63,6 +64,7 @@ class PassWindow(Stock):
 
     def __init__(self, work: Workload) -> None:
         super().__init__(work)
+        assert isinstance(self.cache, Cache)
         mask = self.cache.mask
         self.cache.mask = lambda slots, num_rows, seen: (
             mask(slots, num_rows, seen) | mask(slots, 1, seen)

@@ -1,8 +1,8 @@
 """Which runtimes run a workload here, ours and others', each checked before it is timed.
 
 A runtime that has several ways to keep the weights takes the fastest that gives the same logits, at
-the start of a session and where the window is full. One that fails, for whatever reason, is left out
-with that reason; the others go on.
+the start of a session and where the window is full. One that fails, for whatever reason, is left
+out with that reason; the others go on.
 """
 
 from collections.abc import Callable, Mapping
@@ -131,7 +131,8 @@ def _logits(
             fill(runtime, work)
         ticks, times = [], Times()
         for tick in range(first, first + num_ticks):
-            times.add(lambda tick=tick, ticks=ticks: ticks.extend(run_tick(runtime, work.rows(tick))))
+            rows = work.rows(tick)
+            times.add(lambda rows=rows, ticks=ticks: ticks.extend(run_tick(runtime, rows)))
         parts.append(torch.stack(ticks))
     runtime.reset()
     return parts, median(times.cpu_ms)

@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 64  # of a past that is taken in untimed; what every runtime here
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One model. head: float32 [vocab, dim]. about: where the weights come from."""
+    """One model. head: [vocab, dim], of the dtype of all. about: where the weights come from."""
 
     name: str
     about: str
@@ -41,7 +41,7 @@ class Workload:
     def rows(self, tick: int) -> Float[Tensor, "eight dim"]:
         """The inputs of one tick: four rows that come together, four that come one by one."""
         generator = torch.Generator().manual_seed(tick)
-        return torch.randn(ROWS_PER_TICK, self.config.dim, generator=generator)
+        return torch.randn(ROWS_PER_TICK, self.config.dim, generator=generator).to(self.head.dtype)
 
     def weight_bytes(self) -> int:
         """Of the matrices of all layers in float32."""
