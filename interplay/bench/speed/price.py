@@ -24,7 +24,7 @@ from interplay.engine.precision import choose_dtype, choose_products, pin_rows
 from interplay.model.sizes import backbone_config
 from interplay.ops.linear import CONTRACT
 
-NUM_TICKS = 100  # of each variant, with a full window
+NUM_TICKS = 60  # of each variant, with a full window
 NUM_STEPS = 21
 MIXTURE = dataclasses.replace(  # `xs` with as many experts as `s-moe` has
     backbone_config("xs"), ff_dim=0, num_experts=16, expert_ff_dim=192, shared_ff_dim=128

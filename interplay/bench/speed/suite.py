@@ -37,7 +37,9 @@ from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
 DENSE = RANDOM[0]
 MAX_TICKS_AGAIN = 10  # without a cache a tick takes seconds
 NUM_BIT_SESSIONS = 8
-ABLATED_BLOCKS = 5  # ablations take part in one of so many blocks
+# One of so many turns of ours is also theirs: all have a full window for most of their ticks, and
+# whose ticks grow with age gains by being younger.
+RIVAL_EVERY, ABLATION_EVERY, ROUNDED_EVERY = 3, 5, 5
 FOUR_ROW_PASSES = 40
 KINDS = (BITS, COMPARE, TRAINING)  # whose rows are all measured at once
 PRICED = {"bits_price_tick": torch.float32, "bits_price_tick_bf16": torch.bfloat16}
@@ -198,6 +200,7 @@ class SpeedBench:
             ours = times[runtimes.OURS]
             values.append(best["p50_ms"] / ours["p50_ms"])
             about[name] = round(values[-1], 3)
+            about[f"{name}_ticks"] = best["ticks"]
             about[f"{name}_cpu"] = round(best["cpu_p50_ms"] / ours["cpu_p50_ms"], 3)
             for each, why in measured["stopped"].items():
                 if each in named:
@@ -281,9 +284,12 @@ def _runner(name: str, runtime: Runtime, work: Workload, ours: Ours) -> timing.R
         run_tick(runtime, work.rows(index))
 
     if isinstance(runtime, Ours) and runtime is not ours:
-        return timing.Runner(run=run, every=ABLATED_BLOCKS, prepare=lambda: runtime.follow(ours))
+        return timing.Runner(run=run, every=ABLATION_EVERY, prepare=lambda: runtime.follow(ours))
     group = runtimes.TRANSFORMERS if name.startswith(runtimes.TRANSFORMERS) else ""
-    return timing.Runner(run=run, group=group, vital=runtime is ours)
+    if runtime is ours:
+        return timing.Runner(run=run, vital=True)
+    every = ROUNDED_EVERY if name in runtimes.ROUNDED else RIVAL_EVERY
+    return timing.Runner(run=run, every=every, group=group)
 
 
 def _bandwidth(work: Workload, ours: Ours) -> dict[str, float]:

@@ -94,9 +94,9 @@ def interleaved(
                 found.failed[name] = f"failed in tick {index}: {reason(error)}"
                 del going[name], found.times[name]
         advance(ticks.stop)
-        if ticks.stop == TRIAL_TICKS < num_ticks:
-            found.stopped |= slower_ones(going, found.times)
-            going = {name: each for name, each in going.items() if name not in found.stopped}
+        for name, why in slower_ones(going, found.times).items():
+            found.stopped[name] = why
+            del going[name]
     for each in found.times.values():
         skipped = min(WARM_UP_TICKS, num_ticks - 1)
         del each.wall_ms[:skipped], each.cpu_ms[:skipped]
@@ -104,18 +104,16 @@ def interleaved(
 
 
 def slower_ones(going: Mapping[str, Runner], times: Mapping[str, Times]) -> dict[str, str]:
-    """Those that another one of their group is faster than, and why they stop: name -> reason."""
+    """Those that have had their trial and another one of their group is faster: name -> reason."""
     slower = {}
     for group in {each.group for each in going.values()} - {""}:
-        medians = {
-            name: float(np.median(times[name].wall_ms))
-            for name, each in going.items()
-            if each.group == group
-        }
-        best = min(medians, key=medians.__getitem__)
+        members = {name: times[name].wall_ms for name in going if going[name].group == group}
+        if min(len(walls) for walls in members.values()) < TRIAL_TICKS:
+            continue
+        best = min(members, key=lambda name: float(np.median(members[name])))
         slower |= {
-            name: f"stopped after {TRIAL_TICKS} ticks: {best} is faster"
-            for name in medians
+            name: f"stopped after {len(walls)} ticks: {best} is faster"
+            for name, walls in members.items()
             if name != best
         }
     return slower
