@@ -33,6 +33,8 @@ def pretended(monkeypatch):
         return time.perf_counter() - began
 
     monkeypatch.setattr(gpu, "_seconds", seconds)
+    monkeypatch.setattr(gpu, "_captured", lambda work: work)
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: None)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a pretended GPU")
     monkeypatch.setattr("torch.cuda.synchronize", lambda *_: None)
@@ -53,17 +55,15 @@ def pretended(monkeypatch):
 
 
 def test_every_row_is_measured(pretended, monkeypatch):
-    told = []
     monkeypatch.setattr(gpu, "TEN_MINUTES", 3)
+    monkeypatch.setattr(gpu, "TURN_S", 60.0)
     monkeypatch.setattr(timing, "TURN_S", 60.0)  # in time on a busy machine, too
-    found = gpu.measure(2, 0, lambda *said: told.append(said))
-    assert set(found) == {row.name for row in ON_GPU}
+    found = {row.name: gpu.measure(row.name, 2, 0) for row in ON_GPU}
     values = {name: value for name, (value, about) in found.items()}
     assert values.pop("gpu_bits_differing") == 0
     assert all(value is not None and value > 0 for value in values.values())
     assert values["gpu_sessions"] == 2
     assert found["gpu_sessions"][1]["gpu"] == "a pretended GPU"
-    assert [done for _, done, _ in told] == list(range(len(ON_GPU)))
 
 
 def test_plain_pytorch_that_computes_something_else_is_no_baseline(pretended, monkeypatch):
@@ -77,17 +77,32 @@ def test_a_row_that_does_not_fit_leaves_the_others(pretended, monkeypatch):
     def full():
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(gpu, "_measurements", lambda *_: {"a": full, "b": lambda: 2})
-    found = gpu.measure(2, 0, lambda *_: None)
+    def broken():
+        raise RuntimeError("the compiler says no\nat length")
+
+    rows = {"a": full, "b": lambda: 2, "c": broken}
+    monkeypatch.setattr(gpu, "_measurements", lambda *_: rows)
+    found = {name: gpu.measure(name, 2, 0) for name in rows}
     assert found["a"][0] is None and found["a"][1]["why"] == gpu.NO_MEMORY
     assert found["b"][0] == 2.0 and "why" not in found["b"][1]
+    assert found["c"][0] is None and found["c"][1]["why"] == "RuntimeError: the compiler says no"
+
+
+def test_the_products_are_chosen_as_in_serving(pretended, monkeypatch):
+    pinned = []
+    monkeypatch.setattr(gpu, "pin_library", lambda model, *_: pinned.append(model.config))
+    monkeypatch.setattr(gpu, "_captured", lambda work: work)
+    gpu.decode_mbu(CPU)
+    gpu.vs_gpt_fast(CPU)
+    gpu.bits_differing(CPU)
+    assert pinned[:2] == [SMALL, DENSE] and len(pinned) == 4
 
 
 def test_the_most_sessions_in_time_and_in_memory(pretended, monkeypatch):
     """Late above five sessions, late once in ten minutes with five, and no memory for nine."""
     tried = []
 
-    def times(engine, num_ticks, seed):
+    def times(engine, num_ticks, *, seed, until_ms):
         tried.append((engine, num_ticks))
         late = engine > 5 or (engine == 5 and num_ticks == 3000)
         return timing.Times(wall_ms=[1.0, 201.0 if late else 1.0], cpu_ms=[1.0, 1.0])

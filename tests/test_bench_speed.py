@@ -4,15 +4,13 @@ import dataclasses
 import json
 from html import escape
 
-import numpy as np
 import pytest
 import torch
 
-from interplay.bench.speed import hour, runtimes, timing, training
-from interplay.bench.speed.capacity import halves, largest, tick_times
+from interplay.bench.speed import hour, price, runtimes, timing, training
 from interplay.bench.speed.gpt_fast import GptFast
 from interplay.bench.speed.llama import write_gguf
-from interplay.bench.speed.ours import Again, Gathered, Ours, Stock, Unpinned
+from interplay.bench.speed.ours import Again, Gathered, Ours, PassWindow, Stock, Unpinned
 from interplay.bench.speed.rows import ON_GPU, SPEED
 from interplay.bench.speed.workload import (
     VOCAB_SIZE,
@@ -21,7 +19,6 @@ from interplay.bench.speed.workload import (
     workload,
 )
 from interplay.cli import main
-from interplay.engine.engine import Engine
 from interplay.errors import ConfigError
 from interplay.model.backbone import BackboneConfig
 from interplay.model.checkpoint import DEFAULT_MODEL
@@ -93,63 +90,57 @@ def test_another_result_or_a_missing_package_is_told(monkeypatch):
         def append(self, rows):
             return super().append(rows) + 1
 
-    makers = {"wrong": {"": lambda: Wrong(work)}, "absent": {"": absent}}
+    class Forgetful(Ours):
+        """Wrong only behind a full window."""
+
+        def append(self, rows):
+            if self.cache.length[0] == DENSE.window:
+                self.cache.k[:] = 0
+            return super().append(rows)
+
+    def broken():
+        raise OSError("libfoo.so: no such symbol\nin line 3")
+
+    makers = {
+        "wrong": {"": lambda: Wrong(work)},
+        "forgetful": {"": lambda: Forgetful(work)},
+        "broken": {"": broken, "another way": lambda: Ours(work)},
+        "absent": {"": absent},
+        "dead": {"": broken},
+    }
     monkeypatch.setattr(runtimes, "_makers", lambda *_: makers)
     found = runtimes.find(work, 8)
-    assert list(found.ready) == [runtimes.OURS]
-    assert "gives other logits" in found.missing["wrong"]
+    assert list(found.ready) == [runtimes.OURS, "broken"]
+    assert found.kept["broken"] == "another way"
+    assert found.ways["broken"][""] == found.missing["dead"] == "OSError: libfoo.so: no such symbol"
+    assert "gives other logits at the start" in found.missing["wrong"]
+    assert "gives other logits with a full window" in found.missing["forgetful"]
     assert found.missing["absent"] == "xllamacpp is not installed: pip install 'interplay[speed]'"
 
 
-def test_runs_are_interleaved_and_the_first_ticks_do_not_count():
-    seen, told = [], []
-    ticks = {name: lambda index, name=name: seen.append((name, index)) for name in "ab"}
-    times = timing.interleaved(ticks, 12, told.append)
-    assert seen[:6] == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 0)]
-    assert [index for name, index in seen if name == "b"] == list(range(12))
-    assert told == [5, 10, 12]
-    assert all(len(each.wall_ms) == 12 - timing.WARM_UP_TICKS for each in times.values())
+def test_an_ablation_goes_on_from_where_ours_is(work):
+    ours, stock = Ours(work), Stock(work)
+    expected = logits(ours, work, num_ticks=2)
+    ours.reset()
+    run_tick(ours, work.rows(0))
+    stock.follow(ours)
+    assert torch.equal(torch.stack(run_tick(stock, work.rows(1))), expected[5:])
 
 
-def test_percentiles_and_misses():
-    times = timing.Times(wall_ms=[*np.linspace(1, 100, 99), 201.0], cpu_ms=[2.0] * 100)
-    summary = times.summary()
-    assert summary["misses"] == 1 and summary["max_ms"] == 201
-    assert summary["p50_ms"] == pytest.approx(50.5, abs=1) and summary["cpu_p50_ms"] == 2
-
-
-def test_growth_compares_the_ends_behind_the_full_window():
-    assert timing.growth([99.0] * 20 + [10.0] * 100 + [12.0] * 100, 20) == pytest.approx(0.2)
-    assert timing.growth([1.0] * 60, 20) is None
-
-
-def test_an_hour_compares_its_end_with_the_full_window(monkeypatch):
-    monkeypatch.setattr(hour, "ROWS_PER_TICK", 512)  # the window is full at once
-    looks = iter([100, 108, *[118] * 60])  # pages are found until the window is full
-    monkeypatch.setattr(hour, "resident_bytes", lambda: next(looks) << 20)
-    times, memory = hour.hour(untrained(), 56, 0, lambda done: None)
-    assert times[0] is not None and times[1]["ticks"] == 56
-    assert memory[0] == 0 and memory[1]["full_mb"] == memory[1]["end_mb"] == 118
-
-
-def test_too_short_an_hour_says_so():
-    for value, about in hour.hour(untrained(), 1, 0, lambda done: None):
-        assert value is None and "too few ticks" in about["why"]
-
-
-@pytest.mark.parametrize("most", [0, 1, 2, 5, 9])
-def test_the_largest_count_that_holds(most):
-    assert largest(lambda count: count <= most, range(1, 10)) == most
-    assert largest(lambda count: count <= 10 * most, [10, 20, 50]) == 10 * max(
-        each for each in (0, 1, 2, 5) if each <= most
-    )
-
-
-def test_ticks_of_the_engine_are_timed():
-    engine = Engine(untrained(speaks="always"), num_slots=2, num_threads=1)
-    times = tick_times(engine, 4, seed=0)
-    assert len(times.wall_ms) == 4 and min(times.wall_ms) > 0
-    assert len(halves(3, 0)) == 3
+def test_a_wider_window_is_that_of_the_passs_first_row(work):
+    """The fourth row of a pass sees what the first one sees: as a window so much longer."""
+    past = torch.cat([work.rows(tick) for tick in range(DENSE.window // 8 + 2)])
+    config = dataclasses.replace(work.config, num_layers=1)
+    one = random_workload("one", config)
+    plain, wider = Ours(one), PassWindow(one)
+    for each in (plain, wider):
+        each.append(past[:-4])
+    assert not torch.equal(plain.append(past[-4:]), wider.append(past[-4:]))
+    row = past[:1]
+    for each in (plain, wider):
+        each.reset()
+        each.append(past)
+    assert torch.equal(plain.append(row), wider.append(row)), "of one row they are the same"
 
 
 @pytest.fixture
@@ -168,13 +159,14 @@ def fast(monkeypatch):
     monkeypatch.setattr("interplay.bench.scoring.bits.TURNS", (5, 6))
     monkeypatch.setattr(suite, "FOUR_ROW_PASSES", 3)
     monkeypatch.setattr(suite, "MAX_TICKS_AGAIN", 1)
-    monkeypatch.setattr(suite, "TRAIN_REPEATS", 1)
+    monkeypatch.setattr(price, "NUM_TICKS", 5)
+    monkeypatch.setattr(price, "NUM_STEPS", 1)
+    monkeypatch.setattr(price, "TRAINING", {"dense": (DENSE, 32), "moe": (MOE, 32)})
     monkeypatch.setattr(training, "SHAPES", {"xs": (1, 4), "s": (1, 4)})
     monkeypatch.setattr(training, "MATMUL_DIM", 64)
     monkeypatch.setattr(training, "NUM_WARM_UP", 0)
     monkeypatch.setattr(training, "NUM_STEPS", 1)
     monkeypatch.setattr(training, "model_config", lambda size: model_config("tiny"))
-    monkeypatch.setattr(suite, "TRAIN_ROWS", 64)
     monkeypatch.setattr(timing, "BANDWIDTH_BYTES", 1 << 20)
     makers, kept = runtimes._makers, (runtimes.STOCK, runtimes.UNPINNED, runtimes.TRANSFORMERS)
 
@@ -211,6 +203,8 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
         found = rows[row.name]
         assert found["value"] is found["passes"] is None and found["about"] == {"why": "no GPU"}
     assert all("gpu_mfu_moe: not measured: no GPU" in text for text in (printed, page))
+    assert set(rows["bits_price_train"]["about"]["prices"]) == {"dense", "moe"}
+    assert rows["bits_price_tick"]["about"]["served"].startswith("native kernel")
     for name, measured in report["workloads"].items():
         for runtime, why in measured["missing"].items():
             assert f"{name}: {runtime} was not measured: {why}" in printed

@@ -5,21 +5,22 @@ Shares are of what the same GPU was measured to copy or multiply. Knows nothing 
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from interplay.bench.speed.capacity import SPEAKING, largest, tick_times
+from interplay.bench.speed.capacity import SPEAKING, most_in_time, tick_times
 from interplay.bench.speed.gpt_fast import GptFast
-from interplay.bench.speed.rows import ON_GPU
+from interplay.bench.speed.timing import reason
 from interplay.bench.speed.training import random_examples, step_flops
 from interplay.bench.speed.workload import random_workload
-from interplay.clock import NUM_SLOTS
+from interplay.clock import NUM_SLOTS, TURN_S
 from interplay.engine.memory import NoRoomError
+from interplay.engine.precision import pin_library
 from interplay.engine.static.engine import DeviceEngine
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.checkpoint import Loaded
@@ -46,6 +47,7 @@ NUM_MOE_LAYERS = 8
 PAST, BFLOAT16_TOLERANCE = 501, 0.1
 TEN_MINUTES = 3000  # ticks
 PROBE_TICKS = 50
+NUM_WARM_UP = 3
 SESSIONS = tuple(dict.fromkeys(int(64 * 1.05**step) for step in range(114)))  # to 15,876
 TRAIN_SESSIONS, TRAIN_TURNS, TRAIN_STEPS = 64, 64, 10
 BITS_ROWS = 1100
@@ -55,27 +57,25 @@ BITS = BackboneConfig(
 Found = tuple[float | None, dict[str, Any]]
 
 
-def measure(
-    num_ticks: int, seed: int, advance: Callable[[str, int, int], None]
-) -> dict[str, Found]:
-    """Row -> value and what is to be said about it; without a CUDA device no row has a value.
+def measure(name: str, num_ticks: int, seed: int) -> Found:
+    """The value of one row of `ON_GPU` and what is to be said about it; without a CUDA device, or
+    where anything fails, none and the reason.
 
-    num_ticks: of the session whose ticks are timed. advance: told the number of rows done.
+    num_ticks: of the session whose ticks are timed.
     """
     if not torch.cuda.is_available():
-        return {row.name: (None, {"why": NO_GPU}) for row in ON_GPU}
-    device = GPU
-    about = {"gpu": torch.cuda.get_device_name(), "operations": choose_kernels(device)}
-    found: dict[str, Found] = {}
-    for done, (name, work) in enumerate(_measurements(device, num_ticks, seed).items()):
-        advance("gpu", done, len(ON_GPU))
-        try:
-            found[name] = float(work()), about
-        except (NoRoomError, torch.OutOfMemoryError):
-            found[name] = None, about | {"why": NO_MEMORY}
+        return None, {"why": NO_GPU}
+    about = {"gpu": torch.cuda.get_device_name()}
+    try:
+        about["operations"] = choose_kernels(GPU)
+        return float(_measurements(GPU, num_ticks, seed)[name]()), about
+    except (NoRoomError, torch.OutOfMemoryError):
+        return None, about | {"why": NO_MEMORY}
+    except Exception as error:  # of a compiler, a kernel or a baseline: the other rows go on
+        return None, about | {"why": reason(error)}
+    finally:
         gc.collect()  # an engine and its sessions name each other
         torch.cuda.empty_cache()
-    return found
 
 
 def _measurements(
@@ -99,8 +99,13 @@ def _measurements(
     }
 
 
-def _seconds(work: Callable[[], object], num: int = 20) -> float:
-    """Median seconds of one replay of `work`, captured as a CUDA graph."""
+def _pin(backbone: Backbone, device: torch.device) -> None:
+    """Choose its products as serving does: by the library where that keeps rows alike."""
+    pin_library(backbone, nn.Module(), backbone.norm.dtype, device)
+
+
+def _captured(work: Callable[[], object]) -> Callable[[], object]:
+    """A replay of `work` as one CUDA graph."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -110,11 +115,16 @@ def _seconds(work: Callable[[], object], num: int = 20) -> float:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         work()
-    times = []
+    return graph.replay
+
+
+def _seconds(work: Callable[[], object], num: int = 20) -> float:
+    """Median seconds of one replay of `work`, captured as a CUDA graph, by the GPU's clock."""
+    replay, times = _captured(work), []
     for _ in range(num):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
-        graph.replay()
+        replay()
         end.record()
         torch.cuda.synchronize()
         times.append(start.elapsed_time(end) / 1000)
@@ -162,6 +172,7 @@ def decode_mbu(device: torch.device) -> float:
     torch.manual_seed(0)
     with device:
         model = Backbone(MOE, zero_init_outputs=False).bfloat16()
+    _pin(model, device)
     cache = model.new_cache(1)
     x = torch.randn(1, 1, MOE.dim, device=device).bfloat16()
     slots = torch.zeros(1, dtype=torch.int64, device=device)
@@ -177,12 +188,14 @@ def decode_mbu(device: torch.device) -> float:
 @torch.inference_mode()
 def vs_gpt_fast(device: torch.device) -> float:
     """Time of a decode step in plain compiled PyTorch over ours, `s` in bfloat16 behind `PAST`
-    positions. Raises RuntimeError where the logits are not the same."""
+    positions; both are graphs, timed by the host from the launch to the end. Raises RuntimeError
+    where the logits are not the same."""
     work = random_workload("s", backbone_config("s"))
     work = replace(
         work, backbone=work.backbone.bfloat16().to(device), head=work.head.bfloat16().to(device)
     )
     theirs = GptFast(work, work.config.window, compiled=device.type == "cuda")
+    _pin(work.backbone, device)
     cache = work.backbone.new_cache(1)
     slots = torch.zeros(1, dtype=torch.int64, device=device)
     past = torch.randn(PAST, work.config.dim, device=device).bfloat16()
@@ -199,20 +212,23 @@ def vs_gpt_fast(device: torch.device) -> float:
         hidden = work.backbone(x[None], cache.length[slots][:, None], cache, slots)
         linear(hidden[0], work.head)
 
-    return _eager_seconds(lambda: theirs.step(x, at)) / _seconds(ours)
+    steps = {"theirs": lambda: theirs.step(x, at), "ours": _captured(ours)}
+    times = _host_seconds(steps)
+    return times["theirs"] / times["ours"]
 
 
-def _eager_seconds(work: Callable[[], object], num: int = 50) -> float:
-    """Median seconds of `work`, which brings graphs of its own."""
-    times = []
-    for step in range(num):
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        work()
-        torch.cuda.synchronize()
-        if step >= 3:
-            times.append(time.perf_counter() - began)
-    return float(np.median(times))
+def _host_seconds(steps: Mapping[str, Callable[[], object]], num: int = 50) -> dict[str, float]:
+    """Median seconds of each, which brings a graph of its own, in turns: what a caller waits."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(NUM_WARM_UP + num):
+        for name, step in steps.items():
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            step()
+            torch.cuda.synchronize()
+            if turn >= NUM_WARM_UP:
+                times[name].append(time.perf_counter() - began)
+    return {name: float(np.median(each)) for name, each in times.items()}
 
 
 def mfu(device: torch.device, size: str) -> float:
@@ -236,18 +252,18 @@ def mfu(device: torch.device, size: str) -> float:
 def most_sessions(loaded: Loaded, device: torch.device) -> int:
     """The most sessions whose ticks of ten minutes are all done within 200 ms, in steps of 5 %."""
 
-    def holds(num: int, num_ticks: int) -> bool:
+    def holds(num: int, which: str) -> bool:
         gc.collect()  # the engine before this one
         torch.cuda.empty_cache()
+        num_ticks = TEN_MINUTES if which == "whole" else PROBE_TICKS
         try:
             engine = DeviceEngine(loaded, device=device, num_slots=num, traces=False)
-            return not tick_times(engine, num_ticks, seed=0).summary()["misses"]
+            times = tick_times(engine, num_ticks, seed=0, until_ms=1000 * TURN_S)
         except (NoRoomError, torch.OutOfMemoryError):
             return False
+        return not times.summary()["misses"]
 
-    most = largest(lambda num: holds(num, PROBE_TICKS), SESSIONS)
-    fewer = (num for num in reversed(SESSIONS) if num <= most)
-    return next((num for num in fewer if holds(num, TEN_MINUTES)), 0)
+    return most_in_time(holds, SESSIONS)
 
 
 @torch.inference_mode()
@@ -259,6 +275,7 @@ def bits_differing(device: torch.device) -> int:
     for config in (BITS, replace(BITS, **experts)):
         torch.manual_seed(0)
         model = Backbone(config, zero_init_outputs=False).bfloat16().to(device)
+        _pin(model, device)
         x = torch.randn(2, BITS_ROWS, config.dim).bfloat16().to(device)
         at = torch.arange(BITS_ROWS, device=device).expand(2, -1)
         whole, cache, pieces, first = model(x, at), model.new_cache(2), [], 0

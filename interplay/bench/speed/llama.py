@@ -1,7 +1,9 @@
 """The same weights in llama.cpp: a GGUF file written from them, read by the library of xllamacpp.
 
 Inputs are vectors, as `llama_batch` takes them. Its Qwen3 graphs have no window: positions that the
-window has left are removed from its cache before every pass. Knows nothing of how it is timed.
+window has left are removed from its cache before every pass, so the second to fourth row of a pass
+see one to three positions more than they should (`ours.PassWindow` computes the same). Knows
+nothing of how it is timed.
 """
 
 import ctypes
@@ -17,9 +19,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interplay.bench.speed import llama_c
-from interplay.bench.speed.workload import ROWS_PER_TICK, Workload
+from interplay.bench.speed.workload import ROWS_AT_ONCE, Workload
 from interplay.model.qwen3 import to_qwen3
 
+SPARE = 256  # places behind the window; its cache is so many long, and is walked whole
 LAYER = {  # their name of a layer's weight -> ours in Qwen3's checkpoints
     "attn_norm": "input_layernorm",
     "ffn_norm": "post_attention_layernorm",
@@ -54,8 +57,8 @@ class LlamaCpp:
         if not self._model:
             raise RuntimeError("llama.cpp cannot read the GGUF file")
         params = lib.llama_context_default_params()
-        params.n_ctx = self._window + 32 * ROWS_PER_TICK
-        params.n_batch = params.n_ubatch = ROWS_PER_TICK
+        params.n_ctx = self._window + SPARE
+        params.n_batch = params.n_ubatch = ROWS_AT_ONCE
         params.n_threads = params.n_threads_batch = torch.get_num_threads()
         if kind != "Q8_0":
             params.type_k = params.type_v = llama_c.F32
@@ -63,7 +66,7 @@ class LlamaCpp:
         self._context = lib.llama_init_from_model(self._model, params)
         if not self._context:
             raise RuntimeError("llama.cpp cannot make a context")
-        self._batch = lib.llama_batch_init(ROWS_PER_TICK, work.config.dim, 1)
+        self._batch = lib.llama_batch_init(ROWS_AT_ONCE, work.config.dim, 1)
         weakref.finalize(self, _free, lib, self._batch, self._context, self._model)
         self.about = f"{kind}, built for {llama_c.processor_features(lib)}"
         self.reset()

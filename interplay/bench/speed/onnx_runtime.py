@@ -1,7 +1,9 @@
 """The same weights in ONNX Runtime: a graph of its fused operators, the past kept in place.
 
-RMSNorm, grouped-query attention with rotary positions and a sliding window over shared buffers, and
-the mixture of experts are the operators its own tools export to. Knows nothing of how it is timed.
+RMSNorm, rotary positions, grouped-query attention with a sliding window over shared buffers and the
+mixture of experts are the operators its own tools export to. Keys are rotated before attention gets
+them, not within, so that those which the window has left can be taken out of the buffers: the
+operator computes every key that is there, seen or not. Knows nothing of how it is timed.
 """
 
 from typing import Any
@@ -18,6 +20,7 @@ from interplay.model.checkpoint import INT8_MAX
 FUSED = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
 BLOCK = 128  # weights that share a scale, in the format of quantised products
+SPARE = 128  # positions in a buffer behind the window: the more, the rarer it is moved
 ACCURACY = {"int8": 1, "rounded": 4}  # of MatMulNBits: sums of fp32, or of rows rounded to int8
 
 
@@ -39,29 +42,43 @@ class OnnxRuntime:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         config = work.config
-        shape = (1, config.num_kv_heads, max_positions, config.head_dim)
+        self.window = config.window
+        shape = (1, config.num_kv_heads, config.window + SPARE, config.head_dim)
         names = [f"{kind}{i}" for i in range(config.num_layers) for kind in "kv"]
-        self._past = {
-            name: ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32)) for name in names
-        }
+        self._past = {name: torch.zeros(shape) for name in names}
         self._binding = self._session.io_binding()
         for name, value in self._past.items():
-            self._binding.bind_ortvalue_input(name, value)
-            self._binding.bind_ortvalue_output(f"{name}_new", value)
+            place = ("cpu", 0, np.float32, shape, value.data_ptr())
+            self._binding.bind_input(name, *place)
+            self._binding.bind_output(f"{name}_new", *place)
         self._binding.bind_output("logits")
         self.reset()
 
     def reset(self) -> None:
-        self.length = 0
+        self.length = self.gone = 0
 
     def append(self, rows: Float[Tensor, "r dim"]) -> Float[Tensor, " vocab"]:
+        """At most `SPARE` rows."""
+        if self.length + len(rows) - self.gone > self.window + SPARE:
+            self._compact()
+        positions = np.arange(self.length, self.length + len(rows))[None]
         self.length += len(rows)
+        kept = self.length - self.gone
         self._binding.bind_cpu_input("x", rows[None].numpy())
-        self._binding.bind_cpu_input("last", np.array([self.length - 1], np.int32))
-        self._binding.bind_cpu_input("total", np.array(self.length, np.int32))
+        self._binding.bind_cpu_input("positions", positions)
+        self._binding.bind_cpu_input("last", np.array([kept - 1], np.int32))
+        self._binding.bind_cpu_input("total", np.array(kept, np.int32))
         self._session.run_with_iobinding(self._binding)
         logits = self._binding.get_outputs()[-1].numpy()
         return torch.from_numpy(logits[0, -1].copy())  # the buffer is used again
+
+    def _compact(self) -> None:
+        """Move what the next row can see to the front."""
+        first = self.length - self.window + 1 - self.gone
+        for value in self._past.values():
+            live = value[:, :, first : self.length - self.gone].clone()
+            value[:, :, : live.shape[2]] = live
+        self.gone += first
 
 
 class _Graph:
@@ -82,11 +99,12 @@ class _Graph:
         x = self._node("Slice", [self._layers(), *one])  # only the last row goes on to the head
         x = self._norm(x, self.work.backbone.norm)
         self._product(x, self.work.head, "logits")
-        past = (1, cfg.num_kv_heads, self.max_positions, cfg.head_dim)
+        past = (1, cfg.num_kv_heads, cfg.window + SPARE, cfg.head_dim)
         names = [f"{kind}{i}" for i in range(cfg.num_layers) for kind in "kv"]
         value, fp32, int32 = helper.make_tensor_value_info, TensorProto.FLOAT, TensorProto.INT32
         inputs = [
             value("x", fp32, (1, "rows", cfg.dim)),
+            value("positions", TensorProto.INT64, (1, "rows")),
             value("last", int32, (1,)),
             value("total", int32, ()),
             *(value(name, fp32, past) for name in names),
@@ -117,15 +135,18 @@ class _Graph:
         q, k, v = (self._product(x, part) for part in attention.qkv.split(widths))
         q = self._norm_heads(q, attention.q_norm, cfg.num_heads)
         k = self._norm_heads(k, attention.k_norm, cfg.num_kv_heads)
+        q, k = (
+            self._node("RotaryEmbedding", [part, "positions", *rope], domain=FUSED, num_heads=heads)
+            for part, heads in ((q, cfg.num_heads), (k, cfg.num_kv_heads))
+        )
         out = f"attended{index}"
         self._node(
             "GroupQueryAttention",
-            [q, k, v, f"k{index}", f"v{index}", "last", "total", *rope],
+            [q, k, v, f"k{index}", f"v{index}", "last", "total"],
             [out, f"k{index}_new", f"v{index}_new"],
             domain=FUSED,
             num_heads=cfg.num_heads,
             kv_num_heads=cfg.num_kv_heads,
-            do_rotary=1,
             local_window_size=cfg.window,
         )
         return self._product(out, attention.out)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from interplay.bench.speed.workload import Workload
 from interplay.model import moe
+from interplay.model.cache import Cache
 from interplay.model.few_pass import pack_layers
 from interplay.ops.activation import swiglu
 from interplay.ops.few_layers import FEW_LAYERS
@@ -33,6 +34,10 @@ class Ours:
         hidden = self.work.backbone(rows[None], positions[None], self.cache)
         return linear(hidden[0, -1:], self.work.head)[0]
 
+    def follow(self, other: "Ours") -> None:
+        """Go on from where `other` is."""
+        self.cache.write_slot(0, other.cache.read_slot(0))
+
     def weight_bytes(self) -> int:
         """Of the matrices of all layers as a pass over a few rows reads them."""
         backbone = self.work.backbone
@@ -51,6 +56,19 @@ class Stock(Ours):
     def append(self, rows: Tensor) -> Tensor:
         with _products(native=False, padded=True):
             return super().append(rows)
+
+
+class PassWindow(Stock):
+    """The window of all rows of a pass begins where that of its first row does, as in llama.cpp,
+    which has no other: what its logits are compared with."""
+
+    def __init__(self, work: Workload) -> None:
+        super().__init__(work)
+        assert isinstance(self.cache, Cache)
+        mask = self.cache.mask
+        self.cache.mask = lambda slots, num_rows, seen: (
+            mask(slots, num_rows, seen) | mask(slots, 1, seen)
+        )
 
 
 class Unpinned(Ours):

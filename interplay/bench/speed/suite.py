@@ -17,14 +17,15 @@ import torch
 from interplay.bench.results.report import entry
 from interplay.bench.scoring.bits import bits_outcomes
 from interplay.bench.scoring.score import Outcome, summarize
-from interplay.bench.speed import gpu, runtimes, timing, training
+from interplay.bench.speed import gpu, price, runtimes, timing, training
 from interplay.bench.speed.capacity import halves, most_sessions, random_model, tick_times
 from interplay.bench.speed.hour import HOUR_PER_SESSION, hour
-from interplay.bench.speed.ours import Again, Ours, unpinned_products
-from interplay.bench.speed.rows import BITS, COMPARE, GPU, PRICE, SPEED, TRAINING
+from interplay.bench.speed.ours import Again, Ours
+from interplay.bench.speed.rows import BITS, COMPARE, ON_GPU, SPEED, TRAINING
 from interplay.bench.speed.workload import (
     RANDOM,
     ROWS_PER_TICK,
+    Runtime,
     Workload,
     run_tick,
     workload,
@@ -36,9 +37,13 @@ from interplay.model.checkpoint import DEFAULT_MODEL, load_checkpoint
 DENSE = RANDOM[0]
 MAX_TICKS_AGAIN = 10  # without a cache a tick takes seconds
 NUM_BIT_SESSIONS = 8
-TRAIN_ROWS, TRAIN_REPEATS = 512, 21
+# One of so many turns of ours is also theirs: all have a full window for most of their ticks, and
+# whose ticks grow with age gains by being younger.
+RIVAL_EVERY, ABLATION_EVERY, ROUNDED_EVERY = 3, 5, 5
 FOUR_ROW_PASSES = 40
-KINDS = (BITS, PRICE, COMPARE, TRAINING, GPU)  # whose rows are all measured at once
+KINDS = (BITS, COMPARE, TRAINING)  # whose rows are all measured at once
+PRICED = {"bits_price_tick": torch.float32, "bits_price_tick_bf16": torch.bfloat16}
+WIDER = "rows 2 to 4 of a pass see 1 to 3 positions more than the window: its Qwen3 has none"
 Advance = Callable[[str, int, int], None]
 
 
@@ -100,13 +105,17 @@ class SpeedBench:
                 for name in (DEFAULT_MODEL, *RANDOM)
             ),
             step("bits", names[BITS], self._bits),
-            step("price", names[PRICE], self._price_of_training),
+            *(
+                step(row, [row], partial(self._price_of_tick, row, dtype))
+                for row, dtype in PRICED.items()
+            ),
+            step("bits_price_train", ["bits_price_train"], self._price_of_training),
             step("tick", ["s_tick_p99_ms"], self._tick),
             step("hour", ["tick_growth_hour", "memory_growth_hour"], self._hour),
             step("s sessions", ["s_sessions"], partial(self._sessions, "s_sessions", "s")),
             step("xs sessions", ["xs_sessions"], partial(self._sessions, "xs_sessions")),
             step("training", names[TRAINING], self._training),
-            step("gpu", names[GPU], self._gpu),
+            *(step(row.name, [row.name], partial(self._gpu, row.name)) for row in ON_GPU),
         ]
 
     def rows(self, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -135,28 +144,31 @@ class SpeedBench:
         )
         found = runtimes.find(work, self.num_ticks)
         again = found.ready.pop(runtimes.AGAIN, None)
-        ticks = {
-            name: lambda index, runtime=runtime: run_tick(runtime, work.rows(index))
-            for name, runtime in found.ready.items()
-        }
-        times = timing.interleaved(
-            ticks, self.num_ticks, lambda done: self.advance(work.name, done, self.num_ticks)
-        )
-        if isinstance(again, Again):
-            again.past = torch.randn(work.config.window, work.config.dim)  # as late in a session
-            run = {runtimes.AGAIN: lambda index: run_tick(again, work.rows(index))}
-            num = min(MAX_TICKS_AGAIN, self.num_ticks)
-            times |= timing.interleaved(run, num, lambda done: None)
         ours = found.ready[runtimes.OURS]
         assert isinstance(ours, Ours)
+        turns = timing.interleaved(
+            {name: _runner(name, runtime, work, ours) for name, runtime in found.ready.items()},
+            self.num_ticks,
+            lambda done: self.advance(work.name, done, self.num_ticks),
+        )
+        times = turns.times
+        if isinstance(again, Again):
+            again.past = torch.randn(work.config.window, work.config.dim)  # as late in a session
+            run = timing.Runner(run=lambda index: run_tick(again, work.rows(index)))
+            num = min(MAX_TICKS_AGAIN, self.num_ticks)
+            times |= timing.interleaved({runtimes.AGAIN: run}, num, lambda done: None).times
+        whole = {
+            n: t for n, t in times.items() if len(t.cpu_ms) == len(times[runtimes.OURS].cpu_ms)
+        }
         full = work.config.window // ROWS_PER_TICK
         self.found.workloads[work.name] = {
             "weights": work.about,
             "products": self.products,
             "times": {name: each.summary() for name, each in times.items()},
             "cpu_ms": {name: each.cpu_ms for name, each in times.items()},
-            "growth": {n: timing.growth(each.cpu_ms, full) for n, each in times.items()},
-            "missing": found.missing,
+            "growth": {n: timing.growth(each.cpu_ms, full) for n, each in whole.items()},
+            "missing": found.missing | turns.failed,
+            "stopped": turns.stopped,
             "ways": found.ways,
             "kept": found.kept,
             "logit_difference": found.differences,
@@ -173,10 +185,14 @@ class SpeedBench:
             measured = self.found.workloads[name]
             times = measured["times"]
             named = {each: v for each, v in times.items() if each.startswith(prefix)}
-            theirs = [v for each, v in named.items() if each not in runtimes.ROUNDED]
+            rivals = named.keys() - measured["stopped"].keys() - set(runtimes.ROUNDED)
+            theirs = [named[each] for each in rivals]
             if not theirs:
-                reasons = [v for k, v in measured["missing"].items() if k.startswith(prefix)]
-                about[name] = reasons[0]
+                about[name] = next(
+                    why
+                    for each, why in measured["missing"].items()
+                    if each.startswith(prefix) and each not in runtimes.ROUNDED
+                )
                 continue
             best = min(theirs, key=lambda each: each["p50_ms"])
             kept = measured["kept"].get(prefix)
@@ -184,19 +200,20 @@ class SpeedBench:
             ours = times[runtimes.OURS]
             values.append(best["p50_ms"] / ours["p50_ms"])
             about[name] = round(values[-1], 3)
+            about[f"{name}_ticks"] = best["ticks"]
             about[f"{name}_cpu"] = round(best["cpu_p50_ms"] / ours["cpu_p50_ms"], 3)
+            for each, why in measured["stopped"].items():
+                if each in named:
+                    about[f"{name}_{each}"] = f"{why} ({named[each]['ticks']} counted)"
             for each in named.keys() & runtimes.ROUNDED:
                 rounded = named[each]["cpu_p50_ms"] / ours["cpu_p50_ms"]
                 about[f"{name}_rounded_cpu"] = round(rounded, 3)
+        if prefix == runtimes.LLAMA and values:
+            about["window"] = WIDER
         return (min(values) if values else None), about
 
     def _compared(self) -> None:
         dense = self.found.workloads[DENSE]
-        cpu = {name: each["cpu_p50_ms"] for name, each in dense["times"].items()}
-        self.found.rows["bits_price_tick"] = (
-            cpu[runtimes.OURS] / cpu[runtimes.UNPINNED] - 1,
-            {"padded_stock": round(cpu[runtimes.STOCK] / cpu[runtimes.UNPINNED] - 1, 3)},
-        )
         for row, prefix in (
             ("vs_transformers", runtimes.TRANSFORMERS),
             ("vs_onnxruntime", runtimes.ONNX),
@@ -227,18 +244,11 @@ class SpeedBench:
         about = {name: {"tried": len(parts[name]), "bits": bits[name]} for name in parts}
         self.found.rows["bits_differing"] = sum(bits.values()), about
 
+    def _price_of_tick(self, row: str, dtype: torch.dtype) -> None:
+        self.found.rows[row] = price.price_of_tick(workload(DENSE), dtype)
+
     def _price_of_training(self) -> None:
-        """Forward and backward of whole sequences of the shipped model's shape, in turns."""
-        work = workload(DEFAULT_MODEL)
-        x = torch.randn(1, TRAIN_ROWS, work.config.dim)
-        positions = torch.arange(TRAIN_ROWS)[None]
-        pinned, unpinned = timing.Times(), timing.Times()
-        for _ in range(TRAIN_REPEATS):
-            pinned.add(lambda: work.backbone(x, positions).sum().backward())
-            with unpinned_products():
-                unpinned.add(lambda: work.backbone(x, positions).sum().backward())
-        price = float(np.median(pinned.cpu_ms) / np.median(unpinned.cpu_ms) - 1)
-        self.found.rows["bits_price_train"] = price, {"rows": TRAIN_ROWS, "repeats": TRAIN_REPEATS}
+        self.found.rows["bits_price_train"] = price.price_of_training()
 
     def _tick(self) -> None:
         engine = Engine(random_model("s"), num_threads=1)
@@ -262,8 +272,25 @@ class SpeedBench:
             lambda done: self.advance("training", done, len(training.SHAPES))
         )
 
-    def _gpu(self) -> None:
-        self.found.rows |= gpu.measure(self.num_ticks, self.seed, self.advance)
+    def _gpu(self, row: str) -> None:
+        names = [each.name for each in ON_GPU]
+        self.advance("gpu", names.index(row), len(names))
+        self.found.rows[row] = gpu.measure(row, self.num_ticks, self.seed)
+
+
+def _runner(name: str, runtime: Runtime, work: Workload, ours: Ours) -> timing.Runner:
+    """How a runtime takes its turns: ablations only now and then, from where ours is."""
+
+    def run(index: int) -> None:
+        run_tick(runtime, work.rows(index))
+
+    if isinstance(runtime, Ours) and runtime is not ours:
+        return timing.Runner(run=run, every=ABLATION_EVERY, prepare=lambda: runtime.follow(ours))
+    group = runtimes.TRANSFORMERS if name.startswith(runtimes.TRANSFORMERS) else ""
+    if runtime is ours:
+        return timing.Runner(run=run, vital=True)
+    every = ROUNDED_EVERY if name in runtimes.ROUNDED else RIVAL_EVERY
+    return timing.Runner(run=run, every=every, group=group)
 
 
 def _bandwidth(work: Workload, ours: Ours) -> dict[str, float]:

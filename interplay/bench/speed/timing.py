@@ -12,9 +12,11 @@ import numpy as np
 import torch
 
 from interplay.clock import TURN_S
+from interplay.errors import InterplayError
 
 BLOCK_TICKS = 5  # of one runtime in a row: caches warm up, and a busy second hits all alike
 WARM_UP_TICKS = 3
+TRIAL_TICKS = 300  # of all ways to run one rival; the fastest goes on
 BANDWIDTH_BYTES = 1 << 28  # far larger than any cache
 GROWN_SHARE = 0.1  # of the ticks at either end that growth compares
 
@@ -46,21 +48,85 @@ class Times:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """One runtime among those that take turns.
+
+    run: a tick by its number. every: it takes part in one of so many blocks, for which `prepare` is
+    called before anyone's ticks, untimed. group: of those of one group that is not "" only the
+    fastest goes on behind `TRIAL_TICKS`. vital: an error of its own ends the whole run.
+    """
+
+    run: Callable[[int], Any]
+    every: int = 1
+    prepare: Callable[[], Any] = lambda: None
+    group: str = ""
+    vital: bool = False
+
+
+@dataclass(kw_only=True)
+class Interleaved:
+    """times: of all that did not fail. stopped, failed: name -> why it did not go on."""
+
+    times: dict[str, Times] = field(default_factory=dict)
+    stopped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
 def interleaved(
-    tick: Mapping[str, Callable[[int], Any]], num_ticks: int, advance: Callable[[int], None]
-) -> dict[str, Times]:
+    runners: Mapping[str, Runner], num_ticks: int, advance: Callable[[int], None]
+) -> Interleaved:
     """Run every runtime's ticks 0 to num_ticks, a few of each in turn; the first ones do not
-    count."""
-    times = {name: Times() for name in tick}
-    for first in range(0, num_ticks, BLOCK_TICKS):
-        for name, run in tick.items():
-            for index in range(first, min(num_ticks, first + BLOCK_TICKS)):
-                times[name].add(lambda run=run, index=index: run(index))
-        advance(min(num_ticks, first + BLOCK_TICKS))
-    for each in times.values():
+    count. One that fails is left out, with the reason."""
+    found, going = Interleaved(times={name: Times() for name in runners}), dict(runners)
+    for block, first in enumerate(range(0, num_ticks, BLOCK_TICKS)):
+        ticks = range(first, min(num_ticks, first + BLOCK_TICKS))
+        now = {name: each for name, each in going.items() if block % each.every == 0}
+        for each in now.values():
+            each.prepare()
+        for name, each in now.items():
+            try:
+                for index in ticks:
+                    found.times[name].add(lambda each=each, index=index: each.run(index))
+            except Exception as error:
+                if each.vital:
+                    raise
+                found.failed[name] = f"failed in tick {index}: {reason(error)}"
+                del going[name], found.times[name]
+        advance(ticks.stop)
+        for name, why in slower_ones(going, found.times).items():
+            found.stopped[name] = why
+            del going[name]
+    for each in found.times.values():
         skipped = min(WARM_UP_TICKS, num_ticks - 1)
         del each.wall_ms[:skipped], each.cpu_ms[:skipped]
-    return times
+    return found
+
+
+def slower_ones(going: Mapping[str, Runner], times: Mapping[str, Times]) -> dict[str, str]:
+    """Those that have had their trial and another one of their group is faster: name -> reason."""
+    slower = {}
+    for group in {each.group for each in going.values()} - {""}:
+        members = {name: times[name].wall_ms for name in going if going[name].group == group}
+        if min(len(walls) for walls in members.values()) < TRIAL_TICKS:
+            continue
+        best = min(members, key=lambda name: float(np.median(members[name])))
+        slower |= {
+            name: f"stopped after {len(walls)} ticks: {best} is faster"
+            for name, walls in members.items()
+            if name != best
+        }
+    return slower
+
+
+def reason(error: Exception) -> str:
+    """One line that tells a reader why something did not run."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed: pip install 'interplay[speed]'"
+    first = str(error).strip().partition("\n")[0]
+    if isinstance(error, InterplayError):
+        return first
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def growth(cpu_ms: Sequence[float], full_after: int) -> float | None:

@@ -22,11 +22,12 @@ from interplay.model.sizes import backbone_config
 RANDOM = ("s", "s-moe")
 VOCAB_SIZE = 1024
 ROWS_PER_TICK = 2 * NUM_SLOTS
+ROWS_AT_ONCE = 64  # of a past that is taken in untimed; what every runtime here can take
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One model. head: float32 [vocab, dim]. about: where the weights come from."""
+    """One model. head: [vocab, dim], of the dtype of all. about: where the weights come from."""
 
     name: str
     about: str
@@ -40,7 +41,7 @@ class Workload:
     def rows(self, tick: int) -> Float[Tensor, "eight dim"]:
         """The inputs of one tick: four rows that come together, four that come one by one."""
         generator = torch.Generator().manual_seed(tick)
-        return torch.randn(ROWS_PER_TICK, self.config.dim, generator=generator)
+        return torch.randn(ROWS_PER_TICK, self.config.dim, generator=generator).to(self.head.dtype)
 
     def weight_bytes(self) -> int:
         """Of the matrices of all layers in float32."""
@@ -65,6 +66,14 @@ def run_tick(runtime: Runtime, rows: Float[Tensor, "eight dim"]) -> list[Float[T
     """One micro-turn: the input half at once, the output half row by row; logits of five passes."""
     parts = [rows[:NUM_SLOTS], *rows[NUM_SLOTS:].split(1)]
     return [runtime.append(part) for part in parts]
+
+
+def fill(runtime: Runtime, work: Workload) -> None:
+    """Take in as many ticks as the window holds, untimed, many rows at once."""
+    num_ticks = work.config.window // ROWS_PER_TICK
+    past = torch.cat([work.rows(tick) for tick in range(num_ticks)])
+    for rows in past.split(ROWS_AT_ONCE):
+        runtime.append(rows)
 
 
 def workload(name: str) -> Workload:
