@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from interplay.ops import experts, norm
+from interplay.ops import experts, kernels, norm
 from interplay.ops import linear as plain_linear
 from interplay.ops import sample as plain_sample
 from interplay.ops.triton import experts as k_experts
@@ -39,6 +39,13 @@ def alike(ours, plain, dtype=torch.float32):
     assert all(x.isfinite().all() for x in ours)
     error = 1e-5 if dtype == torch.float32 else 2e-2
     torch.testing.assert_close(ours, plain, rtol=error, atol=error)
+
+
+def test_the_kernel_that_is_tried_first_runs(monkeypatch):
+    kernels.try_kernel(DEVICE)
+    monkeypatch.setattr(k_norm, "_norm_forward", None)
+    with pytest.raises(TypeError):
+        kernels.try_kernel(DEVICE)
 
 
 @DTYPES
