@@ -267,11 +267,12 @@ def test_what_is_compiled_once_is_not_compiled_again(cache, tmp_path, monkeypatc
 
 
 def test_the_compiler_may_be_several_words(cache, tmp_path, monkeypatch):
-    name = next((name for name in native.COMPILERS if shutil.which(name)), None)
-    if name is None:
-        pytest.skip("no C++ compiler")
+    source, _ = compiled(tmp_path)
+    for file in cache.iterdir():
+        file.unlink()
+    name = next(name for name in native.COMPILERS if shutil.which(name))
     monkeypatch.setenv("CXX", f"env {name}")  # as one writes `ccache g++`
-    assert compiled(tmp_path)[1].answer() == 42
+    assert native.load(source).answer() == 42
 
 
 @pytest.mark.parametrize("damage", ["library", "hash"])
