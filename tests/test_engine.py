@@ -1,6 +1,7 @@
 """The engine: batches, state as a value, corrections, refusals and constant memory."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from interplay.engine.emit import SamplingConfig
 from interplay.engine.engine import Engine
 from interplay.engine.past import SessionState
 from interplay.engine.session import Session
+from interplay.engine.static.engine import DeviceEngine
 from interplay.errors import ConfigError, RecordError, SessionError
 from interplay.model.checkpoint import Loaded
 from interplay.model.untrained import untrained
 from interplay.turns.types import InputHalf, OutputHalf
 
+CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.bfloat16]
 
 
@@ -187,6 +190,47 @@ def test_played_in_full_changes_nothing():
     )
 
 
+@pytest.mark.parametrize("failing", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["engine", "static"])
+def test_a_failed_correction_and_the_next_try_are_as_if_nothing_had_failed(
+    kind, failing, monkeypatch
+):
+    """failing: the pass over output slots that finds no memory; the first one is the correction."""
+    loaded = untrained("tiny", seed=2, speaks="always")
+    if kind == "static":
+        shared = DeviceEngine(loaded, device=CPU, num_slots=2, dtype=torch.float32)
+    else:
+        shared = engine(2, loaded=loaded)
+    session, twin = shared.open(seed=3), shared.open(seed=3)
+    for turn in range(2):
+        shared.tick({session: half(turn), twin: half(turn)})
+    shortened, lengths = half(5, num_played=1700), shared.cache.length.clone()
+    with monkeypatch.context() as patch:
+        _fail(patch, shared.model, failing)
+        with pytest.raises(RuntimeError, match="no memory"):
+            session.push(shortened)
+    assert torch.equal(shared.cache.length, lengths) and session.num_turns == 2
+    if failing == 4:  # the correction itself is undone: another one may follow, or none
+        shortened = half(5)
+    assert equal(session.push(shortened), twin.push(shortened))
+    assert session.trace and twin.trace
+    assert (session.trace.correction is None) == (twin.trace.correction is None) == (failing == 4)
+    assert torch.equal(session.trace.numbers.log_probs, twin.trace.numbers.log_probs)
+    assert equal(session.push(half(6)), twin.push(half(6)))
+
+
+def _fail(patch, module, failing):
+    """The call of `read_slot` with this number raises."""
+    calls, read_slot = itertools.count(1), module.read_slot
+
+    def fail(*args):
+        if next(calls) == failing:
+            raise RuntimeError("no memory")
+        return read_slot(*args)
+
+    patch.setattr(module, "read_slot", fail)
+
+
 def test_an_aborted_tick_leaves_no_trace(monkeypatch):
     session, twin = engine().open(), engine().open()
     run(session, range(4))
@@ -275,6 +319,36 @@ def test_slots_that_memory_cannot_hold_are_refused_at_the_start(tmp_path, monkey
         engine(4)
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "nowhere")
     assert engine(4).num_slots == 4
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("group", ["", "a", "a/b"])  # the container's, one around ours, ours
+def test_slots_that_a_container_cannot_hold_are_refused_at_the_start(
+    tmp_path, monkeypatch, version, group
+):
+    each = memory.slot_bytes(model().config.backbone, torch.float32)
+    names = memory.VERSION_1 if version == 1 else memory.VERSION_2
+    root = tmp_path / "memory" if version == 1 else tmp_path
+    limited = root / group
+    limited.mkdir(parents=True, exist_ok=True)
+    files = dict(meminfo="MemAvailable: 99999999 kB\n", groups="3:cpu,memory:/a/b\n")
+    if version == 2:
+        files["groups"] = "1:cpu:/c\n0::/a/b\n"
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "groups", raising=False)
+    monkeypatch.setattr(memory, "GROUPS", tmp_path, raising=False)
+    (limited / names[0]).write_text("max\n" if version == 2 else f"{2**63 - 4096}\n")
+    (limited / names[1]).write_text("9000000\n")
+    assert memory.free_bytes() == 1024 * 99999999, "no limit"
+    (limited / names[0]).write_text(f"{memory.SPARE_BYTES + 3 * each + 5_000_000}\n")
+    with pytest.raises(ConfigError, match=r"3 session slots need .* at most 2 fit"):
+        engine(3)
+    (limited / "memory.stat").write_text(f"anon 7\n{names[2]} 4000000\n")
+    assert engine(3).num_slots == 3
+    with pytest.raises(ConfigError, match=r"4 session slots need .* at most 3 fit"):
+        engine(4)
 
 
 def test_a_failed_allocation_is_one_line(monkeypatch):

@@ -1,17 +1,21 @@
 """Products of few rows: the bits of large ones, proven at start-up; reasons where not."""
 
+import functools
 import hashlib
+import shutil
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from interplay.engine import precision
 from interplay.engine.engine import Engine
 from interplay.engine.precision import choose_products
 from interplay.errors import ConfigError
 from interplay.model.untrained import untrained
 from interplay.ops import few_rows, native
-from interplay.ops.few_norms import FewNorms
+from interplay.ops.few_layers import FEW_LAYERS
+from interplay.ops.few_norms import FEW_NORMS, FewNorms
 from interplay.ops.few_rows import MAX_ROWS, MAX_ROWS_IN_PLACE, FewRows
 from interplay.ops.linear import linear
 from interplay.ops.native import NativeError
@@ -152,9 +156,27 @@ def test_linear_is_the_same_with_and_without(monkeypatch):
         assert torch.equal(linear(x, weight), fast)
 
 
-def refuse(monkeypatch, why):
+@pytest.fixture
+def refuse(monkeypatch, tmp_path):
+    """Makes the native code impossible in a named way."""
+    return functools.partial(_refuse, monkeypatch, tmp_path)
+
+
+def _refuse(monkeypatch, tmp_path, why):
     monkeypatch.setattr(few_rows.FEW_ROWS, "_library", None)
-    if why == "compiler":
+    if why == "program":
+        broken = tmp_path / "c++"
+        broken.write_text("no program\n")
+        broken.chmod(0o755)
+        monkeypatch.setenv("CXX", f"{broken} -v")
+    elif why == "quotes":
+        monkeypatch.setenv("CXX", "g++ '")
+    elif why == "home":
+        monkeypatch.setenv("CXX", "true")
+        for name in ("HOME", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    elif why == "compiler":
         monkeypatch.setenv("CXX", "no-such-compiler")
     elif why == "processor":
         monkeypatch.setattr(native.torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
@@ -166,21 +188,61 @@ def refuse(monkeypatch, why):
     ("why", "line"),
     [
         ("compiler", "no C++ compiler"),
+        ("program", "c++ cannot be run: Exec format error"),
+        ("quotes", "No closing quotation"),
+        ("home", "no home folder"),
         ("processor", "the processor has DEFAULT, not AVX2"),
         ("threads", "torch has 2 threads"),
     ],
 )
-def test_a_slower_way_is_named_or_refused(monkeypatch, why, line):
+def test_a_slower_way_is_named_or_refused(refuse, why, line):
     loaded = untrained()
-    refuse(monkeypatch, why)
+    refuse(why)
     said = choose_products(loaded.model, None, torch.float32, strict=False)
     assert said.startswith("stock") and line in said
     with pytest.raises(ConfigError, match=r"run without --strict"):
         choose_products(loaded.model, None, torch.float32, strict=True)
 
 
-def test_the_engine_says_what_it_chose(monkeypatch):
-    refuse(monkeypatch, "compiler")
+@pytest.mark.parametrize(
+    ("part", "line"),
+    [
+        ("layers", "layers are not one call: heads are odd"),
+        ("weights", "layers are not one call: weights do not lie"),
+        ("shape", "64 x 128 products are stock"),
+        ("norm", "norms 64 wide are stock"),
+    ],
+)
+def test_one_slower_part_is_refused_if_asked(monkeypatch, part, line):
+    loaded = untrained()
+    said = choose_products(loaded.model, loaded.vocoder, torch.float32, strict=False)
+    if "in one call" not in said:
+        pytest.skip(said)
+    assert choose_products(loaded.model, loaded.vocoder, torch.float32, strict=True) == said
+
+    def fail(shape):
+        raise NativeError("heads are odd")
+
+    if part == "layers":
+        monkeypatch.setattr(FEW_LAYERS, "prepare", fail)
+    elif part == "weights":
+        monkeypatch.setattr(precision, "pack_layers", lambda *args, **kwargs: None)
+    elif part == "shape":
+        blocks = {shape: at for shape, at in few_rows.FEW_ROWS.blocks.items() if shape != (64, 128)}
+        monkeypatch.setattr(few_rows.FEW_ROWS, "blocks", blocks)
+        monkeypatch.setattr(FewRows, "find_block", lambda *args: None)
+    else:
+        monkeypatch.setattr(FEW_NORMS, "widths", FEW_NORMS.widths - {64})
+        monkeypatch.setattr(FewNorms, "_holds", lambda *args: False)
+    with pytest.raises(ConfigError, match=line) as caught:
+        choose_products(loaded.model, loaded.vocoder, torch.float32, strict=True)
+    assert str(caught.value).endswith("run without --strict") and "\n" not in str(caught.value)
+    slower = choose_products(loaded.model, loaded.vocoder, torch.float32, strict=False)
+    assert slower != said, "it is told at start"
+
+
+def test_the_engine_says_what_it_chose(refuse):
+    refuse("compiler")
     loaded = untrained()
     assert "no C++ compiler" in Engine(loaded, dtype=torch.float32).facts["few rows"]
     with pytest.raises(ConfigError, match="no C"):
@@ -201,6 +263,15 @@ def test_what_is_compiled_once_is_not_compiled_again(cache, tmp_path, monkeypatc
     source, library = compiled(tmp_path)
     assert library.answer() == 42
     monkeypatch.setattr(native, "_compile", lambda *_: pytest.fail("compiled again"))
+    assert native.load(source).answer() == 42
+
+
+def test_the_compiler_may_be_several_words(cache, tmp_path, monkeypatch):
+    source, _ = compiled(tmp_path)
+    for file in cache.iterdir():
+        file.unlink()
+    name = next(name for name in native.COMPILERS if shutil.which(name))
+    monkeypatch.setenv("CXX", f"env {name}")  # as one writes `ccache g++`
     assert native.load(source).answer() == 42
 
 

@@ -42,6 +42,13 @@ def alike(ours, plain, dtype=torch.float32):
     torch.testing.assert_close(ours, plain, rtol=error, atol=error)
 
 
+def test_the_kernel_that_is_tried_first_runs(monkeypatch):
+    kernels.try_kernel(DEVICE)
+    monkeypatch.setattr(k_norm, "_norm_forward", None)
+    with pytest.raises(TypeError):
+        kernels.try_kernel(DEVICE)
+
+
 @DTYPES
 def test_norm(dtype):
     x, weight = randn(1, 7, 70, dtype=dtype), randn(70, dtype=dtype)

@@ -172,15 +172,35 @@ def test_static_slots_that_memory_cannot_hold_are_refused(loaded, tmp_path, monk
         engine_of(DeviceEngine, loaded, 3)
 
 
-def test_a_tick_that_fails_moves_no_session(loaded, monkeypatch):
-    engine = engine_of(DeviceEngine, loaded, 1)
-    session = engine.open(prefix="say one two")
-    before = session.past
+@pytest.mark.parametrize("where", ["midway", "after"])
+def test_a_tick_that_fails_moves_no_session(loaded, where, monkeypatch):
+    engine = engine_of(DeviceEngine, loaded, 2)
+    session, twin = (engine.open(seed=4, prefix="say one two") for _ in range(2))
     assert isinstance(engine, DeviceEngine)
-    monkeypatch.setattr(engine._graphs, "run", lambda num: (_ for _ in ()).throw(RuntimeError))
-    with pytest.raises(RuntimeError):
-        engine.tick({session: halves(1)[0]})
+    first, second = halves(1)[:2]
+    engine.tick({session: first, twin: first})
+    before, read_slot, run = session.past, engine.model.read_slot, engine._graphs.run
+
+    def stop_midway(*args):
+        if args[3] == 2:  # the third output slot
+            raise RuntimeError
+        return read_slot(*args)
+
+    def stop_after(num):
+        run(num)
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.model, "read_slot", stop_midway if where == "midway" else read_slot)
+        patch.setattr(engine._graphs, "run", stop_after if where == "after" else run)
+        with pytest.raises(RuntimeError):
+            engine.tick({session: second})
     assert session.past is before
+    ours, theirs = session.push(second), twin.push(second)
+    assert (ours.heard, ours.say, ours.act) == (theirs.heard, theirs.say, theirs.act)
+    assert np.array_equal(ours.voice, theirs.voice)
+    assert session.trace and twin.trace
+    assert torch.equal(session.trace.numbers.log_probs, twin.trace.numbers.log_probs)
 
 
 def test_a_gpu_without_kernels_is_refused_if_asked(monkeypatch):
@@ -191,6 +211,32 @@ def test_a_gpu_without_kernels_is_refused_if_asked(monkeypatch):
     assert "rows depend on the batch: compute capability (7, 5)" in choose_kernels(gpu)
     with pytest.raises(ConfigError, match="without --strict"):
         choose_kernels(gpu, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("Failed to find C compiler. Please specify CC.\nmore"), "find C compiler"),
+        (AssertionError(), "a kernel does not run: AssertionError"),
+    ],
+)
+def test_kernels_that_do_not_run_are_not_chosen(error, line, monkeypatch):
+    def fail(device):
+        raise error
+
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(kernels, "_chosen", set())
+    monkeypatch.setattr(kernels.os, "environ", {})
+    monkeypatch.setattr(kernels, "find_spec", lambda name: True)
+    monkeypatch.setattr(kernels, "try_kernel", fail, raising=False)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (9, 0))
+    said = choose_kernels(gpu)
+    assert "rows depend on the batch" in said and line in said and "\n" not in said
+    assert not kernels._chosen
+    with pytest.raises(ConfigError, match="without --strict"):
+        choose_kernels(gpu, strict=True)
+    monkeypatch.setattr(kernels, "try_kernel", lambda device: None)
+    assert choose_kernels(gpu, strict=True).startswith("triton") and kernels._chosen == {"cuda"}
 
 
 @pytest.mark.gpu

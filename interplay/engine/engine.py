@@ -5,7 +5,8 @@ allocated once; a session holds one until it is closed. Bits of a session do not
 other sessions share its ticks (docs/numerics.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,7 @@ from interplay.errors import ConfigError, SessionError
 from interplay.media.dmel import DmelConfig, StreamingDmel
 from interplay.model.checkpoint import Loaded
 from interplay.model.interaction import Inputs
+from interplay.model.mark import Mark
 from interplay.model.vocoder import HOP
 from interplay.turns.follow import no_memory
 from interplay.turns.tokens import END, Tokenizer
@@ -184,9 +186,8 @@ class Engine:
             self._check_open(session)
             self._check_half(half)
         sessions = sorted(halves, key=slot_of)
-        corrections = self._correct({s: halves[s].num_played for s in sessions})
-        lengths = self.cache.length.clone()
-        try:
+        with self._all_or_none(sessions):
+            corrections = self._correct({s: halves[s].num_played for s in sessions})
             heard = hear_all(self._dmel, {s: (s.past, halves[s]) for s in sessions})
             self.on_stage("encode")
             for camera in (False, True):
@@ -203,35 +204,43 @@ class Engine:
                 [s.past.speaking for s in sessions],
             )
             self.on_stage("codec")
-        except BaseException:
-            for session in sessions:
-                slot = slot_of(session)
-                self.cache.truncate(slot, int(lengths[slot]))
-            raise
-        outputs = {}
-        for i, session in enumerate(sessions):
-            past, half = session.past, heard[session]
-            session.trace = Trace(
-                turn=past.turn,
-                hear=half.hear,
-                read=half.read,
-                said=said[i],
-                numbers=numbers[i],
-                correction=corrections.get(session),
-            )
-            session.past = replace(
-                past,
-                turn=past.turn + 1,
-                num_turns=past.num_turns + 1,
-                memory=memory[i : i + 1],
-                waiting=half.waiting,
-                hear_tail=half.tail,
-                before=past.said.last(),
-                said=said[i],
-                speaking=speaking[i],
-            )
-            outputs[session] = _output(said[i], sound[i])
+            outputs = {}
+            for i, session in enumerate(sessions):
+                past, half = session.past, heard[session]
+                session.trace = Trace(
+                    turn=past.turn,
+                    hear=half.hear,
+                    read=half.read,
+                    said=said[i],
+                    numbers=numbers[i],
+                    correction=corrections.get(session),
+                )
+                session.past = replace(
+                    past,
+                    turn=past.turn + 1,
+                    num_turns=past.num_turns + 1,
+                    memory=memory[i : i + 1],
+                    waiting=half.waiting,
+                    hear_tail=half.tail,
+                    before=past.said.last(),
+                    said=said[i],
+                    speaking=speaking[i],
+                )
+                outputs[session] = _output(said[i], sound[i])
         return {session: outputs[session] for session in halves}
+
+    @contextmanager
+    def _all_or_none(self, sessions: Collection[Session]) -> Iterator[None]:
+        """Whatever raises within leaves the sessions and their slots as they were."""
+        before = [(session, session.past, session.trace) for session in sessions]
+        mark = Mark.of(self.cache, self._slots(sessions), NUM_SLOTS)
+        try:
+            yield
+        except BaseException:
+            mark.go_back()
+            for session, past, trace in before:
+                session.past, session.trace = past, trace
+            raise
 
     def _read_input(
         self,
@@ -250,14 +259,14 @@ class Engine:
             voice_on=nothing,
             see=None if tiles[0] is None else torch.from_numpy(np.stack(tiles)).unsqueeze(1),  # type: ignore[arg-type]
         )
-        self.model.read_input(inputs, self.cache, _slots(sessions), self.dtype)
+        self.model.read_input(inputs, self.cache, self._slots(sessions), self.dtype)
 
     def _emit(
         self, sessions: list[Session], memories: list[np.ndarray]
     ) -> tuple[list[Said], list[Numbers], np.ndarray]:
         """The four output slots, one after the other; also the memories after them."""
         memory = np.concatenate(memories)
-        slots = _slots(sessions)
+        slots = self._slots(sessions)
         seeds = torch.tensor([s.past.seed for s in sessions])
         counters = torch.tensor([s.past.num_turns * NUM_SLOTS for s in sessions])
         before = _concat([s.past.said.last() for s in sessions])
@@ -280,10 +289,7 @@ class Engine:
         return said, numbers, memory
 
     def _correct(self, played: dict[Session, int | None]) -> dict[Session, Correction]:
-        """Re-read the newest output half of sessions of which less was played than emitted.
-
-        Committed on its own: doing it twice changes nothing, so an aborted tick may repeat it.
-        """
+        """Re-read the newest output half of sessions of which less was played than emitted."""
         wanted = {}
         for session, num_samples in played.items():
             if num_samples is None or not session.past.num_turns:
@@ -304,7 +310,7 @@ class Engine:
             torch.stack([r.voice_on for r in reads]),
             None,
             self.cache,
-            _slots(sessions),
+            self._slots(sessions),
             self.dtype,
         )
         corrections = {}
@@ -315,6 +321,9 @@ class Engine:
             numbers = measure(self.model, rows, said)
             corrections[session] = Correction(said=said, numbers=numbers)
         return corrections
+
+    def _slots(self, sessions: Collection[Session]) -> Tensor:
+        return torch.tensor([slot_of(s) for s in sessions], device=self.cache.length.device)
 
     def _check_open(self, session: Session) -> None:
         if session.slot is None or self._sessions[session.slot] is not session:
@@ -358,10 +367,6 @@ def set_threads(loaded: Loaded, num_threads: int | None = None) -> int:
     if num_threads is not None:
         torch.set_num_threads(num_threads)
     return num_params
-
-
-def _slots(sessions: list[Session]) -> Tensor:
-    return torch.tensor([slot_of(s) for s in sessions])
 
 
 def _concat(parts: list[Said]) -> Said:

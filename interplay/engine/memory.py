@@ -5,6 +5,7 @@ left: a session would die because of the ones that came after it. So the arenas 
 they are made, and written to once.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from interplay.model.cache import Cache
 from interplay.model.ring_cache import AnyCache, RingCache
 
 MEMINFO = Path("/proc/meminfo")
+OWN_GROUPS = Path("/proc/self/cgroup")  # lines of id:controllers:path
+GROUPS = Path("/sys/fs/cgroup")
+VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+VERSION_2 = ("memory.max", "memory.current", "inactive_file")
 SPARE_BYTES = 64 << 20  # for everything else that a process takes while it runs
 CPU = torch.device("cpu")
 
@@ -25,15 +30,48 @@ class NoRoomError(ConfigError):
 
 
 def free_bytes(device: torch.device = CPU) -> int | None:
-    """What the machine, or a GPU, can still give without swapping; None where it does not tell."""
+    """What the machine and the container, or a GPU, can still give without swapping; None where
+    they do not tell."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    found = [line.split()[1] for line in _lines(MEMINFO) if line.startswith("MemAvailable:")]
+    return min([*(1024 * int(kb) for kb in found[:1]), *_free_of_groups()], default=None)
+
+
+def _free_of_groups() -> Iterator[int]:
+    """What each control group that this process is in, and each around it, still allows.
+
+    Inside a container the own group may be the root of what is mounted there, whatever its path.
+    """
+    for line in _lines(OWN_GROUPS):
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            root, names = GROUPS / "memory", VERSION_1
+        elif not controllers:
+            root, names = GROUPS, VERSION_2
+        else:
+            continue
+        own = root / path.strip("/")
+        for group in (own, *own.parents):
+            if group.is_relative_to(root):
+                yield from _free_of(group, *names)
+
+
+def _free_of(group: Path, limit: str, used: str, cached: str) -> list[int]:
+    """One number, or none without a limit. cached: what the kernel drops when memory is short."""
     try:
-        lines = MEMINFO.read_text().splitlines()
+        most, taken = (int((group / name).read_text()) for name in (limit, used))
+    except (OSError, ValueError):  # no such group, or `max`
+        return []
+    stat = dict(line.split()[:2] for line in _lines(group / "memory.stat"))
+    return [max(0, most - taken + int(stat.get(cached, 0)))]
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
     except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * int(found[0]) if found else None
+        return []
 
 
 def slot_bytes(

@@ -151,7 +151,7 @@ def choose_products(
     """How products of a few rows are computed from now on, and why. The bits are the same.
 
     others: weights [n, k] beside those of the model and of the vocoder, if that is a module.
-    strict: raise ConfigError instead of taking the slower way.
+    strict: raise ConfigError instead of taking the slower way for any part of the model.
     """
     if dtype != torch.float32:
         return f"stock ({str(dtype).removeprefix('torch.')} needs no padding to speak of)"
@@ -163,10 +163,10 @@ def choose_products(
         for name, value in each.named_parameters()
         if value.ndim == 1 and name.endswith("norm")
     ]
+    shapes = _shapes(weights)
     try:
-        said = FEW_ROWS.prepare(_shapes(weights))
+        said = FEW_ROWS.prepare(shapes)
         FEW_NORMS.prepare(norms, stock_norm, stock_norm_and_rotate)
-        said += f", {len(set(norms) & FEW_NORMS.widths)} of {len(set(norms))} norms"
     except NativeError as error:
         if strict:
             raise ConfigError(
@@ -174,27 +174,36 @@ def choose_products(
                 "stock ones, about four times slower"
             ) from None
         return f"stock, padded, about four times slower ({error})"
-    layers = _choose_layers(model)
+    said += f", {len(set(norms) & FEW_NORMS.widths)} of {len(set(norms))} norms"
+    layers, slower = _choose_layers(model)
+    slower += [f"{n} x {k} products are stock" for n, k in sorted(shapes - set(FEW_ROWS.blocks))]
+    slower += [f"norms {width} wide are stock" for width in sorted(set(norms) - FEW_NORMS.widths)]
+    if strict and slower:
+        reasons = ", ".join(dict.fromkeys(slower))
+        raise ConfigError(f"not all of the model is fast here: {reasons}; run without --strict")
     packed = {id(weight) for each in _packed(model) for weight in each.layers.parameters()}
     FEW_ROWS.keep(weight for weight in weights if id(weight) not in packed)
     return f"{said}; {layers}"
 
 
-def _choose_layers(model: nn.Module) -> str:
-    """Whether a backbone's layers are one call for a few rows, and why not."""
+def _choose_layers(model: nn.Module) -> tuple[str, list[str]]:
+    """Whether a backbone's layers are one call for a few rows; the reasons why not."""
     kinds: set[Kind] = set()
+    stacks = _stacks(model)
     try:
-        for stack in _stacks(model):
+        for stack in stacks:
             shape = stack.config.stack_shape
             FEW_LAYERS.prepare(shape)
             packed = pack_layers(stack.layers, shape, anew=True)  # now, so that no tick has to
-            kinds |= packed.kinds if packed else set()
+            if packed is None:
+                raise NativeError("weights do not lie as the call reads them")
+            kinds |= packed.kinds
     except NativeError as error:
-        return f"operation by operation in layers ({error})"
-    if not kinds:
-        return "no layers"
+        return f"operation by operation in layers ({error})", [f"layers are not one call: {error}"]
+    if not stacks:
+        return "no layers", []
     kept = " and ".join(KEPT_AS[kind] for kind in sorted(kinds))
-    return f"all layers in one call, weights read as {kept}"
+    return f"all layers in one call, weights read as {kept}", []
 
 
 def _stacks(model: nn.Module) -> list[Backbone]:

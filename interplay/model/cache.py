@@ -140,6 +140,11 @@ class Cache:
             seen=self._seen(slots, max(columns) + num_rows),
         )
 
+    def columns(self, slots: Int[Tensor, " b"], positions: Int[Tensor, "b r"]) -> Tensor:
+        """Where these positions of `slots` lie now, int64 [b, r]."""
+        later = self.prefix_columns + positions - self.base[slots][:, None]
+        return torch.where(positions < self.prefix_columns, positions, later)
+
     def reset_slot(self, slot: int) -> None:
         """Forget the session in `slot`."""
         self.length[slot] = 0

@@ -92,8 +92,12 @@ class RingCache:
         slots = torch.arange(self.num_slots, device=device) if slots is None else slots
         first = self.length[slots]
         positions = first[:, None] + torch.arange(num_rows, device=device)
-        columns = ring_columns(positions, self.prefix_columns, self.ring)
+        columns = self.columns(slots, positions)
         return RingAppend(cache=self, slots=slots, first=first, num_rows=num_rows, columns=columns)
+
+    def columns(self, slots: Int[Tensor, " b"], positions: Int[Tensor, "b r"]) -> Tensor:
+        """Where these positions lie, int64 [b, r]; it is the same in all `slots`."""
+        return ring_columns(positions, self.prefix_columns, self.ring)
 
     def reset_slot(self, slot: int) -> None:
         """Forget the session in `slot`."""

@@ -34,12 +34,31 @@ def choose_kernels(device: torch.device, *, strict: bool = False) -> str:
         why = "triton is missing; pip install 'interplay[gpu]'"
     elif found < OLDEST:
         why = f"compute capability {found} is below {OLDEST}"
+    elif failure := _why_none_runs(device):
+        why = f"a kernel does not run: {failure}"
     else:
         _chosen.add("cuda")
         return "triton, whose sums have one order per weight shape"
     if strict:
         raise ConfigError(f"the kernels cannot be used on {device}: {why}; or run without --strict")
     return f"torch, rows depend on the batch: {why}"
+
+
+def try_kernel(device: torch.device) -> None:
+    """Run one tiny kernel and wait for it. Triton compiles a part of itself on each machine: that
+    it is installed does not say that it works."""
+    from interplay.ops.triton import norm
+
+    norm.rms_norm(torch.ones(1, 16, device=device), torch.ones(16, device=device), 1e-6).cpu()
+
+
+def _why_none_runs(device: torch.device) -> str:
+    """What `try_kernel` fails with, in one line; empty if it runs."""
+    try:
+        try_kernel(device)
+    except Exception as error:  # of a compiler, a driver, a library: no list would be whole
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ""
 
 
 def kernels_on(x: Tensor) -> bool:

@@ -7,6 +7,7 @@ its own hash beside it: a file that was cut short or changed is compiled again, 
 import ctypes
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -27,7 +28,12 @@ class NativeError(InterplayError):
 
 def cache_folder() -> Path:
     """Where compiled libraries are kept: `$XDG_CACHE_HOME/interplay` or `~/.cache/interplay`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interplay"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interplay"
+    except RuntimeError:  # what pathlib raises for a user without a home
+        raise NativeError(
+            "there is no home folder to keep compiled code in; name a folder in XDG_CACHE_HOME"
+        ) from None
 
 
 def load(source: Path, *others: Path) -> ctypes.CDLL:
@@ -52,17 +58,21 @@ def load(source: Path, *others: Path) -> ctypes.CDLL:
         raise NativeError(f"cannot keep compiled code in {library.parent}: {error}") from None
 
 
-def _compiler() -> str:
-    named = os.environ.get("CXX")
-    names = (named,) if named else COMPILERS
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        raise NativeError("there is no C++ compiler (install g++, or name one in CXX)")
-    return found
+def _compiler() -> list[str]:
+    """Its words: CXX may hold several, as in `ccache g++`."""
+    named = os.environ.get("CXX", "")
+    try:
+        words = shlex.split(named)
+    except ValueError as error:
+        raise NativeError(f"CXX is {named!r}: {error}") from None
+    for first, *others in [words] if words else [[name] for name in COMPILERS]:
+        if path := shutil.which(first):
+            return [path, *others]
+    raise NativeError("there is no C++ compiler (install g++, or name one in CXX)")
 
 
-def _version(compiler: str) -> str:
-    done = _run([compiler, "--version"])
+def _version(compiler: list[str]) -> str:
+    done = _run([*compiler, "--version"])
     return done.stdout.partition("\n")[0]
 
 
@@ -78,15 +88,15 @@ def _is_whole(library: Path) -> bool:
     return _hash_file(library).read_text().strip() == digest
 
 
-def _compile(compiler: str, sources: list[Path], library: Path) -> None:
+def _compile(compiler: list[str], sources: list[Path], library: Path) -> None:
     """Write library and hash, each whole or not at all, the hash last."""
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         draft = Path(folder) / library.name
-        done = _run([compiler, *FLAGS, "-o", str(draft), *map(str, sources)])
+        done = _run([*compiler, *FLAGS, "-o", str(draft), *map(str, sources)])
         if done.returncode:
             first = (done.stderr.strip() or "no message").splitlines()[0]
-            raise NativeError(f"{compiler} cannot compile {sources[0].name}: {first}")
+            raise NativeError(f"{' '.join(compiler)} cannot compile {sources[0].name}: {first}")
         digest = Path(folder) / "sha256"
         digest.write_text(hashlib.sha256(draft.read_bytes()).hexdigest())
         os.replace(draft, library)
@@ -95,6 +105,10 @@ def _compile(compiler: str, sources: list[Path], library: Path) -> None:
 
 def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S)
+        return subprocess.run(
+            words, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S
+        )
+    except OSError as error:
+        raise NativeError(f"{words[0]} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise NativeError(f"{words[0]} took longer than {TIMEOUT_S} s") from None

@@ -6,7 +6,8 @@ the same operations run one by one. Knows nothing of sockets, wall clocks or eve
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -114,8 +115,8 @@ class DeviceEngine(Engine):
     def tick(self, halves: Mapping[Session, InputHalf]) -> dict[Session, OutputHalf]:
         """Advance the given sessions by one micro-turn; the others do not notice.
 
-        Raises SessionError, before anything moved, for a closed session or an input half that
-        cannot be read.
+        Either every given session advances or, when this raises, none does. Raises SessionError
+        for a closed session or an input half that cannot be read.
         """
         if not halves:
             return {}
@@ -126,31 +127,46 @@ class DeviceEngine(Engine):
                 raise SessionError(
                     "ticks of fixed shapes have no eyes yet; send micro-turns without `see`"
                 )
-        corrections = self._take_back({s: h.num_played for s, h in halves.items()})
-        buffers = self._graphs.buffers(len(halves))
-        reads, waiting = [], []
-        for row, (session, half) in enumerate(halves.items()):
-            text = (*session.past.waiting, *half.read)
-            read = text[:NUM_SLOTS]
-            reads.append(read + (PAD,) * (NUM_SLOTS - len(read)))
-            waiting.append(text[NUM_SLOTS:])
-            buffers.slots[row] = slot_of(session)
-            buffers.hear[row] = torch.from_numpy(half.hear)
-        buffers.read[: len(reads)] = torch.tensor(reads, dtype=torch.int32)
-        made = {name: x[: len(reads)].clone() for name, x in self._graphs.run(len(reads)).items()}
-        tokens, on, sound = (made[name].cpu().numpy() for name in ("tokens", "voice_on", "sound"))
-        outputs = {}
-        for row, session in enumerate(halves):
-            past = session.past
-            turns = {"turn": past.turn + 1, "num_turns": past.num_turns + 1}
-            session.past = replace(past, waiting=waiting[row], **turns)
-            if self._keeps_traces:
-                session.trace = _trace(session, reads[row], made, row, corrections.get(session))
-            heard, say, act = (tuple(column) for column in tokens[row].T.tolist())
-            outputs[session] = OutputHalf(
-                heard=heard, say=say, act=act, voice_on=on[row], voice=sound[row]
+        with self._all_or_none(halves):
+            corrections = self._take_back({s: h.num_played for s, h in halves.items()})
+            buffers = self._graphs.buffers(len(halves))
+            reads, waiting = [], []
+            for row, (session, half) in enumerate(halves.items()):
+                text = (*session.past.waiting, *half.read)
+                read = text[:NUM_SLOTS]
+                reads.append(read + (PAD,) * (NUM_SLOTS - len(read)))
+                waiting.append(text[NUM_SLOTS:])
+                buffers.slots[row] = slot_of(session)
+                buffers.hear[row] = torch.from_numpy(half.hear)
+            num = len(reads)
+            buffers.read[:num] = torch.tensor(reads, dtype=torch.int32)
+            made = {name: x[:num].clone() for name, x in self._graphs.run(num).items()}
+            tokens, on, sound = (
+                made[name].cpu().numpy() for name in ("tokens", "voice_on", "sound")
             )
+            outputs = {}
+            for row, session in enumerate(halves):
+                past = session.past
+                turns = {"turn": past.turn + 1, "num_turns": past.num_turns + 1}
+                session.past = replace(past, waiting=waiting[row], **turns)
+                if self._keeps_traces:
+                    session.trace = _trace(session, reads[row], made, row, corrections.get(session))
+                heard, say, act = (tuple(column) for column in tokens[row].T.tolist())
+                outputs[session] = OutputHalf(
+                    heard=heard, say=say, act=act, voice_on=on[row], voice=sound[row]
+                )
         return outputs
+
+    @contextmanager
+    def _all_or_none(self, sessions: Collection[Session]) -> Iterator[None]:
+        slots = self._slots(sessions)
+        rows = self._states.rows(slots)
+        with super()._all_or_none(sessions):
+            try:
+                yield
+            except BaseException:
+                self._states.write(slots, rows)
+                raise
 
     def _take_back(self, played: Mapping[Session, int | None]) -> dict[Session, Correction]:
         """Re-read the newest output half of sessions of which less was played than emitted."""
