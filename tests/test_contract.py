@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from interplay.data.corpus import Corpus
 from interplay.engine import precision
 from interplay.engine.static import engine
 from interplay.model.untrained import untrained
 from interplay.ops import probe
 from interplay.ops.linear import CONTRACT
 from interplay.recipes import run
+from interplay.recipes.batches import CorpusBatches
 from interplay.recipes.named import xs
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -45,13 +47,14 @@ def test_the_trainer_chooses_what_the_sampler_chooses(fake_gpu, monkeypatch, tmp
     with pytest.raises(Begun):
         engine.DeviceEngine(loaded, device=CUDA)
     served, CONTRACT.library_shapes = CONTRACT.library_shapes, set()
-    data = SimpleNamespace(tokenizer=SimpleNamespace(vocab_size=loaded.config.vocab_size))
+    data, batches = object.__new__(Corpus), object.__new__(CorpusBatches)
+    vars(data)["tokenizer"] = SimpleNamespace(vocab_size=loaded.config.vocab_size)
     mel = np.zeros(80, np.float32), np.ones(80, np.float32)
     monkeypatch.setattr(run, "own_voice_statistics", lambda data: mel)
     monkeypatch.setattr(run, "choose_device", lambda name: CUDA)
     monkeypatch.setattr(run, "probe_throughput", begin)
     with pytest.raises(Begun):
-        run.train_model(xs(), data, None, tmp_path, 1.0, resume=False)  # type: ignore[arg-type]
+        run.train_model(xs(), data, batches, tmp_path, 1.0, resume=False)
     trained = CONTRACT.library_shapes
     assert {kind for *_, kind in trained} == {torch.bfloat16}
     assert trained == {each for each in served if each[2] == torch.bfloat16}

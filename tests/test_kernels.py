@@ -138,9 +138,8 @@ def test_experts(mixture, dtype, monkeypatch):
     assert torch.equal(k_experts.run_experts(rows, chosen, gate_up, down), whole)
 
 
-@DTYPES
-def test_experts_have_the_gradients_of_the_plain_body(mixture, dtype, monkeypatch):
-    rows, router, gate_up, down = (x.to(dtype) for x in mixture)
+def test_experts_have_the_gradients_of_the_plain_body(mixture, monkeypatch):
+    rows, router, gate_up, down = mixture
     chosen = experts.route(rows, router, 2)[1].clamp(max=3)  # nobody chooses the last one
 
     def run(*leaves):
@@ -149,7 +148,7 @@ def test_experts_have_the_gradients_of_the_plain_body(mixture, dtype, monkeypatc
     plain = gradients(run, rows, gate_up, down)
     monkeypatch.setattr(kernels, "_chosen", {DEVICE.type})
     ours = gradients(run, rows, gate_up, down)
-    alike(ours, plain, dtype)
+    torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-4)
     assert not ours[2][4].any() and ours[2][:4].any()
 
 

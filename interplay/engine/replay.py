@@ -73,12 +73,12 @@ def device_of(record: Record) -> torch.device:
     if not record.device.startswith(GPU):
         return CPU
     about = record.about
-    made = f"{record.folder} was made on {about['hardware']} (--device {record.device})"
+    made = f"{record.folder} was made on {about.get('hardware')} (--device {record.device})"
     try:
         device = choose_device(record.device)
     except DeviceError:
         raise RecordError(f"{made}; there is none here: replay it on a machine with one") from None
-    if (found := hardware(record.device)) != about["hardware"]:
+    if (found := hardware(record.device)) != about.get("hardware"):
         raise RecordError(f"{made}, and here is {found}: only the same GPU gives the same bits")
     return device
 
