@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from interplay.bench.speed import hour, price, timing
+from interplay.bench.speed import capacity, hour, price, timing
 from interplay.bench.speed.capacity import halves, largest, most_in_time, tick_times
 from interplay.bench.speed.workload import random_workload
 from interplay.engine.engine import Engine
@@ -95,11 +95,13 @@ def test_the_most_sessions_begin_at_short_runs_and_go_downwards():
     assert [each for each in tried if each[1] == "whole"] == [(n, "whole") for n in (5, 4, 3)]
 
 
-def test_ticks_end_at_the_first_late_one_and_windows_may_be_full():
+def test_ticks_end_at_the_first_late_one_and_windows_may_be_full(monkeypatch):
+    monkeypatch.setattr(capacity, "ROWS_PER_TICK", 512)  # the window counts as full after 2 ticks
     engine = Engine(untrained(speaks="always"), num_slots=2, num_threads=1)
+    assert engine.config.backbone.window == 512
     assert len(tick_times(engine, 4, seed=0, full=True, until_ms=0).wall_ms) == 1
-    window = engine.config.backbone.window
-    assert all(int(length) > window for length in engine.cache.length)
+    ticks = 2 + capacity.WARM_UP_TICKS + 1
+    assert engine.cache.length.tolist() == [8 * ticks] * 2, "the second began where the first was"
 
 
 def test_percentiles_and_misses():

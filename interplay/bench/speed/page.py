@@ -78,9 +78,9 @@ def _ways(measured: Mapping[str, Any]) -> Iterator[str]:
     for name, why in measured.get("stopped", {}).items():
         yield f'<p class="note">{escape(f"{name} {why}")}</p>'
     yield (
-        '<p class="note">Ablations of ours run a fifth of the ticks, from where ours is. '
-        "llama.cpp's Qwen3 has no window: rows 2 to 4 of a pass see up to three positions more, "
-        "and its logits are compared with those of the same.</p>"
+        '<p class="note">Rivals take every third turn of ours, the other ones every fifth, '
+        "ablations from where ours is. llama.cpp's Qwen3 has no window: rows 2 to 4 of a pass see "
+        "up to three positions more, and its logits are compared with ours of just that.</p>"
         '<p class="note">Runtimes "rounded to" something give other logits and are shown, not '
         "counted as rivals.</p>"
     )
