@@ -157,6 +157,7 @@ def test_words_that_touch_or_overlap_by_rounding_are_fine(tmp_path):
         ({"a.wav": noise()}, "a.wav has no transcript beside it; give one of the same name"),
         ({"a.wav": noise(), "a.json": "{]"}, "a.json, line 1: not JSON"),
         ({"a.wav": noise(), "a.json": '{"words": [{"word": 3}]}'}, "is not understood; give"),
+        ({"a.wav": noise(), "a.json": "[" * 100_000}, "a.json: its brackets are nested too deep"),
         ({"a.wav": noise(), "a.json": "[1]"}, "holds no transcript that can be read; give"),
         ({"a.wav": noise(), "a.ctm": "talk A zero 1 hi"}, "a.ctm, line 1: 'talk A zero 1 hi'"),
         ({"a.wav": noise(), "a.TextGrid": "hello"}, "a.TextGrid is no TextGrid"),

@@ -10,13 +10,16 @@ import pytest
 import torch
 from foreign_helpers import TEXT, a_tokenizer, publish
 from sharded_program import an_example
+from test_own_mixture import TOKENIZER, a_recording, stored
 
 from interplay.errors import ConfigError
+from interplay.model.checkpoint import load_checkpoint
 from interplay.model.foreign import read_foreign
 from interplay.model.interaction import InteractionModel
 from interplay.model.warm import warm_config, warm_model
+from interplay.recipes.batches import Own, check_own
 from interplay.recipes.named import find_recipe
-from interplay.recipes.run import run_recipe
+from interplay.recipes.run import fit_to_start, run_recipe
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.losses import LossConfig
 from interplay.train.optim import OptimConfig
@@ -127,6 +130,26 @@ def test_texts_that_cannot_be_replayed_are_refused(tmp_path, name, content, mess
         Texts(tmp_path, Tokenizer.adopt(a_tokenizer().to_str()), SMALL)
     with pytest.raises(ConfigError, match="is no folder with"):
         Texts(tmp_path / "nowhere", Tokenizer.adopt(a_tokenizer().to_str()), SMALL)
+
+
+def test_eyes_and_what_they_are_shown_are_those_of_the_start(tmp_path):
+    publish(tmp_path / "hub")
+    foreign = read_foreign(tmp_path / "hub", window=512)
+    recipe = find_recipe("m-smoke")
+    blind, seeing = (
+        replace(load_checkpoint("xs"), model=model, config=model.config)
+        for eyes in (False, True)
+        for model in [warm_model(foreign, warm_config(foreign, heads="tiny", eyes=eyes), seed=0)]
+    )
+    assert fit_to_start(recipe, blind) == recipe == fit_to_start(recipe, None)
+    fitted = fit_to_start(recipe, seeing)
+    assert fitted.eyes and fitted.corpus.eyes and fitted.compose.seen and fitted.compose.eyes
+    assert fit_to_start(find_recipe("xs-drilled"), seeing) == find_recipe("xs-drilled")
+    films = stored(tmp_path / "films", a_recording(film=True))
+    own = Own(folder=films.folder, share=0.3)
+    check_own(own, fitted, TOKENIZER)
+    with pytest.raises(ConfigError, match=r"recipe m-smoke has no eyes; .* .`interplay init --eye"):
+        check_own(own, recipe, TOKENIZER)
 
 
 @pytest.mark.parametrize(

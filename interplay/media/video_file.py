@@ -17,6 +17,8 @@ from interplay.errors import ConfigError, DeviceError, VideoError
 from interplay.media.video import fit_frame
 
 _EARLY_S = 1e-3  # time stamps are rounded
+MOST_MISSING_S = 1.0  # so long a whole film may have no new picture, at its end, too
+_WHOLE = "get the whole film again, cut that part out, or convert it to a constant rate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,29 @@ class VideoFile:
         if not rate or length_s <= 0:
             raise VideoError(f"{self.path} tells no length or frame rate; convert it, e.g. to mp4")
         return VideoFacts(length_s=length_s, rate_hz=float(rate), width=width, height=height)
+
+    def whole(self) -> list[UInt8[np.ndarray, "120 160 3"]]:
+        """All frames of a film of which nothing is lost, those of `__call__`.
+
+        Raises VideoError, which names the second, where a picture is damaged or none comes for more
+        than MOST_MISSING_S and two pictures' time.
+        """
+        facts, av = self.facts(), _av()
+        most_s = max(MOST_MISSING_S, 2 / facts.rate_hz)
+        try:
+            with av.open(str(self.path)) as container:
+                decoded = container.decode(_stream(container, self.path))
+                is_indexed = "mp4" in container.format.name  # then a long picture is meant to be
+                pictures = _whole(self.path, decoded, float("inf") if is_indexed else most_s)
+                frames = list(_at_five_per_second(pictures))
+        except (av.error.FFmpegError, OSError) as error:
+            raise _unreadable(self.path, error) from error
+        if len(frames) * TURN_S < facts.length_s - most_s:
+            raise VideoError(
+                f"{self.path}, {len(frames) * TURN_S:.2f} s: no picture from here on can be read, "
+                f"and the film lasts {facts.length_s:.2f} s; {_WHOLE}"
+            )
+        return frames
 
     def sound(self) -> Float32[np.ndarray, " T"] | None:
         """The film's sound, mono at 16 kHz, from its first picture on; None for a silent film.
@@ -126,6 +151,26 @@ def _mono_from(decoded: Iterator[Any], start_s: float) -> Float32[np.ndarray, " 
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     late = late or 0
     return np.pad(samples, (late, 0)) if late > 0 else samples[-late:]
+
+
+def _whole(path: Path, decoded: Iterator[Any], most_s: float) -> Iterator[Any]:
+    """What is decoded, while every picture is sound and comes within `most_s` of the one before."""
+    last_s = 0.0
+    try:
+        for frame in decoded:
+            time_s = last_s if frame.time is None else frame.time
+            if frame.is_corrupt:
+                raise VideoError(f"{path}, {time_s:.2f} s: this picture is damaged; {_WHOLE}")
+            if time_s - last_s > most_s:
+                raise VideoError(
+                    f"{path}, {last_s:.2f} s: no picture until {time_s:.2f} s can be read; {_WHOLE}"
+                )
+            last_s = time_s
+            yield frame
+    except _av().error.FFmpegError as error:
+        raise VideoError(
+            f"{path}, {last_s:.2f} s: from here on it is damaged ({error.strerror}); {_WHOLE}"
+        ) from error
 
 
 def _at_five_per_second(decoded: Iterator[Any]) -> Iterator[UInt8[np.ndarray, "120 160 3"]]:

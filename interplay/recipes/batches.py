@@ -75,6 +75,7 @@ def check_own(own: Own, recipe: Recipe, tokenizer: Tokenizer) -> None:
         raise ConfigError(
             f"{own.folder} has {len(films)} films such as {films[0].facts.source}, and the "
             f"recipe {recipe.name} has no eyes; import without films, or train one with eyes"
+            + (" (`interplay init --eyes`)" if recipe.size is None else "")
         )
     data.check_spelling(tokenizer)
 

@@ -25,7 +25,8 @@ SEEN = (  # what an hour or two may teach of what the benches ask for
 class Recipe:
     """One run. minutes: wall clock of all stages, on the number of threads given.
 
-    eyes: the model has eyes; `corpus` and `compose` must give it something to see.
+    eyes: the model has eyes; `corpus` and `compose` must give it something to see. Of a recipe
+    without a size `start` decides, and `with_eyes` gives it what it needs.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
     shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
     how much of the weights that the run began with is in those that it ends with (train.start),
@@ -61,6 +62,16 @@ class Recipe:
     export: torch.dtype = torch.float16
     warm: WarmConfig | None = None
     text: TextConfig | None = None
+
+
+def with_eyes(recipe: Recipe) -> Recipe:
+    """The same for a model with eyes: it hears what users ask of the camera, and sees films."""
+    return replace(
+        recipe,
+        eyes=True,
+        corpus=replace(recipe.corpus, eyes=3000),
+        compose=replace(recipe.compose, seen=0.2, eyes=SEEN),
+    )
 
 
 def xs() -> Recipe:

@@ -23,7 +23,7 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
 from interplay.recipes.batches import CorpusBatches, Own, check_own, checked_sessions, note_own
-from interplay.recipes.named import Recipe
+from interplay.recipes.named import Recipe, with_eyes
 from interplay.recipes.own_ears import add_own_voice
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer, train
@@ -60,6 +60,12 @@ def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts 
     return start, Texts(text, start.tokenizer, recipe.text)
 
 
+def fit_to_start(recipe: Recipe, start: Loaded | None) -> Recipe:
+    """The recipe for the shape that it takes from `start`: with eyes where that has some."""
+    sees = start is not None and start.config.see is not None
+    return with_eyes(recipe) if sees and recipe.size is None else recipe
+
+
 def run_recipe(
     recipe: Recipe,
     out: Path,
@@ -78,6 +84,7 @@ def run_recipe(
     """
     began = time.monotonic()
     start, texts = load_start(recipe, text)
+    recipe = fit_to_start(recipe, start)
     folder = corpus or out / "corpus"
     if ranks.is_first():
         prepare_folder(out)

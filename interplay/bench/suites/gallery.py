@@ -72,7 +72,7 @@ def push_ups(rng: np.random.Generator, number: int) -> Item:
     """Push-ups are counted aloud as they are done."""
     film = draw_reps(rng, number, kind="push_up", most=8)
     due = [(vocabulary.NUMBERS[k], end_s) for k, (_, end_s) in enumerate(film.cycles, 1)]
-    asked = "count my push ups"
+    asked = "please count the push ups"
     return watch("gallery", number, asked, film, film.length_s, due=due, about={})
 
 
@@ -80,7 +80,7 @@ def safety(rng: np.random.Generator, number: int) -> Item:
     """A hand comes near a saw blade, twice; a warning each time."""
     film = draw_conduct(rng, number, "blade", 2)
     due = [(WARNINGS["blade"], start_s) for start_s, _ in film.breaks]
-    asked = "please watch my hands"
+    asked = "tell me when a hand gets near the blade"
     return watch("gallery", number, asked, film, film.length_s, due=due, about={})
 
 

@@ -197,7 +197,7 @@ def _film(
             f"{film.path}: {facts.rate_hz:.2g} pictures a second where the model sees 5; each is "
             "seen several times, and what is faster is not seen"
         )
-    pictures = list(film())
+    pictures = film.whole()
     if not pictures:
         raise VideoError(f"{film.path} has no picture that can be decoded; convert it again")
     missing = round(facts.length_s / TURN_S) - len(pictures)  # the last one stays until the end

@@ -5,6 +5,7 @@ Knows nothing of sound.
 """
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ _NAMES = {
     **{"a": LEFT, "1": LEFT, "b": RIGHT, "2": RIGHT},
 }
 _SILENT = ("", "<eps>", "sil", "sp", "silence", "<sil>")
+_TIMES = re.compile(r"[\s\d:.,-]*:[\s\d:.,-]*-->[\s\d:.,-]*:")  # meant as the times of a caption
+_TIME = r"\s*\d+(?::\d+){1,2}(?:[.,]\d+)?"
+_GOOD_TIMES = re.compile(rf"{_TIME}\s*-->{_TIME}(?!\S)")
 _ONLY_TIER = "words"  # of several tiers without a speaker the one that is read
 ALLOWED = f"name the channels {USER} and {MODEL}, or {LEFT} and {RIGHT}"
 JSON_FORM = (
@@ -66,6 +70,8 @@ def _json(path: Path) -> list[Piece]:
         raise RecordError(
             f"{path}, line {error.lineno}: not JSON ({error.msg}); {JSON_FORM}"
         ) from None
+    except RecursionError:
+        raise RecordError(f"{path}: its brackets are nested too deeply; {JSON_FORM}") from None
     return pieces_of(found, path)
 
 
@@ -165,8 +171,15 @@ def _captions(path: Path) -> list[Piece]:
     """SubRip and WebVTT; who says them the file does not tell."""
     import pysubs2  # in the `data` extra
 
+    text = _text_of(path)
+    for number, line in enumerate(text.splitlines(), 1):  # the parser takes what looks like a time
+        if _TIMES.match(line) and not _GOOD_TIMES.match(line):
+            raise RecordError(
+                f"{path}, line {number}: {line[:60]!r} has a time that cannot be; give "
+                "start --> end, as in 00:00:01,000 --> 00:00:02,500"
+            )
     try:
-        captions = pysubs2.SSAFile.from_string(_text_of(path), format_=path.suffix[1:].lower())
+        captions = pysubs2.SSAFile.from_string(text, format_=path.suffix[1:].lower())
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
         raise RecordError(
             f"{path} holds no captions ({error}); give SubRip (.srt) or WebVTT (.vtt)"
