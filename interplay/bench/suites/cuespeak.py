@@ -44,15 +44,24 @@ NEGATIVE = {
 }
 
 
-def _row(name: str, what: str, **kwargs) -> Row:
-    return Row(name=f"cuespeak_{name}", kind=KIND, what=what, reach=None, **kwargs)
+HEADLINE = ""  # the row that has the suite's own name
+
+
+def named(name: str) -> str:
+    """The row that is called `name` here."""
+    return f"{KIND}_{name}" if name else KIND
+
+
+def _row(name: str, what: str, reach: float | None = None, **kwargs) -> Row:
+    return Row(name=named(name), kind=KIND, what=what, reach=reach, **kwargs)
 
 
 ROWS = (
     _row(
-        "macro",
+        HEADLINE,
         "right words, onset −0.1 to 2.0 s after the cue, over the user's speech for 0.2 s; one "
         "probe per item; mean of C1 to C9",
+        reach=80,
         unit="points",
         statistic="macro",
     ),
@@ -101,8 +110,8 @@ ROWS = (
 
 JUDGED_ROWS = (
     _row(
-        "macro_judged",
-        "as cuespeak_macro, the meaning by a language model, time and overlap by rule",
+        "judged",
+        "as cuespeak, the meaning by a language model, time and overlap by rule",
         unit="points",
         statistic="macro",
     ),
@@ -122,7 +131,7 @@ def score(traces: Sequence[Trace]) -> Outcomes:
         reading = moments.read(trace)
         wanted = reading.plan.probe is not None
         for name, outcome in _cues(reading) if wanted else _alarms(reading):
-            found[f"cuespeak_{name}"].append(outcome)
+            found[named(name)].append(outcome)
     return found
 
 
@@ -157,7 +166,7 @@ def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
     probe = Outcome(value=POINTS * hits[plan.probe], notes=notes, group=plan.family)
     clean = all(hits) and not (moments.stray(reading) or moments.premature(reading))
     rows = [
-        ("macro", probe),
+        (HEADLINE, probe),
         ("micro", probe),
         (plan.family.lower(), probe),
         ("strict", Outcome(value=POINTS * clean, group=plan.family)),
@@ -216,8 +225,9 @@ SUITE = Suite(
     rows=ROWS,
     twin=twin,
     score=score,
-    published=reported("cuespeak_macro_judged", 81.7, 2.9, note=OWN_SET),
+    published=reported("cuespeak_judged", 81.7, 2.9, note=OWN_SET),
     load=partial(moments_folder.load, suite=KIND),
+    loads_own=True,
     how_to_get="what `interplay bench export cuespeak FOLDER` has written, here or elsewhere, or "
     "items of the same form (docs/timespeak.md); the published CueSpeak set is not released.",
     baselines=("silent", "always", "metronome", "half_duplex", "perfect"),
