@@ -16,7 +16,7 @@ from interplay.data import cuespeak
 from interplay.data.item import Item, Speak
 from interplay.data.moments import Moment, Plan, Stretch, plan_of
 from interplay.data.speech import synthesize
-from interplay.data.texts import cuewords
+from interplay.data.texts import claims, cuewords, vocabulary
 
 CUES = ((0.5, 2.0), (5.0, 8.0), (8.1, 9.5), (9.6, 14.0))  # instruction, talk, second cue, talk
 SPEECH = tuple(("word", start_s, end_s) for start_s, end_s in CUES)
@@ -156,12 +156,42 @@ def test_false_alarms_per_minute_by_hand():
 def test_items_are_the_same_for_ever_and_hold_in_json():
     items = cuespeak.items(3, 0)
     assert items == cuespeak.items(3, 0) and items != cuespeak.items(3, 1)
-    assert len({what.seed for what in items}) == len(items) == 36
-    assert {what.subset for what in items} == {*suite.FAMILIES, *suite.NEGATIVE}
+    assert len({what.seed for what in items}) == len(items) == 45
+    assert {what.subset for what in items} == {*suite.FAMILIES, *suite.NEGATIVE, *suite.OF_A_KIND}
     for what in items:
         plan = plan_of(replace(what, about=json.loads(json.dumps(what.about))))
         assert plan == plan_of(what) and plan.monologue is not None
         assert (plan.probe is None) == plan.family.startswith("NEG")
+
+
+def test_things_of_a_kind_are_counted_and_others_are_not():
+    for what in cuespeak.items(6, 0):
+        plan = plan_of(what)
+        if plan.family not in suite.OF_A_KIND:
+            continue
+        asked, *texts = [cue.text for cue in what.cues if isinstance(cue, Speak)]
+        [kind] = [k for k, s in claims.PLURAL.items() if {k, s} & set(asked.split())]
+        members = claims.KINDS_OF_THINGS[kind]
+        named = [number for number, text in enumerate(texts, 1) if set(text.split()) & set(members)]
+        right = [moment.meaning for moment in plan.moments]
+        if plan.family == "QUIET":
+            assert right == [vocabulary.NUMBERS[len(named)]]
+            assert plan.moments[0].after == len(texts) > named[-1]
+        else:
+            assert [moment.after for moment in plan.moments] == named
+            assert not set(right) & {*members}
+        if plan.family == "STORY":
+            assert right == ["one", "two", "three"]
+
+
+def test_what_is_said_besides_counts_against_things_of_a_kind():
+    counted = planned(cue(1), family="STORY")  # its cue ends at 8.0
+    assert value(spoken(counted, ("yellow", 8.4, 8.9)), "story") == 100
+    assert value(spoken(counted, ("yellow", 8.4, 8.9), ("two", 11.0, 11.4)), "story") == 50
+    late = spoken(planned(cue(2), family="STORY"), ("yellow", 14.5, 14.9))
+    assert value(late, "story") == 0
+    found = suite.score([spoken(counted, ("yellow", 8.4, 8.9))])
+    assert not found["cuespeak"] and not found["cuespeak_strict"]
 
 
 def test_near_misses_are_no_cues_and_answers_are_not_said_by_the_user():
@@ -184,6 +214,8 @@ def test_every_cue_lies_well_inside_the_turn():
     for what in cuespeak.items(1, 5):
         trace = publish.rendered(what, synthesize)
         speech, plan = moments.user_speech(trace), plan_of(what)
+        if plan.family == "QUIET":  # a question, which ends the turn
+            continue
         assert max(end_s for _, end_s in speech) < trace.length_s - 2.0
         for moment in plan.moments:
             span = trace.cues[moment.after]
@@ -219,6 +251,7 @@ def test_a_perfect_system_has_everything(tables):
         *(name.lower() for name in suite.FAMILIES),
     ):
         assert perfect[row] == 100, row
+    assert [perfect[name.lower()] for name in suite.OF_A_KIND] == [100] * 3
     assert perfect["overlap"] == 1 and perfect["post_turn"] == 0
     assert perfect["false_alarms_per_min"] == perfect["talks_over"] == 0
     assert 0.3 < perfect["latency_p50_s"] < 0.5
@@ -227,12 +260,15 @@ def test_a_perfect_system_has_everything(tables):
 def test_a_turn_taker_answers_everything_too_late(tables):
     turn_taker = tables["half_duplex"]
     assert turn_taker[suite.HEADLINE] == turn_taker["strict"] == turn_taker["hit"] == 0
+    assert turn_taker["story"] == turn_taker["category"] == 0
+    assert turn_taker["quiet"] == 100, "that one is a question"
     assert turn_taker["post_turn"] == 1 and turn_taker["false_alarms_per_min"] == 0
 
 
 def test_trivial_systems_have_nothing_that_is_not_theirs(tables):
     for name in ("silent", "always"):
         assert tables[name][suite.HEADLINE] == tables[name]["strict"] == 0
+        assert {tables[name][part.lower()] for part in suite.OF_A_KIND} == {0}
     assert tables["silent"]["no_response"] == 1 and tables["silent"]["neg2"] == 1
     assert tables["always"]["talks_over"] > 0.97 and tables["always"]["neg1"] == 0
     assert tables["metronome"]["false_alarms_per_min"] > 25

@@ -221,8 +221,8 @@ def test_items_are_the_same_for_ever_and_hold_in_json():
     items = timespeak.items(4, 0)
     assert items == timespeak.items(4, 0) and items != timespeak.items(4, 1)
     assert timespeak.items(2, 0)[:2] == items[:2], "more items do not change the first ones"
-    assert len({i.seed for i in items}) == len(items) == 40
-    assert {i.subset for i in items} == {*suite.FAMILIES, "NEG"}
+    assert len({i.seed for i in items}) == len(items) == 44
+    assert {i.subset for i in items} == {*suite.FAMILIES, *suite.BESIDE, "NEG"}
     for what in items:
         again = json.loads(json.dumps(what.about))
         plan = plan_of(replace(what, about=again))
@@ -275,6 +275,7 @@ def test_a_perfect_system_has_everything(tables):
     perfect = tables["perfect"]
     for row in ("probe", "micro", "strict", "all", *(name.lower() for name in suite.FAMILIES)):
         assert perfect[f"timespeak_{row}"] == 100, row
+    assert perfect["timespeak_longer"] == 100
     assert perfect["timespeak_premature"] == 0
     assert perfect["timespeak_obeys"] == perfect["timespeak_neg"] == 1
     assert abs(perfect["timespeak_drift"]) < 0.01
@@ -285,6 +286,7 @@ def test_trivial_systems_have_nothing_that_is_not_theirs(tables):
         assert tables[name]["timespeak_probe"] == tables[name]["timespeak_strict"] == 0, name
     assert tables["silent"]["timespeak_no_response"] == tables["silent"]["timespeak_neg"] == 1
     assert tables["silent"]["timespeak_error_median_s"] is None
+    assert all(tables[name]["timespeak_longer"] == 0 for name in tables if name != "perfect")
     for name in ("half_duplex", "immediate"):  # only answers to the questions of F8
         assert tables[name]["timespeak_f8"] == 50
         assert tables[name]["timespeak_probe"] == pytest.approx(50 / 9)

@@ -84,6 +84,10 @@ TABLE = [
     ("cuespeak", "cuespeak", 0, 0, 0, 100),
     ("cuespeak", "cuespeak_strict", 0, 0, 0, 100),
     ("cuespeak", "cuespeak_post_turn", 0, 0, 1, 0),
+    ("cuespeak", "cuespeak_story", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_category", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_quiet", 0, 0, 100, 100),  # a question, which a turn-taker answers
+    ("timespeak", "timespeak_longer", 0, 0, 0, 100),
     ("translate", "translate_acc", 0, 0, "<0.3", 1),
     ("translate", "translate_lag_s", NONE, NONE, ">1", "<0.7"),
     ("translate", "translate_overlap", NONE, NONE, 0, ">0.8"),
@@ -117,6 +121,10 @@ OTHERS = [
     ("tau", "tau_selectivity_bc", "half_duplex", 1),
     ("timespeak", "timespeak_probe", "deaf", "<12"),  # F8, the one family of questions
     ("cuespeak", "cuespeak_strict", "metronome", 0),
+    ("cuespeak", "cuespeak_story", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_category", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_quiet", 0, 0, 100, 100),  # a question, which a turn-taker answers
+    ("timespeak", "timespeak_longer", 0, 0, 0, 100),
     ("translate", "translate_acc", "echo", 0),
 ]
 CELLS = [
