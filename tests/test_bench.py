@@ -197,10 +197,19 @@ def test_a_session_plays_alike_alone_and_in_a_batch():
         assert (ours.say, ours.heard, ours.act) == (theirs.say, theirs.heard, theirs.act)
 
 
-def test_probes_of_the_machine(monkeypatch):
+@pytest.mark.parametrize("camera", [False, True])
+def test_probes_of_the_machine(monkeypatch, camera):
+    seen = []
+    plain = machine.long_session
+
+    def watched(engine, halves, **kwargs):
+        seen.append([half.see for half in halves])
+        return plain(engine, halves, **kwargs)
+
+    monkeypatch.setattr(machine, "long_session", watched)
     bench = Bench(
         model="tiny",
-        loaded=untrained("tiny", seed=1),
+        loaded=untrained("tiny", seed=1, camera=camera),
         num_items=2,
         seed=0,
         synthesize=beep,
@@ -210,7 +219,14 @@ def test_probes_of_the_machine(monkeypatch):
     monkeypatch.setattr(machine, "SETTLED_TURNS", 4)
     names = ["tick_p99_ms", "session_misses", "session_memory_growth", "bits_differing"]
     found = {row.name: entry for row, entry in bench.run(choose_rows(names))}
-    assert found["tick_p99_ms"]["n"] == 16 and found["tick_p99_ms"]["value"] > 0
+    tick = found["tick_p99_ms"]
+    assert tick["n"] == 16 and tick["value"] > 0
+    assert tick["reach"] == (100 if camera else 60) and tick["about"]["saw"] is camera
+    assert (tick["about"].get("hearing_alone_p99_ms", 0) > 0) is camera
+    for shown, sees in zip(seen, [True, False] if camera else [False], strict=True):
+        assert [see is not None for see in shown] == [sees] * len(shown)
+    if camera:
+        assert any((now[:, 0] != now[:, 1]).any() for now in seen[0]), "the picture moves"
     assert found["session_misses"]["value"] in range(17)
     assert 0 <= found["session_memory_growth"]["value"] < 1
     assert found["bits_differing"]["value"] == 0

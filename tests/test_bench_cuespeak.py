@@ -16,7 +16,7 @@ from interplay.data import cuespeak
 from interplay.data.item import Item, Speak
 from interplay.data.moments import Moment, Plan, Stretch, plan_of
 from interplay.data.speech import synthesize
-from interplay.data.texts import cuewords
+from interplay.data.texts import claims, cuewords, vocabulary
 
 CUES = ((0.5, 2.0), (5.0, 8.0), (8.1, 9.5), (9.6, 14.0))  # instruction, talk, second cue, talk
 SPEECH = tuple(("word", start_s, end_s) for start_s, end_s in CUES)
@@ -56,7 +56,7 @@ def spoken(what: Item, *said_at: tuple[str, float, float]) -> Trace:
 
 def value(traces: Trace | list[Trace], row: str) -> float | None:
     traces = traces if isinstance(traces, list) else [traces]
-    [found] = [r for r in suite.ROWS if r.name == f"cuespeak_{row}"]
+    [found] = [r for r in suite.ROWS if r.name == suite.named(row)]
     return value_in(found, suite.score(traces)[found.name])
 
 
@@ -64,9 +64,9 @@ def test_the_window_runs_from_a_tenth_before_to_two_seconds_after_the_cue():
     one = planned(cue(1))  # its cue ends at 8.0
     for start_s, hit in [(7.88, 0), (7.91, 1), (8.4, 1), (10.0, 1), (10.03, 0)]:
         trace = spoken(one, ("yellow", start_s, start_s + 0.5))
-        assert value(trace, "macro") == 100 * hit, start_s
+        assert value(trace, suite.HEADLINE) == 100 * hit, start_s
         assert value(trace, "c1") == value(trace, "micro") == 100 * hit
-    assert value(spoken(one, ("purple", 8.4, 8.9)), "macro") == 0
+    assert value(spoken(one, ("purple", 8.4, 8.9)), suite.HEADLINE) == 0
     assert value(spoken(one, ("yellow", 8.4, 8.9)), "latency_p50_s") == pytest.approx(0.4)
     late = [spoken(one, ("yellow", 8.0 + k / 10, 9.9)) for k in range(11)]
     assert value(late, "latency_p90_s") == pytest.approx(0.9, abs=0.011)
@@ -77,26 +77,26 @@ def test_a_judge_decides_about_the_meaning_of_what_is_over_the_user():
     judged = suite.judged(judge)
     for start_s, wanted, num_asked in ((8.4, 100, 1), (10.3, 0, 1)):
         found = judged.score([spoken(one, ("golden", start_s, start_s + 0.5))])
-        assert [o.value for o in found["cuespeak_macro_judged"]] == [wanted], start_s
-        assert [o.value for o in found["cuespeak_macro"]] == [0]
+        assert [o.value for o in found["cuespeak_judged"]] == [wanted], start_s
+        assert [o.value for o in found["cuespeak"]] == [0]
         assert len(judge.asked) == num_asked
     assert list(found) == [row.name for row in judged.rows]
     after = replace(spoken(one, ("golden", 9.7, 9.9)), user_words=SPEECH[:3])
-    [outcome] = judged.score([after])["cuespeak_macro_judged"]
+    [outcome] = judged.score([after])["cuespeak_judged"]
     assert (outcome.value, outcome.notes) == (0, ("nothing_in_time",)), "the user had finished"
-    assert {each.row for each in suite.SUITE.published} == {"cuespeak_macro_judged"}
+    assert {each.row for each in suite.SUITE.published} == {"cuespeak_judged"}
 
 
 def test_a_hit_sounds_over_the_users_speech():
     last = planned(cue(2))  # ends at 9.5; the user then speaks from 9.6 to 14
     early = replace(spoken(last, ("yellow", 10.0, 10.5)), user_words=(("word", 9.0, 10.15),))
-    [outcome] = suite.score([early])["cuespeak_macro"]
+    [outcome] = suite.score([early])["cuespeak"]
     assert (outcome.value, outcome.notes) == (0, ("not_over_the_user",))
     assert value(early, "overlap") == 0 and value(early, "post_turn") == 0
     enough = replace(early, user_words=(("word", 9.0, 10.21),))
-    assert value(enough, "macro") == 100 and value(enough, "overlap") == 1
+    assert value(enough, suite.HEADLINE) == 100 and value(enough, "overlap") == 1
     short = spoken(last, ("yellow", 10.0, 10.12))
-    assert value(short, "macro") == 100, "all of a short word is enough"
+    assert value(short, suite.HEADLINE) == 100, "all of a short word is enough"
 
 
 def test_gaps_in_the_users_speech_are_closed_below_three_tenths():
@@ -144,7 +144,7 @@ def test_false_alarms_per_minute_by_hand():
         assert value(trace, "false_alarms_per_min") == pytest.approx(alarms * 60 / 9.5)
         assert value(trace, "talks_over") == pytest.approx(over_s / 9.5, abs=0.002)
         assert value(trace, "neg1") == float(not alarms)
-        assert suite.score([trace])["cuespeak_macro"] == []
+        assert suite.score([trace])["cuespeak"] == []
     assert value([quiet, one], "false_alarms_per_min") == pytest.approx(60 / 19)
     revoked = planned(cue(1), family="NEG3")
     assert value(spoken(revoked, ("yellow", 8.4, 8.9)), "neg3") == 1, "that one was asked for"
@@ -156,12 +156,42 @@ def test_false_alarms_per_minute_by_hand():
 def test_items_are_the_same_for_ever_and_hold_in_json():
     items = cuespeak.items(3, 0)
     assert items == cuespeak.items(3, 0) and items != cuespeak.items(3, 1)
-    assert len({what.seed for what in items}) == len(items) == 36
-    assert {what.subset for what in items} == {*suite.FAMILIES, *suite.NEGATIVE}
+    assert len({what.seed for what in items}) == len(items) == 45
+    assert {what.subset for what in items} == {*suite.FAMILIES, *suite.NEGATIVE, *suite.OF_A_KIND}
     for what in items:
         plan = plan_of(replace(what, about=json.loads(json.dumps(what.about))))
         assert plan == plan_of(what) and plan.monologue is not None
         assert (plan.probe is None) == plan.family.startswith("NEG")
+
+
+def test_things_of_a_kind_are_counted_and_others_are_not():
+    for what in cuespeak.items(6, 0):
+        plan = plan_of(what)
+        if plan.family not in suite.OF_A_KIND:
+            continue
+        asked, *texts = [cue.text for cue in what.cues if isinstance(cue, Speak)]
+        [kind] = [k for k, s in claims.PLURAL.items() if {k, s} & set(asked.split())]
+        members = claims.KINDS_OF_THINGS[kind]
+        named = [number for number, text in enumerate(texts, 1) if set(text.split()) & set(members)]
+        right = [moment.meaning for moment in plan.moments]
+        if plan.family == "QUIET":
+            assert right == [vocabulary.NUMBERS[len(named)]]
+            assert plan.moments[0].after == len(texts) > named[-1]
+        else:
+            assert [moment.after for moment in plan.moments] == named
+            assert not set(right) & {*members}
+        if plan.family == "STORY":
+            assert right == ["one", "two", "three"]
+
+
+def test_what_is_said_besides_counts_against_things_of_a_kind():
+    counted = planned(cue(1), family="STORY")  # its cue ends at 8.0
+    assert value(spoken(counted, ("yellow", 8.4, 8.9)), "story") == 100
+    assert value(spoken(counted, ("yellow", 8.4, 8.9), ("two", 11.0, 11.4)), "story") == 50
+    late = spoken(planned(cue(2), family="STORY"), ("yellow", 14.5, 14.9))
+    assert value(late, "story") == 0
+    found = suite.score([spoken(counted, ("yellow", 8.4, 8.9))])
+    assert not found["cuespeak"] and not found["cuespeak_strict"]
 
 
 def test_near_misses_are_no_cues_and_answers_are_not_said_by_the_user():
@@ -184,6 +214,8 @@ def test_every_cue_lies_well_inside_the_turn():
     for what in cuespeak.items(1, 5):
         trace = publish.rendered(what, synthesize)
         speech, plan = moments.user_speech(trace), plan_of(what)
+        if plan.family == "QUIET":  # a question, which ends the turn
+            continue
         assert max(end_s for _, end_s in speech) < trace.length_s - 2.0
         for moment in plan.moments:
             span = trace.cues[moment.after]
@@ -203,7 +235,7 @@ def tables() -> dict[str, dict[str, float | None]]:
         outcomes = suite.score(list(play(items, Oracle(name, beep, "own"), beep)))
         assert set(outcomes) == {row.name for row in suite.ROWS}
         found[name] = {
-            row.name.removeprefix("cuespeak_"): value_in(row, outcomes[row.name])
+            row.name.removeprefix("cuespeak").removeprefix("_"): value_in(row, outcomes[row.name])
             for row in suite.ROWS
         }
     return found
@@ -211,8 +243,15 @@ def tables() -> dict[str, dict[str, float | None]]:
 
 def test_a_perfect_system_has_everything(tables):
     perfect = tables["perfect"]
-    for row in ("macro", "micro", "strict", "hit", *(name.lower() for name in suite.FAMILIES)):
+    for row in (
+        suite.HEADLINE,
+        "micro",
+        "strict",
+        "hit",
+        *(name.lower() for name in suite.FAMILIES),
+    ):
         assert perfect[row] == 100, row
+    assert [perfect[name.lower()] for name in suite.OF_A_KIND] == [100] * 3
     assert perfect["overlap"] == 1 and perfect["post_turn"] == 0
     assert perfect["false_alarms_per_min"] == perfect["talks_over"] == 0
     assert 0.3 < perfect["latency_p50_s"] < 0.5
@@ -220,13 +259,16 @@ def test_a_perfect_system_has_everything(tables):
 
 def test_a_turn_taker_answers_everything_too_late(tables):
     turn_taker = tables["half_duplex"]
-    assert turn_taker["macro"] == turn_taker["strict"] == turn_taker["hit"] == 0
+    assert turn_taker[suite.HEADLINE] == turn_taker["strict"] == turn_taker["hit"] == 0
+    assert turn_taker["story"] == turn_taker["category"] == 0
+    assert turn_taker["quiet"] == 100, "that one is a question"
     assert turn_taker["post_turn"] == 1 and turn_taker["false_alarms_per_min"] == 0
 
 
 def test_trivial_systems_have_nothing_that_is_not_theirs(tables):
     for name in ("silent", "always"):
-        assert tables[name]["macro"] == tables[name]["strict"] == 0
+        assert tables[name][suite.HEADLINE] == tables[name]["strict"] == 0
+        assert {tables[name][part.lower()] for part in suite.OF_A_KIND} == {0}
     assert tables["silent"]["no_response"] == 1 and tables["silent"]["neg2"] == 1
     assert tables["always"]["talks_over"] > 0.97 and tables["always"]["neg1"] == 0
     assert tables["metronome"]["false_alarms_per_min"] > 25

@@ -45,40 +45,42 @@ def result(suite: str, name: str) -> dict[str, Any]:
 
 def test_v1_of_who_is_silent():
     got = result("fdb1", "silent")
-    for row in ("pause_tor", "backchannel_tor", "backchannel_freq", "turn_tor", "interrupt_tor"):
+    takeovers = ("pause_takeover", "backchannel_takeover", "takeover", "interrupt_takeover")
+    for row in (*takeovers, "backchannel_freq"):
         assert got[f"fdb1_{row}"] == 0, row
-    for row in ("turn_latency_s", "interrupt_latency_s", "turn_negative", "interrupt_stop_s"):
+    for row in ("latency_s", "interrupt_latency_s", "turn_negative", "interrupt_stop_s"):
         assert got[f"fdb1_{row}"] is None, row
     assert got["fdb1_backchannel_jsd"] == got["fdb1_no_response"] == 1
 
 
 def test_v1_of_who_always_talks():
     got = result("fdb1", "always")
-    for row in ("pause_tor", "turn_tor", "interrupt_tor", "turn_negative", "interrupt_talking"):
+    takeovers = ("pause_takeover", "takeover", "interrupt_takeover")
+    for row in (*takeovers, "turn_negative", "interrupt_talking"):
         assert got[f"fdb1_{row}"] == 1, row
-    assert got["fdb1_turn_latency_s"] == 0  # the clamp
-    assert got["fdb1_turn_latency_positive_s"] is None  # what it hides
+    assert got["fdb1_latency_s"] == 0  # the clamp
+    assert got["fdb1_latency_positive_s"] is None  # what it hides
     assert got["fdb1_interrupt_latency_s"] == 0
-    assert got["fdb1_backchannel_tor"] == got["fdb1_backchannel_jsd"] == 1
+    assert got["fdb1_backchannel_takeover"] == got["fdb1_backchannel_jsd"] == 1
     assert got["fdb1_backchannel_freq"] == got["fdb1_no_response"] == 0
     assert got["fdb1_interrupt_stop_s"] > 1  # all of the interruption
 
 
 def test_v1_of_who_does_everything_right():
     got = result("fdb1", "perfect")
-    for row in ("turn_tor", "interrupt_tor", "interrupt_talking"):
+    for row in ("takeover", "interrupt_takeover", "interrupt_talking"):
         assert got[f"fdb1_{row}"] == 1, row
-    for row in ("pause_tor", "backchannel_tor", "turn_negative", "no_response"):
+    for row in ("pause_takeover", "backchannel_takeover", "turn_negative", "no_response"):
         assert got[f"fdb1_{row}"] == 0, row
-    assert 0.2 <= got["fdb1_turn_latency_s"] <= 0.6
+    assert 0.2 <= got["fdb1_latency_s"] <= 0.6
     assert 0.1 <= got["fdb1_interrupt_stop_s"] <= 0.6
     assert got["fdb1_backchannel_freq"] > 0 and got["fdb1_backchannel_jsd"] < 0.8
 
 
 def test_v1_of_a_turn_taker():
     got = result("fdb1", "half_duplex")
-    assert got["fdb1_turn_tor"] == 1
-    assert got["fdb1_turn_latency_s"] == pytest.approx(0.9, abs=0.11)  # its timeout and 0.2 s
+    assert got["fdb1_takeover"] == 1
+    assert got["fdb1_latency_s"] == pytest.approx(0.9, abs=0.11)  # its timeout and 0.2 s
     assert got["fdb1_backchannel_freq"] == 0 and got["fdb1_backchannel_jsd"] == 1
 
 
@@ -88,9 +90,9 @@ def test_v1_pauses_of_the_published_sets_have_rows_of_their_own():
     other = replace(what, subset="synthetic_pause_handling")
     traces = [hand_made(what, voice=[(1, 3)]), hand_made(other, voice=[])]
     got = fdb1.score(traces)
-    assert values(got["fdb1_pause_tor"]) == [1, 0]
-    assert values(got["fdb1_pause_tor_candor"]) == [1]
-    assert values(got["fdb1_pause_tor_synthetic"]) == [0]
+    assert values(got["fdb1_pause_takeover"]) == [1, 0]
+    assert values(got["fdb1_pause_takeover_candor"]) == [1]
+    assert values(got["fdb1_pause_takeover_synthetic"]) == [0]
 
 
 def test_v1_latency_by_hand():
@@ -103,7 +105,7 @@ def test_v1_latency_by_hand():
     for voice, clamped, positive, negative in cases:
         got = fdb1.score([hand_made(what, voice=voice, cues=((1.0, 3.0),))])
         for row, wanted in (("latency_s", clamped), ("latency_positive_s", positive)):
-            value = summarize(got[f"fdb1_turn_{row}"], "ratio", 0).value
+            value = summarize(got[f"fdb1_{row}"], "ratio", 0).value
             assert value == (wanted if wanted is None else pytest.approx(wanted)), (voice, row)
         assert values(got["fdb1_turn_negative"]) == ([] if negative is None else [negative])
 

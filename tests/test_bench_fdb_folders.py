@@ -143,8 +143,11 @@ def test_oracles_on_published_items(v1, v15):
 
     items = V1.load(v1, 1)
     perfect, silent = (score(V1, items, name) for name in ("perfect", "silent"))
-    assert [o.value for o in perfect["fdb1_turn_tor"] + perfect["fdb1_interrupt_tor"]] == [1, 1]
-    assert [o.value for o in silent["fdb1_turn_tor"] + silent["fdb1_interrupt_tor"]] == [0, 0]
+    assert [o.value for o in perfect["fdb1_takeover"] + perfect["fdb1_interrupt_takeover"]] == [
+        1,
+        1,
+    ]
+    assert [o.value for o in silent["fdb1_takeover"] + silent["fdb1_interrupt_takeover"]] == [0, 0]
     [nods] = perfect["fdb1_backchannel_freq"]
     assert nods.value == pytest.approx(0.2)  # two in ten seconds
     [near], [far] = perfect["fdb1_backchannel_jsd"], silent["fdb1_backchannel_jsd"]

@@ -83,7 +83,7 @@ def test_a_hum_is_a_turn_of_who_writes_and_none_of_who_is_transcribed():
     assert chunks(heard) == []
     for trace, tor, silent in ((hum, 1, 0), (heard, 0, 1)):
         found = fdb1.score([trace])
-        assert [o.value for o in found["fdb1_turn_tor"]] == [tor]
+        assert [o.value for o in found["fdb1_takeover"]] == [tor]
         assert [o.value for o in found["fdb1_no_response"]] == [silent]
 
 
@@ -211,7 +211,11 @@ def value(traces, row: str) -> float | None:
 @official
 def test_pauses_and_turns_as_the_scripts(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(0)
-    for part, name in (("pause", "eval_pause_handling"), ("turn", "eval_smooth_turn_taking")):
+    parts = (
+        ("pause", "fdb1_pause_takeover", "eval_pause_handling"),
+        ("turn", "fdb1_takeover", "eval_smooth_turn_taking"),
+    )
+    for part, row, name in parts:
         traces = [random_trace(rng, part) for _ in range(60)]
         for index, trace in enumerate(traces):
             write(tmp_path / part / str(index), trace)
@@ -221,10 +225,10 @@ def test_pauses_and_turns_as_the_scripts(tmp_path, monkeypatch, capsys):
         printed = capsys.readouterr().out
         tor = number(printed, "Average take turn:")
         assert 0 < tor < 1
-        assert value(traces, f"fdb1_{part}_tor") == pytest.approx(tor, abs=1e-9)
+        assert value(traces, row) == pytest.approx(tor, abs=1e-9)
         if part == "turn":
             latency_s = number(printed, "Average latency:")
-            assert value(traces, "fdb1_turn_latency_s") == pytest.approx(latency_s, abs=1e-9)
+            assert value(traces, "fdb1_latency_s") == pytest.approx(latency_s, abs=1e-9)
 
 
 class Rates:
@@ -264,7 +268,7 @@ def test_interruptions_as_the_script(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     tor = number(printed, "Average take turn:")
     assert 0 < tor < 1
-    assert value(traces, "fdb1_interrupt_tor") == pytest.approx(tor, abs=1e-9)
+    assert value(traces, "fdb1_interrupt_takeover") == pytest.approx(tor, abs=1e-9)
     latency_s = number(printed, "Average latency:")
     assert value(traces, "fdb1_interrupt_latency_s") == pytest.approx(latency_s, abs=1e-9)
     judge = Fixed('{"rating": 4}')

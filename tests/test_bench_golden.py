@@ -50,14 +50,14 @@ def turns(name: str) -> list:
 
 
 def test_turns_and_pauses():
-    assert mean(fdb1.SUITE, turns("pause"), "fdb1_pause_tor") == pytest.approx(4 / 6)
+    assert mean(fdb1.SUITE, turns("pause"), "fdb1_pause_takeover") == pytest.approx(4 / 6)
     taken = turns("turn")
-    assert mean(fdb1.SUITE, taken, "fdb1_turn_tor") == pytest.approx(4 / 6)
+    assert mean(fdb1.SUITE, taken, "fdb1_takeover") == pytest.approx(4 / 6)
     # of those taken: 0.5, 0.2, -0.6 -> 0, 0.1
-    latency_s = mean(fdb1.SUITE, taken, "fdb1_turn_latency_s")
+    latency_s = mean(fdb1.SUITE, taken, "fdb1_latency_s")
     assert latency_s == pytest.approx((0.5 + 0.2 + 0 + 0.1) / 4)
     # FLEXI leaves the negative one out of the mean and reports its share
-    without_s = mean(fdb1.SUITE, taken, "fdb1_turn_latency_positive_s")
+    without_s = mean(fdb1.SUITE, taken, "fdb1_latency_positive_s")
     assert without_s == pytest.approx((0.5 + 0.2 + 0.1) / 3)
     assert mean(fdb1.SUITE, taken, "fdb1_turn_negative") == pytest.approx(1 / 4)
     assert mean(fdb1.SUITE, taken, "fdb1_no_response") == pytest.approx(1 / 6)
@@ -76,7 +76,7 @@ def test_interruptions():
         part("interrupt", cues=cues, voice=[(3, 3.5), (6.5, 8)]),  # taken, 0.5 s
     ]
     got = numbers(fdb1.SUITE, traces)
-    assert got["fdb1_interrupt_tor"] == pytest.approx(3 / 5)
+    assert got["fdb1_interrupt_takeover"] == pytest.approx(3 / 5)
     assert got["fdb1_interrupt_latency_s"] == pytest.approx((1.0 + 0 + 0.5) / 3)
     assert got["fdb1_interrupt_latency_positive_s"] == pytest.approx((1.0 + 0.5) / 2)
     assert got["fdb1_interrupt_talking"] == pytest.approx(3 / 5)
@@ -96,7 +96,7 @@ def test_backchannels():
     talks = part("backchannel", length_s=10.0, voice=[(1.1, 1.5), (3, 7)], **people)
     silent = part("backchannel", length_s=10.0, **people)
     got = numbers(fdb1.SUITE, [nods, talks, silent])
-    assert got["fdb1_backchannel_tor"] == pytest.approx(1 / 3)
+    assert got["fdb1_backchannel_takeover"] == pytest.approx(1 / 3)
     assert got["fdb1_backchannel_freq"] == pytest.approx((2 / 10 + 1 / 10 + 0) / 3)
     # 51 bins of 0.2 s for 10 s; a nod from 1.1 to 1.5 s lies in three.
     # n bins of 51: KL(p|m) + KL(q|m), each halved, p = 1/n in n bins, q = 1/51 in all

@@ -314,6 +314,11 @@ def test_who_acts_by_scripts_has_no_column_where_there_are_none():
     ).run(made.rows)
     beside = found.rows["small_right"]["baselines"]
     assert beside == {"silent": 0.0, "always": 1.0, "half_duplex": None, "perfect": None}
+    assert made.rows[0].reach == 0.5
+    assert found.rows["small_right"]["reach"] is None, (
+        "a goal for our own items, which these are not"
+    )
+    assert found.rows["small_right"]["passes"] is None
 
 
 def test_what_befell_an_item_is_counted_beside_its_scores():

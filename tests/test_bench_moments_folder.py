@@ -102,7 +102,7 @@ def test_a_few_keys_are_enough(bare):
     assert (item.seed, item.subset, item.length_s) == (7, "F1", pytest.approx(9.0))
     for policy, wanted in (("perfect", 100), ("silent", 0)):
         found = table(timespeak.SUITE, [item], policy)
-        assert found["timespeak_macro"] == found["timespeak_strict"] == wanted
+        assert found["timespeak_probe"] == found["timespeak_strict"] == wanted
     second = BARE | {"seed": 8}
     (bare / "y.json").write_text(json.dumps(second))
     assert len(read(bare)) == 2 and [i.seed for i in read(bare, 1)] == [7]
@@ -168,7 +168,7 @@ def test_what_another_system_said_is_scored_from_its_files(bare, recordings):
     ]
     assert trace.voice == (pytest.approx((5.3, 6.0), abs=0.011),)
     outcomes = timespeak.SUITE.score([trace])
-    assert [o.value for o in outcomes["timespeak_macro"]] == [100]
+    assert [o.value for o in outcomes["timespeak_probe"]] == [100]
     [error] = outcomes["timespeak_error_median_s"]
     assert error.value == pytest.approx(0.3, abs=0.011)
 

@@ -109,11 +109,11 @@ def test_one_edit_is_edit_distance(one: str, other: str):
 def test_the_window_is_half_a_second_early_and_one_and_a_half_late():
     tea = planned(due("tea", 8.0))
     for at_s, hit in [(9.0, 1), (8.97, 0), (9.5, 1), (11.0, 1), (11.03, 0)]:
-        assert value(spoken(tea, ("tea", at_s)), "timespeak_macro") == 100 * hit, at_s
+        assert value(spoken(tea, ("tea", at_s)), "timespeak_probe") == 100 * hit, at_s
     assert [window_hi_s(seconds) for seconds in (1, 10, 20, 30)] == [1.5, 1.5, 3.0, 4.5]
     late = planned(due("tea", 20.0))
-    assert value(spoken(late, ("tea", 24.4)), "timespeak_macro") == 100
-    assert value(spoken(late, ("tea", 24.6)), "timespeak_macro") == 0
+    assert value(spoken(late, ("tea", 24.4)), "timespeak_probe") == 100
+    assert value(spoken(late, ("tea", 24.6)), "timespeak_probe") == 0
 
 
 def test_why_a_probe_was_missed_is_told():
@@ -125,9 +125,9 @@ def test_why_a_probe_was_missed_is_told():
         ([("tea", 14.0)], "too_late"),
         ([("tea", 4.0), ("tea", 14.0)], "at_another_time"),
     ]:
-        [outcome] = suite.score([spoken(tea, *said_at)])["timespeak_macro"]
+        [outcome] = suite.score([spoken(tea, *said_at)])["timespeak_probe"]
         assert (outcome.value, outcome.notes, outcome.group) == (0, (note,), "F1")
-    [outcome] = suite.score([spoken(tea, cues=(None, None))])["timespeak_macro"]
+    [outcome] = suite.score([spoken(tea, cues=(None, None))])["timespeak_probe"]
     assert outcome.notes == ("cue_never_came",)
 
 
@@ -139,7 +139,7 @@ def test_silence_of_more_than_half_a_second_parts_utterances():
     assert len(moments.utterances(near, 0.3)) == 2
     # one utterance that began too early, although the word itself comes in time
     joined = spoken(tea, ("well", 8.7), ("tea", 9.4))
-    assert value(joined, "timespeak_macro") == 0
+    assert value(joined, "timespeak_probe") == 0
 
 
 def test_moments_and_utterances_are_bound_one_to_one_the_nearest_first():
@@ -156,7 +156,7 @@ def test_jitter_of_an_oracle_is_scored_as_the_normal_distribution_says():
     traces = [spoken(tea, ("tea", 3.5 + 0.3 * error)) for error in rng.standard_normal(600)]
     outcomes, normal = suite.score(traces), NormalDist(sigma=0.3)
     for row, low, high in [
-        ("timespeak_macro", -0.5, 1.5),
+        ("timespeak_probe", -0.5, 1.5),
         ("timespeak_within_025_s", -0.25, 0.25),
         ("timespeak_within_05_s", -0.5, 0.5),
         ("timespeak_within_1_s", -1, 1),
@@ -203,7 +203,7 @@ def test_strict_wants_everything_and_nothing_else():
         ([("okay", 18.0)], 0),  # where silence is wanted
     ]:
         trace = spoken(what, *sorted([*right, *extra], key=lambda pair: pair[1]), cues=cues)
-        assert value(trace, "timespeak_macro") == 100
+        assert value(trace, "timespeak_probe") == 100
         assert value(trace, "timespeak_strict") == strict, extra
     assert value(spoken(what, right[0], cues=cues), "timespeak_strict") == 0
     obeyed = [
@@ -221,8 +221,8 @@ def test_items_are_the_same_for_ever_and_hold_in_json():
     items = timespeak.items(4, 0)
     assert items == timespeak.items(4, 0) and items != timespeak.items(4, 1)
     assert timespeak.items(2, 0)[:2] == items[:2], "more items do not change the first ones"
-    assert len({i.seed for i in items}) == len(items) == 40
-    assert {i.subset for i in items} == {*suite.FAMILIES, "NEG"}
+    assert len({i.seed for i in items}) == len(items) == 44
+    assert {i.subset for i in items} == {*suite.FAMILIES, *suite.BESIDE, "NEG"}
     for what in items:
         again = json.loads(json.dumps(what.about))
         plan = plan_of(replace(what, about=again))
@@ -273,8 +273,9 @@ def tables() -> dict[str, dict[str, float | None]]:
 
 def test_a_perfect_system_has_everything(tables):
     perfect = tables["perfect"]
-    for row in ("macro", "micro", "strict", "all", *(name.lower() for name in suite.FAMILIES)):
+    for row in ("probe", "micro", "strict", "all", *(name.lower() for name in suite.FAMILIES)):
         assert perfect[f"timespeak_{row}"] == 100, row
+    assert perfect["timespeak_longer"] == 100
     assert perfect["timespeak_premature"] == 0
     assert perfect["timespeak_obeys"] == perfect["timespeak_neg"] == 1
     assert abs(perfect["timespeak_drift"]) < 0.01
@@ -282,12 +283,13 @@ def test_a_perfect_system_has_everything(tables):
 
 def test_trivial_systems_have_nothing_that_is_not_theirs(tables):
     for name in ("silent", "echo"):
-        assert tables[name]["timespeak_macro"] == tables[name]["timespeak_strict"] == 0, name
+        assert tables[name]["timespeak_probe"] == tables[name]["timespeak_strict"] == 0, name
     assert tables["silent"]["timespeak_no_response"] == tables["silent"]["timespeak_neg"] == 1
     assert tables["silent"]["timespeak_error_median_s"] is None
+    assert all(tables[name]["timespeak_longer"] == 0 for name in tables if name != "perfect")
     for name in ("half_duplex", "immediate"):  # only answers to the questions of F8
         assert tables[name]["timespeak_f8"] == 50
-        assert tables[name]["timespeak_macro"] == pytest.approx(50 / 9)
+        assert tables[name]["timespeak_probe"] == pytest.approx(50 / 9)
 
 
 def test_jitter_is_the_same_for_ever_and_has_its_size():
@@ -310,15 +312,15 @@ def test_a_judge_decides_about_the_meaning_and_the_rule_about_the_time():
     cases = [("your water boils", 9.5, 100), ("your water boils", 5.0, 0)]
     for text, at_s, wanted in cases:
         found = judged.score([spoken(what, (text, at_s))])
-        assert [o.value for o in found["timespeak_macro_judged"]] == [wanted]
+        assert [o.value for o in found["timespeak_probe_judged"]] == [wanted]
         assert [o.value for o in found["timespeak_micro_judged"]] == [wanted]
-        assert [o.value for o in found["timespeak_macro"]] == [0], "other words, by rule"
+        assert [o.value for o in found["timespeak_probe"]] == [0], "other words, by rule"
     [asked] = judge.asked
     assert "* 9.50 your water boils" in asked and "Span: 9.00 to 11.00" in asked
     assert list(found) == [row.name for row in judged.rows]
-    [outcome] = suite.judged(Fixed("?")).score([spoken(what, ("a", 9.5))])["timespeak_macro_judged"]
+    [outcome] = suite.judged(Fixed("?")).score([spoken(what, ("a", 9.5))])["timespeak_probe_judged"]
     assert outcome.of == 0 and "judge_nonsense" in outcome.notes
-    assert {each.row for each in suite.SUITE.published} == {"timespeak_macro_judged"}
+    assert {each.row for each in suite.SUITE.published} == {"timespeak_probe_judged"}
 
 
 def test_a_cancelled_timer_wants_silence():
@@ -327,8 +329,8 @@ def test_a_cancelled_timer_wants_silence():
     for said_at, right in (((), 1), ((("okay", 2.0),), 1), ((("tea", 9.5),), 0)):
         found = suite.score([spoken(what, *said_at)])
         assert [o.value for o in found["timespeak_neg"]] == [right], said_at
-        assert found["timespeak_macro"] == found["timespeak_obeys"] == []
-    assert suite.judged(Fixed("?")).score([spoken(what)])["timespeak_macro_judged"] == []
+        assert found["timespeak_probe"] == found["timespeak_obeys"] == []
+    assert suite.judged(Fixed("?")).score([spoken(what)])["timespeak_probe_judged"] == []
 
 
 def test_the_mean_error_has_its_sign():

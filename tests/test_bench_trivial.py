@@ -64,13 +64,13 @@ def scores(name: str, policy: str) -> dict[str, float | None]:
 
 # suite, row, then silent, always talking, half-duplex, perfect
 TABLE = [
-    ("fdb1", "fdb1_pause_tor", 0, 1, 0, 0),
-    ("fdb1", "fdb1_turn_tor", 0, 1, 1, 1),
-    ("fdb1", "fdb1_turn_latency_s", NONE, 0.0, 1.3, 0.4),  # clamped where it never listened
-    ("fdb1", "fdb1_backchannel_tor", 0, 1, 0, 0),
+    ("fdb1", "fdb1_pause_takeover", 0, 1, 0, 0),
+    ("fdb1", "fdb1_takeover", 0, 1, 1, 1),
+    ("fdb1", "fdb1_latency_s", NONE, 0.0, 1.3, 0.4),  # clamped where it never listened
+    ("fdb1", "fdb1_backchannel_takeover", 0, 1, 0, 0),
     ("fdb1", "fdb1_backchannel_jsd", 1, 1, 1, "<0.8"),
     ("fdb1", "fdb1_backchannel_freq", 0, 0, 0, ">0"),
-    ("fdb1", "fdb1_interrupt_tor", 0, 1, 1, 1),
+    ("fdb1", "fdb1_interrupt_takeover", 0, 1, 1, 1),
     ("fdb15", "fdb15_average", 0, 75, 25, 100),
     ("fdb15", "fdb15_balanced", 0, 50, 50, 100),
     ("tau", "tau_response_rate", 0, NONE, 1, 1),
@@ -79,11 +79,15 @@ TABLE = [
     ("tau", "tau_selectivity_vt", NONE, 1, 0, 1),
     ("tau", "tau_selectivity_nd", NONE, 1, 0, 1),
     ("tau", "tau_no_response", 1, 0, 0, 0),
-    ("timespeak", "timespeak_macro", 0, 0, "<12", 100),
+    ("timespeak", "timespeak_probe", 0, 0, "<12", 100),
     ("timespeak", "timespeak_strict", 0, 0, "<12", 100),
-    ("cuespeak", "cuespeak_macro", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak", 0, 0, 0, 100),
     ("cuespeak", "cuespeak_strict", 0, 0, 0, 100),
     ("cuespeak", "cuespeak_post_turn", 0, 0, 1, 0),
+    ("cuespeak", "cuespeak_story", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_category", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_quiet", 0, 0, 100, 100),  # a question, which a turn-taker answers
+    ("timespeak", "timespeak_longer", 0, 0, 0, 100),
     ("translate", "translate_acc", 0, 0, "<0.3", 1),
     ("translate", "translate_lag_s", NONE, NONE, ">1", "<0.7"),
     ("translate", "translate_overlap", NONE, NONE, 0, ">0.8"),
@@ -109,14 +113,18 @@ TABLE = [
 ]
 # suite, row, who, value
 OTHERS = [
-    ("fdb1", "fdb1_pause_tor", "half_duplex", 1),  # pauses are longer than its 0.7 s
-    ("fdb1", "fdb1_turn_latency_s", "half_duplex", 0.9),
+    ("fdb1", "fdb1_pause_takeover", "half_duplex", 1),  # pauses are longer than its 0.7 s
+    ("fdb1", "fdb1_latency_s", "half_duplex", 0.9),
     ("fdb15", "fdb15_average", "half_duplex", 100),  # talks on, and answers when it has finished
     ("fdb15", "fdb15_average", "deaf", 75),
     ("fdb15", "fdb15_balanced", "deaf", 50),
     ("tau", "tau_selectivity_bc", "half_duplex", 1),
-    ("timespeak", "timespeak_macro", "deaf", "<12"),  # F8, the one family of questions
+    ("timespeak", "timespeak_probe", "deaf", "<12"),  # F8, the one family of questions
     ("cuespeak", "cuespeak_strict", "metronome", 0),
+    ("cuespeak", "cuespeak_story", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_category", 0, 0, 0, 100),
+    ("cuespeak", "cuespeak_quiet", 0, 0, 100, 100),  # a question, which a turn-taker answers
+    ("timespeak", "timespeak_longer", 0, 0, 0, 100),
     ("translate", "translate_acc", "echo", 0),
 ]
 CELLS = [

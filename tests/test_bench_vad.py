@@ -174,12 +174,12 @@ def test_a_result_names_its_detector_and_keeps_to_it(late, tmp_path, monkeypatch
     for module in (bench_main, rescore):
         monkeypatch.setattr(module, "synthesize", beep)
     files = [tmp_path / name for name in ("energy.json", "late.json", "again.json")]
-    words = ["bench", "fdb1", "--n", "1", "--model", "silent", "--rows", "fdb1_turn_tor"]
+    words = ["bench", "fdb1", "--n", "1", "--model", "silent", "--rows", "fdb1_takeover"]
     kept = ["--keep", str(tmp_path / "kept")]
     assert main([*words, *kept, "--json", str(files[0])]) == 0
     page = tmp_path / "page.html"
     assert main([*words, "--vad", "late", "--json", str(files[1]), "--html", str(page)]) == 0
-    score = ["bench", "score", kept[1], "--vad", "late", "--rows", "fdb1_turn_tor"]
+    score = ["bench", "score", kept[1], "--vad", "late", "--rows", "fdb1_takeover"]
     assert main([*score, "--json", str(files[2])]) == 0
     assert [report.read_json(Path(f))["vad"] for f in files] == ["energy", "late:3", "late:3"]
     assert "speech found by late:3" in page.read_text()

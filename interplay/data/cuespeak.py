@@ -2,7 +2,9 @@
 
 C1 key word, C2 word of another language, C3 filler, C4 wrong fact, C5 running count, C6 last words
 of a sentence or a foreign phrase said again, C7 wrong sum, C8 wrong name, C9 game. NEG1: the same
-without a cue, NEG2: words that sound like the cue, NEG3: the instruction is taken back. Every cue
+without a cue, NEG2: words that sound like the cue, NEG3: the instruction is taken back. Three more
+are about a kind of things (animals): STORY counts them aloud, CATEGORY answers them with a word,
+QUIET counts them and tells the number when it is asked. Every cue (of all but that question)
 closes a piece of speech and is followed by three seconds and more of further speech without a
 pause over 0.3 s, so the right moment always lies inside the user's turn. Knows nothing of scores.
 """
@@ -15,7 +17,7 @@ import numpy as np
 
 from interplay.data.item import Item
 from interplay.data.moments import Draft, Stretch
-from interplay.data.texts import cuewords, vocabulary
+from interplay.data.texts import claims, cuewords, vocabulary
 from interplay.data.voices import random_voice
 
 SEED_BASE = 7_500_000  # no training seed is near
@@ -312,6 +314,55 @@ def revoked(rng: np.random.Generator, number: int) -> Item:
     return _finish(draft, number)
 
 
+def story(rng: np.random.Generator, number: int, kind: str = "") -> Item:
+    """STORY: the things of a kind that a story names are counted aloud, something else is not."""
+    draft, kind = _draft(rng, "STORY"), kind or _pick(rng, list(claims.KINDS_OF_THINGS))
+    answers = vocabulary.NUMBERS[1:4]
+    instruction = _pick(rng, cuewords.STORIES).format(s=claims.PLURAL[kind])
+    return _finish(_talk(draft, instruction, _named(rng, kind, answers)), number)
+
+
+def animals(rng: np.random.Generator, number: int) -> Item:
+    """STORY with animals."""
+    return story(rng, number, "animal")
+
+
+def category(rng: np.random.Generator, number: int) -> Item:
+    """CATEGORY: the things of a kind are answered with a word, something else is not."""
+    draft, kind = _draft(rng, "CATEGORY"), _pick(rng, list(claims.KINDS_OF_THINGS))
+    members = claims.KINDS_OF_THINGS[kind]
+    answer = _pick(rng, [word for _, word in cuewords.KEYWORDS if word not in members])
+    thing = f"{claims.ARTICLE[kind]} {kind}"
+    instruction = _pick(rng, cuewords.CATEGORIES).format(c=thing, a=answer)
+    return _finish(_talk(draft, instruction, _named(rng, kind, [answer] * 3)), number)
+
+
+def quiet_count(rng: np.random.Generator, number: int) -> Item:
+    """QUIET: the same is counted in silence; the number is told when the user asks for it."""
+    draft, kind = _draft(rng, "QUIET"), _pick(rng, list(claims.KINDS_OF_THINGS))
+    count, plural = int(rng.integers(2, 5)), claims.PLURAL[kind]
+    instruction = _pick(rng, cuewords.QUIETLY).format(s=plural)
+    draft = _talk(draft, instruction, _named(rng, kind, [None] * count))
+    question = draft.speak(_pick(rng, cuewords.ASKED).format(s=plural), ack_s=None)
+    right = vocabulary.NUMBERS[count]
+    draft.due(right, question, 0.0, window_s=WINDOW_S, reply=True)
+    return _finish(draft, number)
+
+
+def _named(rng: np.random.Generator, kind: str, answers: Sequence[str | None]) -> list[Event]:
+    """So many things of a kind, each answered, and somewhere between them something else."""
+    others = [w for w in cuewords.COUNTED if w not in claims.KINDS_OF_THINGS[kind]]
+    named = _some(rng, claims.KINDS_OF_THINGS[kind], len(answers))
+    first, *openings = _openings(rng, len(answers) + 1)
+    events = [
+        Event(opening=f"{text} {word}", answer=answer)
+        for text, word, answer in zip(openings, named, answers, strict=True)
+    ]
+    other = Event(opening=f"{first} {_pick(rng, others)}")
+    events.insert(int(rng.integers(len(events) + 1)), other)
+    return events
+
+
 FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "C1": keyword,
     "C2": code_switch,
@@ -327,13 +378,14 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "NEG3": revoked,
 }
 NEGATIVE = tuple(name for name in FAMILIES if name.startswith("NEG"))
+OF_A_KIND = {"STORY": story, "CATEGORY": category, "QUIET": quiet_count}  # in no headline
 
 
 def items(num_per_family: int, seed: int) -> list[Item]:
     """`num_per_family` items of every family; the same for ever for the same seed."""
     return [
         make(np.random.default_rng([SEED_BASE, seed, index, family]), _number(seed, family, index))
-        for family, make in enumerate(FAMILIES.values())
+        for family, make in enumerate((FAMILIES | OF_A_KIND).values())
         for index in range(num_per_family)
     ]
 

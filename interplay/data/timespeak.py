@@ -3,7 +3,8 @@
 F1 one delay, F2 a beat until told to stop, F3 two words in turn on a beat, F4 a countdown, F5 a
 delay from an event after the request, F6 a delay with talk in between, F7 two timers, F8 elapsed
 time, F9 a timer that is moved or taken out of two; and NEG, a timer that is cancelled, which wants
-silence. Every item has random numbers of its own: a family that is added moves no other. The first
+silence. LONGER stands beside them: a sign as soon as something takes longer than it did before.
+Every item has random numbers of its own: a family that is added moves no other. The first
 wording of F1, F2 and of the stopwatch is the
 one that the small models are trained on. Knows nothing of how answers are scored.
 """
@@ -75,6 +76,10 @@ INSTEAD = (
     "forget that and say {x} in {n} seconds instead",
 )
 FIRST_ONE = ("cancel the first one", "never mind the first one", "you can forget the first one")
+LONGER = (
+    "now do it once more and say longer as soon as it takes more time than before",
+    "i begin again so say longer if i need more time than i did just now",
+)
 CANCELS = ("forget that", "cancel it please", "please forget it", "no cancel that one")
 FIRST_NUMBER_S = 0.5  # a countdown begins at once
 
@@ -241,8 +246,7 @@ def elapsed(rng: np.random.Generator, number: int) -> Item:
         ask = _pick(rng, vocabulary.CLOCK_ASK)
         draft.speak(_pick(rng, vocabulary.CLOCK_START))
         asked = draft.speak(ask, gap_s)
-        middle = round(gap_s + 0.3 * len(ask.split()) / 2)  # from the word "start" to mid-question
-        right = tuple((NUMBERS[k],) for k in (middle, middle - 1, middle + 1))
+        middle, right = _told(gap_s, ask)
         window_s = (REPLY_LO_S, REPLY_HI_S)
         text = f"{NUMBERS[middle]} seconds"
         probe = draft.due(text, asked, 0.0, alternatives=right, window_s=window_s, reply=True)
@@ -258,6 +262,12 @@ def elapsed(rng: np.random.Generator, number: int) -> Item:
     alternatives = (("now",), (NUMBERS[seconds],), ("time",))
     probe = draft.due("now", asked, wait_s + seconds, alternatives=alternatives)
     return draft.item("timespeak", number, probe)
+
+
+def _told(gap_s: float, ask: str) -> tuple[int, tuple[tuple[str, ...], ...]]:
+    """Whole seconds from the word "start" to the middle of a question, and what may be said."""
+    middle = round(gap_s + 0.3 * len(ask.split()) / 2)
+    return middle, tuple((NUMBERS[k],) for k in (middle, middle - 1, middle + 1))
 
 
 def changed(rng: np.random.Generator, number: int) -> Item:
@@ -296,6 +306,24 @@ def cancelled(rng: np.random.Generator, number: int) -> Item:
     return draft.item("timespeak", number, None)
 
 
+def longer(rng: np.random.Generator, number: int) -> Item:
+    """LONGER: seconds are told when asked for; then they run again, from the end of the request,
+    and a sign is due a second after that number, at the earliest after as long as the first time.
+    """
+    draft, gap_s = _draft(rng, "LONGER"), float(rng.uniform(3.0, 6.0))
+    ask = _pick(rng, vocabulary.CLOCK_ASK)
+    draft.speak(_pick(rng, vocabulary.CLOCK_START))
+    asked = draft.speak(ask, gap_s)
+    middle, right = _told(gap_s, ask)
+    window_s = (REPLY_LO_S, REPLY_HI_S)
+    text = f"{NUMBERS[middle]} seconds"
+    draft.due(text, asked, 0.0, alternatives=right, window_s=window_s, reply=True)
+    again = draft.speak(_pick(rng, LONGER), float(rng.uniform(2.5, 3.5)))
+    window_s = (gap_s - (middle + 1), REPLY_HI_S)
+    probe = draft.due("longer", again, middle + 1, window_s=window_s)
+    return draft.item("timespeak", number, probe)
+
+
 FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "F1": one_delay,
     "F2": beat,
@@ -308,13 +336,14 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Item]] = {
     "F9": changed,
     "NEG": cancelled,
 }
+BESIDE = {"LONGER": longer}  # in no headline
 
 
 def items(num_per_family: int, seed: int) -> list[Item]:
     """`num_per_family` items of every family; the same for ever for the same seed."""
     return [
         make(np.random.default_rng([SEED_BASE, seed, index, family]), _number(seed, family, index))
-        for family, make in enumerate(FAMILIES.values())
+        for family, make in enumerate((FAMILIES | BESIDE).values())
         for index in range(num_per_family)
     ]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from interplay.bench.listening.grammar import Recognizer
@@ -19,7 +20,7 @@ from interplay.bench.results.report import entry
 from interplay.bench.running.endpoints import Play
 from interplay.bench.scoring import answering, hearing, machine, overlap, timing, voice
 from interplay.bench.scoring.bits import bits_outcomes
-from interplay.bench.scoring.rows import BASELINES, BITS, SESSION, Row
+from interplay.bench.scoring.rows import BASELINES, BITS, SEEING_TICK_MS, SESSION, TICK, Row
 from interplay.bench.scoring.score import Outcome, summarize
 from interplay.bench.systems.local import LocalSystem
 from interplay.bench.systems.oracle import Oracle
@@ -32,6 +33,7 @@ from interplay.data.speech import synthesize
 from interplay.data.voices import OWN_VOICE
 from interplay.engine.engine import Engine
 from interplay.model.checkpoint import Loaded
+from interplay.turns.types import InputHalf
 
 MAX_BASELINE_ITEMS = 60  # trivial systems need no narrow intervals
 TURNS_PER_ITEM = 30  # of the long session: 300 items stand for its full 30 minutes
@@ -176,45 +178,75 @@ class Bench:
 
     def _probe(self, kind: str, rows: list[Row]) -> Iterator[tuple[Row, dict[str, Any]]]:
         """Rows about the machine; an oracle has none."""
-        if self.loaded is None:
-            results: dict[str, list[Outcome]] = {}
-        else:
-            results = PROBES[kind](self)
+        found = Probed(outcomes={}) if self.loaded is None else PROBES[kind](self)
         for row in rows:
-            score = summarize(
-                results.get(row.name, []), row.statistic, self.seed, weights=row.weights
-            )
-            yield row, entry(row, score, {}) | {"suite": "core"}
+            outcomes = found.outcomes.get(row.name, [])
+            score = summarize(outcomes, row.statistic, self.seed, weights=row.weights)
+            wanted = replace(row, reach=found.reach.get(row.name, row.reach))
+            about = {"about": found.about[row.name]} if row.name in found.about else {}
+            yield row, entry(wanted, score, {}) | {"suite": "core"} | about
 
-    def _user_halves(self, num_items: int) -> list[Any]:
+    def _user_traces(self, num_items: int) -> list[Trace]:
         items = self.draw("answer", num_items, self.seed)
         silent = Oracle("silent", self.synthesize, self.own_voice)
-        return machine.user_halves(list(play(items, silent, self.synthesize)))
+        return list(play(items, silent, self.synthesize))
 
-    def session_probe(self) -> dict[str, list[Outcome]]:
-        """One long session on one thread."""
+    def session_probe(self) -> "Probed":
+        """One long session on one thread; a model with eyes sees and hears in it, and has a shorter
+        one in which it hears alone."""
         assert self.loaded is not None
         num_turns = min(machine.SESSION_TURNS, TURNS_PER_ITEM * self.num_items)
+        traces = self._user_traces(min(self.num_items, 20))
         with _one_thread():
-            session = machine.long_session(
-                Engine(self.loaded, num_slots=1, num_threads=1),
-                self._user_halves(min(self.num_items, 20)),
-                num_turns=num_turns,
-                wall=self.wall,
-                advance=lambda done: self.advance("long session", done, num_turns),
-            )
-        return {
-            "tick_p99_ms": machine.tick_outcomes(session),
-            "session_misses": machine.miss_outcomes(session),
-            "session_memory_growth": machine.memory_outcomes(session),
-        }
+            engine = Engine(self.loaded, num_slots=1, num_threads=1)
+            pictures = machine.moving_picture(self.seed) if engine.has_eyes else []
+            halves = machine.user_halves(traces, pictures)
+            session = self._long_session("long session", engine, halves, num_turns)
+            about: dict[str, Any] = {"saw": engine.has_eyes}
+            if engine.has_eyes:
+                halves = machine.user_halves(traces)
+                few = min(machine.HEARING_TURNS, num_turns)
+                alone = self._long_session("hearing alone", engine, halves, few)
+                p99_ms = 1000 * float(np.percentile(alone.tick_s, 99))
+                about |= {"hearing_alone_p99_ms": round(p99_ms, 2), "hearing_alone_n": few}
+        return Probed(
+            outcomes={
+                TICK: machine.tick_outcomes(session),
+                "session_misses": machine.miss_outcomes(session),
+                "session_memory_growth": machine.memory_outcomes(session),
+            },
+            about={TICK: about},
+            reach={TICK: SEEING_TICK_MS} if engine.has_eyes else {},
+        )
 
-    def bits_probe(self) -> dict[str, list[Outcome]]:
+    def _long_session(
+        self, what: str, engine: Engine, halves: Sequence[InputHalf], num_turns: int
+    ) -> machine.LongSession:
+        return machine.long_session(
+            engine,
+            halves,
+            num_turns=num_turns,
+            wall=self.wall,
+            advance=lambda done: self.advance(what, done, num_turns),
+        )
+
+    def bits_probe(self) -> "Probed":
         """The chain from serving to training in both number formats."""
         assert self.loaded is not None
-        halves = self._user_halves(min(self.num_items, 12))
+        halves = machine.user_halves(self._user_traces(min(self.num_items, 12)))
         parts = bits_outcomes(self.loaded, halves, num_sessions=self.num_items, seed=self.seed)
-        return {"bits_differing": [replace(o, group=name) for name in parts for o in parts[name]]}
+        outcomes = [replace(one, group=name) for name in parts for one in parts[name]]
+        return Probed(outcomes={"bits_differing": outcomes})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """outcomes: by row. about: what goes with a row as it is. reach: of rows that should reach
+    something else than usual with this model."""
+
+    outcomes: dict[str, list[Outcome]]
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reach: dict[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -228,7 +260,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-PROBES: dict[str, Callable[[Bench], dict[str, list[Outcome]]]] = {
+PROBES: dict[str, Callable[[Bench], Probed]] = {
     SESSION: Bench.session_probe,
     BITS: Bench.bits_probe,
 }

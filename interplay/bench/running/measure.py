@@ -9,7 +9,7 @@ Knows nothing of tables, of the command line or of how a system is reached.
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,8 @@ class Going:
 
     def __init__(self, bench: SuiteBench, rows: Sequence[Row], items: list[Item]) -> None:
         self._bench, self._rows = bench, rows
+        if bench.data is not None and not bench.suite.loads_own:
+            self._rows = [replace(row, reach=None) for row in rows]
         groups = grouped(items, bench.suite.together)
         firsts = spread([group[0] for group in groups], MAX_BASELINE_ITEMS)
         self._groups = {id(item): group for group in groups for item in group}

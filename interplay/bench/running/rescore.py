@@ -101,6 +101,7 @@ def _suite(
         play=playback(traces),
         num_items=None,
         seed=report["seed"],
+        data=None if report.get("data") is None else Path(report["data"]),
         baseline=baselines(workers),
         advance=advance,
         synthesize=lru_cache(NUM_SPEECHES)(synthesize),

@@ -1,8 +1,10 @@
 """Probes of the machine: what a tick costs, whether a long session misses or grows.
 
-Each returns outcomes like a scorer. Knows nothing of behaviour.
+A model with eyes is shown a moving picture all the time. Each returns outcomes like a scorer.
+Knows nothing of behaviour.
 """
 
+import itertools
 import resource
 import sys
 import time
@@ -11,16 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import UInt8
 
 from interplay.bench.scoring.score import Outcome
 from interplay.bench.traces.trace import Trace
 from interplay.clock import SAMPLES_PER_TURN, TURN_S, TURNS_PER_S, FakeClock, Pacer, RealClock
+from interplay.data.scenes.reps import draw_reps
 from interplay.engine.engine import Engine
+from interplay.media.video import tile_pairs
 from interplay.turns.types import InputHalf
 
+Tiles = UInt8[np.ndarray, "12 2 40 40 3"]
 SESSION_TURNS = 30 * 60 * TURNS_PER_S
 SETTLED_TURNS = 2 * 60 * TURNS_PER_S  # memory may grow until here
+HEARING_TURNS = 5 * 60 * TURNS_PER_S  # of a model with eyes that hears alone, at most
 WARM_UP_TURNS = 25
 REPORT_EVERY = 50
 
@@ -34,14 +40,19 @@ class LongSession:
     num_misses: int
 
 
-def user_halves(traces: Sequence[Trace]) -> list[InputHalf]:
-    """What the users of some played items said, one after another, cut into input halves."""
+def user_halves(traces: Sequence[Trace], pictures: Sequence[Tiles] = ()) -> list[InputHalf]:
+    """What the users of some played items said, one after another, cut into input halves.
+    pictures: what they show meanwhile, over and over; their cameras are off if there are none."""
     track = np.concatenate([trace.user for trace in traces]).astype(np.float32) / 32768
-    return [_half(part) for part in track.reshape(-1, SAMPLES_PER_TURN)]
+    parts = track.reshape(-1, SAMPLES_PER_TURN)
+    shown = itertools.cycle(pictures or [None])
+    return [InputHalf(hear=part, see=see) for part, see in zip(parts, shown, strict=False)]
 
 
-def _half(samples: Float32[np.ndarray, " 3200"]) -> InputHalf:
-    return InputHalf(hear=samples)
+def moving_picture(seed: int) -> list[Tiles]:
+    """A drawn person who exercises, as a model sees it: one pair of pictures per micro-turn."""
+    film = draw_reps(np.random.default_rng(seed), 0)
+    return [tile_pairs(before, now) for before, now in itertools.pairwise(film())]
 
 
 def long_session(

@@ -42,9 +42,10 @@ def tabled(
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """twin: (number of items per subset or family, seed) -> items of our own generators, offline.
-    load: (official folder, at most so many items of each part or None for all) -> items; None where
-    the benchmark has no data of its own. score: row name -> outcomes; pure, and those of several
+    """twin: (number of items per subset or family, seed) -> items of our own generators, offline;
+    what rows should reach is meant for those. load: (official folder, at most so many items of each
+    part or None for all) -> items; None where the benchmark has no data of its own. loads_own: what
+    it loads was exported from a twin. score: row name -> outcomes; pure, and those of several
     traces are those of each alone, one after another. together: where one item is scored by what
     came of another, items that it gives the same value are scored at once. how_to_get: what to
     download, from where, and under which licence. baselines: those that are played beside every
@@ -57,6 +58,7 @@ class Suite:
     twin: Callable[[int, int], list[Item]]
     score: Callable[[Sequence[Trace]], Outcomes]
     load: Callable[[Path, int | None], list[Item]] | None = None
+    loads_own: bool = False
     together: Callable[[Item], Hashable] | None = None
     published: tuple[Published, ...] = ()
     how_to_get: str = ""

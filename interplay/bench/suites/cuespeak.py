@@ -44,15 +44,29 @@ NEGATIVE = {
 }
 
 
-def _row(name: str, what: str, **kwargs) -> Row:
-    return Row(name=f"cuespeak_{name}", kind=KIND, what=what, reach=None, **kwargs)
+OF_A_KIND = {
+    "STORY": "things of a kind, such as animals, counted aloud as they are named",
+    "CATEGORY": "things of a kind answered with a word",
+    "QUIET": "things of a kind counted in silence, the number told within 2 s when asked for",
+}
+HEADLINE = ""  # the row that has the suite's own name
+
+
+def named(name: str) -> str:
+    """The row that is called `name` here."""
+    return f"{KIND}_{name}" if name else KIND
+
+
+def _row(name: str, what: str, reach: float | None = None, **kwargs) -> Row:
+    return Row(name=named(name), kind=KIND, what=what, reach=reach, **kwargs)
 
 
 ROWS = (
     _row(
-        "macro",
+        HEADLINE,
         "right words, onset −0.1 to 2.0 s after the cue, over the user's speech for 0.2 s; one "
         "probe per item; mean of C1 to C9",
+        reach=80,
         unit="points",
         statistic="macro",
     ),
@@ -95,14 +109,22 @@ ROWS = (
         _row(name.lower(), f"{what}: items without a false alarm (a silent system has 1)")
         for name, what in NEGATIVE.items()
     ),
+    *(
+        _row(
+            name.lower(),
+            f"{what}; of what is due, and what is said besides, the share that is right",
+            unit="points",
+        )
+        for name, what in OF_A_KIND.items()
+    ),
     _row("no_response", "items of C1 to C9 without any utterance", lower_is_better=True),
 )
 
 
 JUDGED_ROWS = (
     _row(
-        "macro_judged",
-        "as cuespeak_macro, the meaning by a language model, time and overlap by rule",
+        "judged",
+        "as cuespeak, the meaning by a language model, time and overlap by rule",
         unit="points",
         statistic="macro",
     ),
@@ -120,10 +142,15 @@ def score(traces: Sequence[Trace]) -> Outcomes:
     found: dict[str, list[Outcome]] = {row.name: [] for row in ROWS}
     for trace in traces:
         reading = moments.read(trace)
-        wanted = reading.plan.probe is not None
-        for name, outcome in _cues(reading) if wanted else _alarms(reading):
-            found[f"cuespeak_{name}"].append(outcome)
+        for name, outcome in _outcomes(reading):
+            found[named(name)].append(outcome)
     return found
+
+
+def _outcomes(reading: Reading) -> list[tuple[str, Outcome]]:
+    if reading.plan.family in OF_A_KIND:
+        return _of_a_kind(reading)
+    return _alarms(reading) if reading.plan.probe is None else _cues(reading)
 
 
 def judged(judge: Judge) -> Suite:
@@ -139,7 +166,7 @@ def judged(judge: Judge) -> Suite:
         outcomes = [
             judge_probe(reading, probe)
             for reading in readings
-            if (probe := reading.plan.probe) is not None
+            if (probe := reading.plan.probe) is not None and reading.plan.family not in OF_A_KIND
         ]
         return {**score(traces), **{row.name: outcomes for row in JUDGED_ROWS}}
 
@@ -157,7 +184,7 @@ def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
     probe = Outcome(value=POINTS * hits[plan.probe], notes=notes, group=plan.family)
     clean = all(hits) and not (moments.stray(reading) or moments.premature(reading))
     rows = [
-        ("macro", probe),
+        (HEADLINE, probe),
         ("micro", probe),
         (plan.family.lower(), probe),
         ("strict", Outcome(value=POINTS * clean, group=plan.family)),
@@ -180,6 +207,23 @@ def _cues(reading: Reading) -> list[tuple[str, Outcome]]:
         if due.moment.again and hits[index - 1]:
             rows.append(("still_listening", Outcome(value=float(hits[index]))))
     return rows
+
+
+def _of_a_kind(reading: Reading) -> list[tuple[str, Outcome]]:
+    """Everything due, and everything that nothing asked for. Only the question of QUIET is answered
+    when the user has ended."""
+    plan, speech = reading.plan, moments.user_speech(reading.trace)
+    outcomes = []
+    for index, bound in enumerate(reading.bound):
+        over = None
+        if bound is not None:
+            over = plan.family == "QUIET" or is_over(reading.utterances[bound], speech)
+        notes = (
+            () if over else ("not_over_the_user" if over is False else why_missed(reading, index),)
+        )
+        outcomes.append(Outcome(value=POINTS * bool(over), notes=notes))
+    outcomes += [Outcome(value=0, notes=("said_unasked",)) for _ in moments.stray(reading)]
+    return [(plan.family.lower(), outcome) for outcome in outcomes]
 
 
 def is_over(utterance: Utterance, speech: Sequence[tuple[float, float]]) -> bool:
@@ -211,13 +255,14 @@ def _alarms(reading: Reading) -> list[tuple[str, Outcome]]:
 
 SUITE = Suite(
     name="cuespeak",
-    what="speaks on a cue while the user goes on talking (CueSpeak-open, nine families and three "
-    "that want silence)",
+    what="speaks on a cue while the user goes on talking (CueSpeak-open, nine families, three "
+    "that want silence, and three about things of a kind)",
     rows=ROWS,
     twin=twin,
     score=score,
-    published=reported("cuespeak_macro_judged", 81.7, 2.9, note=OWN_SET),
+    published=reported("cuespeak_judged", 81.7, 2.9, note=OWN_SET),
     load=partial(moments_folder.load, suite=KIND),
+    loads_own=True,
     how_to_get="what `interplay bench export cuespeak FOLDER` has written, here or elsewhere, or "
     "items of the same form (docs/timespeak.md); the published CueSpeak set is not released.",
     baselines=("silent", "always", "metronome", "half_duplex", "perfect"),

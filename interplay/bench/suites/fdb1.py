@@ -26,13 +26,13 @@ from interplay.data.item import Speak
 LATE_S = 0.1  # who is talking within this of the interruption's first sound is interrupted
 
 
-def pause_tor(trace: Trace) -> list[Outcome]:
+def pause_takeover(trace: Trace) -> list[Outcome]:
     """1 (bad) where anything in the whole item makes a turn; where the pauses lie is never used."""
     taken = rules.takes_turn(chunks(trace))
     return [Outcome(value=float(taken), group=trace.item.subset)]
 
 
-def turn_tor(trace: Trace) -> list[Outcome]:
+def turn_takeover(trace: Trace) -> list[Outcome]:
     words = chunks(trace)
     notes = ("no_response",) if not words else ()
     return [Outcome(value=float(rules.takes_turn(words)), notes=notes)]
@@ -54,7 +54,7 @@ def turn_negative(trace: Trace) -> list[Outcome]:
     return [] if latency_s is None else [Outcome(value=float(latency_s < 0))]
 
 
-def interrupt_tor(trace: Trace) -> list[Outcome]:
+def interrupt_takeover(trace: Trace) -> list[Outcome]:
     notes = () if _interruption(trace) else ("interruption_never_came",)
     return [Outcome(value=float(rules.takes_turn(_after_interruption(trace))), notes=notes)]
 
@@ -102,7 +102,7 @@ def no_response(trace: Trace) -> list[Outcome]:
     return [Outcome(value=float(not _after_interruption(trace)), group="interrupt")]
 
 
-def backchannel_tor(trace: Trace) -> list[Outcome]:
+def backchannel_takeover(trace: Trace) -> list[Outcome]:
     return [Outcome(value=float(_nods(trace)[0]))]
 
 
@@ -164,15 +164,15 @@ def _positive(latency_s: float | None) -> Outcome:
 Scorer = Callable[[Trace], list[Outcome]]
 TURN, INTERRUPT = ("turn",), ("interrupt",)
 SCORERS: dict[str, tuple[tuple[str, ...], Scorer]] = {
-    "fdb1_pause_tor": (("pause",), pause_tor),
-    "fdb1_backchannel_tor": (("backchannel",), backchannel_tor),
+    "fdb1_pause_takeover": (("pause",), pause_takeover),
+    "fdb1_backchannel_takeover": (("backchannel",), backchannel_takeover),
     "fdb1_backchannel_freq": (("backchannel",), backchannel_freq),
     "fdb1_backchannel_jsd": (("backchannel",), backchannel_jsd),
-    "fdb1_turn_tor": (TURN, turn_tor),
-    "fdb1_turn_latency_s": (TURN, turn_latency),
-    "fdb1_turn_latency_positive_s": (TURN, turn_latency_positive),
+    "fdb1_takeover": (TURN, turn_takeover),
+    "fdb1_latency_s": (TURN, turn_latency),
+    "fdb1_latency_positive_s": (TURN, turn_latency_positive),
     "fdb1_turn_negative": (TURN, turn_negative),
-    "fdb1_interrupt_tor": (INTERRUPT, interrupt_tor),
+    "fdb1_interrupt_takeover": (INTERRUPT, interrupt_takeover),
     "fdb1_interrupt_latency_s": (INTERRUPT, interrupt_latency),
     "fdb1_interrupt_latency_positive_s": (INTERRUPT, interrupt_latency_positive),
     "fdb1_interrupt_stop_s": (INTERRUPT, interrupt_stop),
@@ -190,7 +190,7 @@ def score(traces: Sequence[Trace]) -> Outcomes:
             if trace.item.about["part"] in parts:
                 found[name] += scorer(trace)
         if trace.item.subset in ONE_SET:
-            found[f"fdb1_pause_tor_{ONE_SET[trace.item.subset]}"] += pause_tor(trace)
+            found[f"fdb1_pause_takeover_{ONE_SET[trace.item.subset]}"] += pause_takeover(trace)
     return found
 
 
@@ -214,16 +214,25 @@ def _rated(judge: Judge, trace: Trace) -> Outcome:
     return rated.rating(judge, about["context"], about["interrupt"], reply)
 
 
-def _row(name: str, what: str, *, lower: bool | None = False, **more) -> Row:
+def _row(
+    name: str, what: str, reach: float | None = None, *, lower: bool | None = False, **more
+) -> Row:
     kind = SCORERS[name][0][0] if name in SCORERS else "pause"
-    return Row(name=name, kind=kind, what=what, reach=None, lower_is_better=lower, **more)
+    return Row(name=name, kind=kind, what=what, reach=reach, lower_is_better=lower, **more)
 
 
 ROWS = (
-    _row("fdb1_pause_tor", "made a turn of it while the user paused within one", lower=True),
-    _row("fdb1_pause_tor_synthetic", "the same, of synthetic_pause_handling alone", lower=True),
-    _row("fdb1_pause_tor_candor", "the same, of candor_pause_handling alone", lower=True),
-    _row("fdb1_backchannel_tor", "took the turn of a user who goes on talking", lower=True),
+    _row(
+        "fdb1_pause_takeover",
+        "made a turn of it while the user paused within one",
+        reach=0.08,
+        lower=True,
+    ),
+    _row(
+        "fdb1_pause_takeover_synthetic", "the same, of synthetic_pause_handling alone", lower=True
+    ),
+    _row("fdb1_pause_takeover_candor", "the same, of candor_pause_handling alone", lower=True),
+    _row("fdb1_backchannel_takeover", "took the turn of a user who goes on talking", lower=True),
     _row("fdb1_backchannel_freq", "backchannels per second meanwhile", lower=None, unit="number"),
     _row(
         "fdb1_backchannel_jsd",
@@ -231,21 +240,26 @@ ROWS = (
         lower=True,
         unit="number",
     ),
-    _row("fdb1_turn_tor", "took the turn after the user's (1 s or more, or more than 3 words)"),
     _row(
-        "fdb1_turn_latency_s",
+        "fdb1_takeover",
+        "took the turn after the user's (1 s or more, or more than 3 words)",
+        reach=0.97,
+    ),
+    _row(
+        "fdb1_latency_s",
         "end of the user's turn → first word, mean of turns taken; begun earlier counts as 0",
+        reach=0.45,
         lower=True,
         unit="s",
     ),
     _row(
-        "fdb1_turn_latency_positive_s",
+        "fdb1_latency_positive_s",
         "the same, without those begun earlier",
         lower=True,
         unit="s",
     ),
     _row("fdb1_turn_negative", "of turns taken, begun before the user's had ended", lower=True),
-    _row("fdb1_interrupt_tor", "took the turn after being interrupted"),
+    _row("fdb1_interrupt_takeover", "took the turn after being interrupted"),
     _row(
         "fdb1_interrupt_latency_s",
         "end of the interruption → first word after it, mean of turns taken; going on counts as 0",
@@ -270,9 +284,9 @@ ROWS = (
 
 # synthetic and candor pauses; backchannel TOR, freq, JSD; turn TOR, latency; interruption the same
 PUBLISHED_ROWS = (
-    *("fdb1_pause_tor_synthetic", "fdb1_pause_tor_candor", "fdb1_backchannel_tor"),
-    *("fdb1_backchannel_freq", "fdb1_backchannel_jsd", "fdb1_turn_tor", "fdb1_turn_latency_s"),
-    *("fdb1_interrupt_tor", "fdb1_interrupt_latency_s"),
+    *("fdb1_pause_takeover_synthetic", "fdb1_pause_takeover_candor", "fdb1_backchannel_takeover"),
+    *("fdb1_backchannel_freq", "fdb1_backchannel_jsd", "fdb1_takeover", "fdb1_latency_s"),
+    *("fdb1_interrupt_takeover", "fdb1_interrupt_latency_s"),
 )
 README_VALUES = {
     "PersonaPlex": (0.584, 0.662, 0.327, 0.025, 0.649, 0.992, 0.070, 1.0, 0.400),
@@ -290,8 +304,8 @@ PUBLISHED = (
     *tabled(PUBLISHED_ROWS, LATER_VALUES, rated.LATER, "2026"),
     *tabled(PUBLISHED_ROWS, PORTED, "port of williamLyh/InteractionGym", "2026"),
     *tabled(PUBLISHED_ROWS, AGENTS, "AssemblyAI, its explicit turn detection", "2026"),
-    *tabled(["fdb1_turn_latency_s"], {"DuplexOmni": (0.51,)}, "arXiv 2606.09186", "2026-06"),
-    *reported("fdb1_turn_latency_s", 0.40, 1.18, 0.59, 0.57, 2.14, 1.63, 0.94),
+    *tabled(["fdb1_latency_s"], {"DuplexOmni": (0.51,)}, "arXiv 2606.09186", "2026-06"),
+    *reported("fdb1_latency_s", 0.40, 1.18, 0.59, 0.57, 2.14, 1.63, 0.94),
     *rated.PUBLISHED,
 )
 

@@ -135,7 +135,7 @@ SCENES: Mapping[str, Scene] = {
         draw=translate,
         timed=translate_suite.rights,
     ),
-    "animals": Scene(what="counts aloud how often a word is said", draw=cuespeak.counter),
+    "animals": Scene(what="counts aloud the animals that a story names", draw=cuespeak.animals),
     "correct-me": Scene(
         what="corrects what is wrong in the middle of a speech", draw=cuespeak.wrong_fact
     ),

@@ -216,14 +216,19 @@ _OMEGA_OF = {
 }
 
 
-def _row(name: str, what: str, unit: Any = "points", **kwargs: Any) -> Row:
-    return Row(name=name, kind=KIND, what=what, reach=None, unit=unit, **kwargs)
+def _row(
+    name: str, what: str, unit: Any = "points", reach: float | None = None, **kwargs: Any
+) -> Row:
+    return Row(name=name, kind=KIND, what=what, reach=reach, unit=unit, **kwargs)
+
+
+REACH = 60  # by rule, ω = 0.5
 
 
 def _pauc_row_list(suffix: str, grader: str) -> tuple[Row, ...]:
     text = f"100 × PAUC at ω = 0.5, graded by {grader}: mean over all gold answers; silence gets 25"
     return (
-        _row(f"pvqa_pauc{suffix}", text),
+        _row(f"pvqa_pauc{suffix}", text, reach=None if suffix else REACH),
         _row(
             f"pvqa_pauc_categories{suffix}",
             f"the same by {grader}, mean over the means of categories",

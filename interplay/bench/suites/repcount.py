@@ -168,7 +168,7 @@ ROWS = (
         name="repcount_obo",
         kind=KIND,
         what="last number said after the last repetition but one is within one of the count",
-        reach=None,
+        reach=85,
         unit="points",
     ),
     Row(

@@ -37,6 +37,7 @@ FAMILIES = {
     "F8": "elapsed time",
     "F9": "a timer that is moved, replaced or taken out of two",
 }
+BESIDE = {"LONGER": "a sign as soon as something takes longer than last time"}
 OWN_SET = "its own set, LLM judge"
 
 
@@ -46,10 +47,10 @@ def _curve_row(width_s: float) -> str:
 
 ROWS = (
     Row(
-        name="timespeak_macro",
+        name="timespeak_probe",
         kind=KIND,
         what="right words with their onset in the window, one probe per item; mean of families",
-        reach=None,
+        reach=80,
         unit="points",
         statistic="macro",
     ),
@@ -64,7 +65,7 @@ ROWS = (
         name="timespeak_strict",
         kind=KIND,
         what="all that is due hit, nothing said before, after or in between; mean of families",
-        reach=None,
+        reach=50,
         unit="points",
         statistic="macro",
     ),
@@ -77,13 +78,13 @@ ROWS = (
     ),
     *(
         Row(name=f"timespeak_{name.lower()}", kind=KIND, what=what, reach=None, unit="points")
-        for name, what in FAMILIES.items()
+        for name, what in (FAMILIES | BESIDE).items()
     ),
     *(
         Row(
             name=_curve_row(width_s),
             kind=KIND,
-            what=f"as timespeak_macro, onset within {width_s:g} s before or after",
+            what=f"as timespeak_probe, onset within {width_s:g} s before or after",
             reach=None,
             unit="points",
             statistic="macro",
@@ -151,9 +152,9 @@ ROWS = (
 )
 JUDGED_ROWS = (
     Row(
-        name="timespeak_macro_judged",
+        name="timespeak_probe_judged",
         kind=KIND,
-        what="as timespeak_macro, the meaning by a language model, the time by rule",
+        what="as timespeak_probe, the meaning by a language model, the time by rule",
         reach=None,
         unit="points",
         statistic="macro",
@@ -193,6 +194,9 @@ def score(traces: Sequence[Trace]) -> Outcomes:
         if reading.plan.probe is None:
             found["timespeak_neg"].append(Outcome(value=float(obeys(reading))))
             continue
+        if reading.plan.family in BESIDE:
+            found[f"timespeak_{reading.plan.family.lower()}"].append(_hit(reading)[1])
+            continue
         for name, outcome in [*_probe(reading), *_details(reading)]:
             found[name].append(outcome)
     return found
@@ -206,28 +210,33 @@ def judged(judge: Judge) -> Suite:
         outcomes = [
             judged_outcome(judge, reading, probe, moments.timely(reading, probe), POINTS)
             for reading in readings
-            if (probe := reading.plan.probe) is not None
+            if (probe := reading.plan.probe) is not None and reading.plan.family not in BESIDE
         ]
         return {**score(traces), **{row.name: outcomes for row in JUDGED_ROWS}}
 
     return replace(SUITE, rows=(*ROWS, *JUDGED_ROWS), score=score_with)
 
 
-def _probe(reading: Reading) -> list[tuple[str, Outcome]]:
+def _hit(reading: Reading) -> tuple[int, Outcome]:
+    """Which moment is the probe, and whether it was hit."""
     plan = reading.plan
     assert plan.probe is not None
     hit = reading.bound[plan.probe] is not None
     notes = () if hit else (why_missed(reading, plan.probe),)
-    outcome = Outcome(value=POINTS * hit, notes=notes, group=plan.family)
+    return plan.probe, Outcome(value=POINTS * hit, notes=notes, group=plan.family)
+
+
+def _probe(reading: Reading) -> list[tuple[str, Outcome]]:
+    plan, (probe, outcome) = reading.plan, _hit(reading)
     strict = Outcome(value=POINTS * is_strict(reading), group=plan.family)
     rows = [
-        ("timespeak_macro", outcome),
+        ("timespeak_probe", outcome),
         ("timespeak_micro", outcome),
         ("timespeak_strict", strict),
         (f"timespeak_{plan.family.lower()}", outcome),
     ]
     for width_s in CURVE_S:
-        near = moments.hit_within(reading, plan.probe, -width_s, width_s)
+        near = moments.hit_within(reading, probe, -width_s, width_s)
         rows.append((_curve_row(width_s), Outcome(value=POINTS * near, group=plan.family)))
     return rows
 
@@ -276,13 +285,14 @@ def why_missed(reading: Reading, index: int) -> str:
 
 SUITE = Suite(
     name="timespeak",
-    what="speaks at user-specified times, with the right content (TimeSpeak-open, nine families "
-    "and one that wants silence)",
+    what="speaks at user-specified times, with the right content (TimeSpeak-open, nine families, "
+    "one that wants silence, and one beside them)",
     rows=ROWS,
     twin=twin,
     score=score,
-    published=reported("timespeak_macro_judged", 64.7, 4.3, note=OWN_SET),
+    published=reported("timespeak_probe_judged", 64.7, 4.3, note=OWN_SET),
     load=partial(moments_folder.load, suite=KIND),
+    loads_own=True,
     how_to_get="what `interplay bench export timespeak FOLDER` has written, here or elsewhere, or "
     "items of the same form (docs/timespeak.md); the published TimeSpeak set is not released.",
     baselines=("silent", "metronome", "immediate", "half_duplex", "jitter", "perfect"),

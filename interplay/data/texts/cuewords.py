@@ -88,6 +88,20 @@ KIN = ("sister", "brother", "teacher", "neighbour", "doctor", "dentist")
 EVENT_WORDS = ("banana", "window", "elephant", "holiday", "umbrella", "piano")  # TimeSpeak-open
 COUNTED = ("cat", "horse", "bridge", "garden", "kitchen", "letter", "picture", "market")
 
+STORIES = (
+    "i have a story with {s} in it so say their number so far each time one comes",
+    "keep a running count of the {s} and say it while i go on",
+)
+QUIETLY = (
+    "keep the number of {s} in mind and say nothing until i want to know it",
+    "note silently each of the {s} that i talk about because i will want their number",
+)
+ASKED = ("what is the number of {s}", "now give me the number of {s}")
+CATEGORIES = (
+    "whenever {c} comes up in my talk say {a}",
+    "listen for {c} and each time reply {a}",
+)
+
 # Openings that a cue word closes, and talk without any cue that goes on after it.
 OPENINGS = (
     "in the afternoon we came across a",
