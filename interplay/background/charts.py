@@ -7,7 +7,7 @@ nothing in it may load anything. Knows nothing of drawing, sentences or sessions
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -29,6 +29,7 @@ VIEWS = ("mark", "layer", "hconcat", "vconcat", "concat", "repeat", "facet")
 # Whatever the renderer would fetch, follow, or take as settings of its own.
 LOADS = frozenset({"url", "href", "src", "loader", "baseurl", "usermeta"})
 ADDRESS = re.compile(r"//|^\s*(data|javascript|blob|file):\S|url\s*\(", re.I)
+ROWS = frozenset({"values", "datasets"})  # whose names are those of the data
 INLINE_DATA = frozenset({"values", "name", "sequence", "sphere", "graticule"})
 
 
@@ -51,11 +52,14 @@ def check_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     plain.pop("$schema", None)
     for key, value in _walk(plain):
         _check_entry(key, value)
+    for key, value in _walk(plain, ROWS):
+        _check_size(key, value)
     return {"$schema": SCHEMA, **plain}
 
 
-def _walk(root: Any) -> Iterator[tuple[str, Any]]:
-    """Every (key, value) inside; items of a list come under the list's key."""
+def _walk(root: Any, without: Container[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Every (key, value) inside; items of a list come under the list's key. without: keys whose
+    values are not looked into."""
     pending = [("", root, 0)]
     while pending:
         key, node, depth = pending.pop()
@@ -64,7 +68,8 @@ def _walk(root: Any) -> Iterator[tuple[str, Any]]:
         if depth:
             yield key, node
         if isinstance(node, dict):
-            pending += [(name, value, depth + 1) for name, value in node.items()]
+            inside = ((name, value) for name, value in node.items() if name not in without)
+            pending += [(name, value, depth + 1) for name, value in inside]
         elif isinstance(node, list):
             pending += [(key, value, depth + 1) for value in node]
 
@@ -79,7 +84,6 @@ def _check_entry(key: str, value: Any) -> None:
     if key == "data" and not _is_inline(value):
         allowed = ", ".join(sorted(INLINE_DATA))
         raise ToolError(f"a chart's data must be inline, with one of: {allowed}")
-    _check_size(key, value)
 
 
 def _check_size(key: str, value: Any) -> None:
@@ -93,8 +97,6 @@ def _check_size(key: str, value: Any) -> None:
             raise ToolError(
                 f"{key} in a chart is a number up to {MAX_STEPS}, as in {MAX_STEPS} steps"
             )
-    elif key == "bin" and isinstance(value, dict) and "step" in value:
-        raise ToolError("bins of a chart are bounded by `maxbins`; a `step` is not allowed")
     elif key == "graticule" and isinstance(value, dict):
         for name in ("step", "stepMajor", "stepMinor", "precision"):
             degrees = value.get(name, MIN_DEGREES)
