@@ -116,7 +116,7 @@ class Replica:
 
     def record_routing_stats(self) -> dict[str, int]:
         """Ray asks, as often as it asks for health, and hands it to its routers."""
-        return {FREE: self.hub.num_free if self.hub.is_ready else 0}
+        return {FREE: self.hub.num_free}
 
     def _watch(self) -> None:
         """Ray stops a replica by sending it nothing new and waiting for its connections, and does
