@@ -1,7 +1,7 @@
 """A small MCP server made with the official SDK, for the tests of the client.
 
-Run as a program with `stdio` or `http`; over HTTP it prints its port and serves until its stdin
-closes. Knows nothing of the client under test.
+Run as a program with `stdio`, or with `http` and a port, 0 for any; over HTTP it prints its port
+and serves until its stdin closes. Knows nothing of the client under test.
 """
 
 import os
@@ -68,10 +68,10 @@ class NeedsKey:
             await self.app(scope, receive, send)
 
 
-def serve_http(key: str) -> None:
+def serve_http(key: str, port: int) -> None:
     import uvicorn
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     app = server.streamable_http_app()
     config = uvicorn.Config(NeedsKey(app, key) if key else app, log_level="error")
     runner = uvicorn.Server(config)
@@ -84,4 +84,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "stdio":
         server.run("stdio")
     else:
-        serve_http(os.environ.get("SERVER_KEY", ""))
+        serve_http(os.environ.get("SERVER_KEY", ""), int(sys.argv[2]))

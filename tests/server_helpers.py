@@ -7,6 +7,7 @@ import base64
 import functools
 import io
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from interplay.server.events import Ended, Notice, Turn
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
 from interplay.server.live import LivePrimary
+from interplay.server.logs import start_logs
 from interplay.server.outbox import Outbox
 from interplay.server.pcm import to_pcm
 from interplay.server.run import ServeConfig, Serving, running
@@ -179,6 +181,20 @@ def refused(call, *args, **kwargs) -> RequestError:
         call(*args, **kwargs)
     assert "\n" not in str(caught.value)
     return caught.value
+
+
+@contextmanager
+def logs_started() -> Iterator[None]:
+    """The logs of a server; afterwards everything is as it was."""
+    names = ("", "interplay", "uvicorn", "interplay.server.ticks")
+    before = [(logging.getLogger(n), vars(logging.getLogger(n)).copy()) for n in names]
+    start_logs(ticks=True)
+    try:
+        yield
+    finally:
+        for logger, values in before:
+            vars(logger).update(values)
+            logger.setLevel(values["level"])
 
 
 @contextmanager

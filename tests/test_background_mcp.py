@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,11 +55,12 @@ def loop() -> Iterator[LoopThread]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+@contextmanager
+def serving(port: int = 0) -> Iterator[int]:
+    """The program over HTTP, and its port."""
     environ = {**os.environ, "SERVER_KEY": KEY}
     with subprocess.Popen(
-        [sys.executable, PROGRAM, "http"],
+        [sys.executable, PROGRAM, "http", str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environ,
@@ -66,6 +68,12 @@ def port() -> Iterator[int]:
         assert server.stdout and server.stdin
         yield int(server.stdout.readline())
         server.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +189,21 @@ def test_a_server_that_dies_is_started_again_after_a_rest(loop, monkeypatch):
     monkeypatch.setattr(tools._links[0], "_rests_until_s", 0.0)
     assert call(tools, loop, "pipes__hello") == "hello", "never given up for good"
     tools.close()
+
+
+def test_an_http_server_that_was_started_anew_is_asked_again_at_once(loop):
+    with serving() as port:
+        tools = tools_of(http(port), loop)
+        assert call(tools, loop, "net__add", a=2, b=3) == "the sum is 5"
+    with serving(port):
+        registry = Registry(tools.tools)
+
+        async def both() -> list[str]:
+            calls = (registry.call_async("net__add", {"a": 1, "b": k}, 0.0) for k in range(2))
+            return [answer.text for answer in await asyncio.gather(*calls)]
+
+        assert loop.wait(both(), 60.0) == ["the sum is 1", "the sum is 2"]
+        tools.close()
 
 
 def test_the_rests_grow_up_to_a_minute_and_an_answer_ends_them():

@@ -187,11 +187,16 @@ def test_pictures_that_are_too_much_or_something_else_are_refused(data, code):
 
 def test_more_pictures_than_a_model_can_see_are_not_looked_at():
     clock = FakeClock()
-    camera, data = Camera(clock), picture()
+    camera, film = Camera(clock), Camera(clock)
     for _ in range(round(BURST)):
-        camera.tiles(data)
-    error = refused(camera.tiles, data)
-    assert (error.code, error.param) == ("rate_limited", "image") and error.retry_after_s
+        camera.admit()
+        assert film.admits()
+    for admit in (camera.admit, camera.admit, film.admits):
+        error = refused(admit)
+        assert (error.code, error.param) == ("picture_backpressure", "image")
+        assert error.retry_after_s
+    assert not film.admits(), "of a film it is told once"
     for _ in range(50):
         clock.advance(0.2)
-        camera.tiles(data)
+        camera.admit()
+        assert film.admits()

@@ -121,6 +121,21 @@ def test_a_secret_opens_one_session_as_it_was_settled(scripted):
     assert asyncio.run(talk()) == ["secret_used"]
 
 
+def test_without_keys_the_session_of_a_secret_is_as_it_was_settled():
+    async def talk(serving: Serving) -> None:
+        async with sdk(serving) as client:
+            secret = await client.realtime.client_secrets.create(session=SESSION)  # type: ignore[arg-type]
+            browser = client.with_options(api_key=secret.value)
+            async with browser.realtime.connect(model="any") as connection:
+                created = await connection.recv()
+                assert created.type == "session.created"
+                assert created.session.type == "realtime"
+                assert created.session.instructions == "be kind" and created.session.tools
+
+    with server(1) as serving:
+        asyncio.run(talk(serving))
+
+
 @pytest.mark.parametrize(
     ("path", "key", "status"),
     [

@@ -20,6 +20,7 @@ from tests.server_helpers import (
     b64,
     client,
     loaded,
+    logs_started,
     make_hub,
     next_of,
     pcm,
@@ -69,20 +70,23 @@ def test_the_mask_cuts_away_what_looks_like_a_secret(text):
 
 
 def test_uvicorn_logs_neither_headers_nor_refusals(capsys):
-    names = ("interplay", "uvicorn", "interplay.server.ticks")
-    before = [(logging.getLogger(n), vars(logging.getLogger(n)).copy()) for n in names]
-    try:
-        start_logs(ticks=True)
+    with logs_started():
         log = logging.getLogger("uvicorn.error")
         assert not log.isEnabledFor(logging.INFO)
         log.error("ASGI callable returned without completing handshake.")
         assert not capsys.readouterr().err, "a client that was refused is no fault"
         log.error("another")
         assert "another" in capsys.readouterr().err
-    finally:
-        for logger, values in before:
-            vars(logger).update(values)
-            logger.setLevel(values["level"])
+
+
+@pytest.mark.parametrize("name", ["some.library", "interplay.server", "uvicorn.error"])
+def test_whoever_logs_there_is_one_masked_line(capsys, caplog, name):
+    with logs_started():
+        start_logs(ticks=True)  # a second time, as a second server of a process does
+        logging.getLogger(name).warning("sent %s", f"Bearer {KEY}")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["logger"] == name and "Bearer ***" in line and KEY not in line
+    assert [record.name for record in caplog.records] == [name], "other handlers still get it"
 
 
 def test_nothing_secret_is_logged_when_clients_come_and_fail(caplog):

@@ -13,11 +13,19 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from interplay.errors import ConfigError, DeviceError, RequestError
-from interplay.server import logs
 from interplay.server.auth import Auth, read_keys
 from interplay.server.run import ServeConfig, Serving
 from interplay.server.start import add_place, parse_bind, place_of
-from tests.server_helpers import KEY, make_engine, next_of, server, start, url
+from tests.server_helpers import (
+    KEY,
+    logs_started,
+    make_engine,
+    next_of,
+    refused,
+    server,
+    start,
+    url,
+)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +146,26 @@ def test_secrets_expire_and_weak_keys_are_refused(tmp_path):
             read_keys(path)
 
 
+def test_without_keys_a_secret_still_opens_one_session_as_it_was_settled():
+    auth = Auth()
+    secret = auth.issue(10, 100.0, config="settled")
+    for header, protocols in (
+        (f"Bearer {secret}", []),
+        (None, [f"openai-insecure-api-key.{secret}"]),
+    ):
+        visitor = auth.visit(header, protocols, 109.0)
+        assert visitor.secret and visitor.secret.config == "settled" and not visitor.is_trusted
+    auth.visit(f"Bearer {secret}", [], 109.0).opened("live_1")
+    assert refused(auth.visit(f"Bearer {secret}", [], 109.0).check_may_open).code == "secret_used"
+    for header in (None, "Bearer sk-any-key-of-a-client", "Basic x"):
+        assert auth.visit(header, [], 109.0).is_trusted, "no key is asked for"
+    late = Auth()
+    expired = late.issue(10, 100.0)
+    for unknown in (expired, "ek_made-up"):
+        error = refused(late.visit, f"Bearer {unknown}", [], 111.0)
+        assert error.code == "unauthorized" and "unknown or has expired" in str(error)
+
+
 def test_a_used_secret_lives_as_long_as_its_session(monkeypatch):
     live = {"live_1", "live_2"}
     auth = Auth([KEY], is_live=live.__contains__)
@@ -203,19 +231,13 @@ def test_a_taken_port_is_one_line():
 
 
 def test_logs_are_json_and_hold_no_secrets(capsys):
-    root = logging.getLogger("interplay")
-    before = root.handlers, root.level, root.propagate
-    try:
-        logs.start_logs(ticks=True)
+    with logs_started():
         log = logging.getLogger("interplay.server.test")
         log.info("got Bearer %s and ek_%s", KEY, "abcdef", extra={"session": "live_1"})
         try:
             raise ValueError(f"openai-insecure-api-key.{KEY}")
         except ValueError:
             log.exception("failed")
-    finally:
-        root.handlers, root.level, root.propagate = before
-        logging.getLogger("interplay.server.ticks").setLevel(logging.NOTSET)
     written = capsys.readouterr().err
     first, second = map(json.loads, written.splitlines())
     assert (first["level"], first["session"]) == ("info", "live_1")

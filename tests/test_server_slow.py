@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from interplay.background.contract import Ui
+from interplay.clock import FakeClock
 from interplay.engine import disk as disk_module
 from interplay.engine.disk import DiskThread
 from interplay.engine.record import RecordFiles, read_record
@@ -17,6 +18,8 @@ from interplay.server.camera import Camera
 from interplay.server.delegations import Outcome
 from interplay.server.event_log import EventLog
 from interplay.server.events import Ended, Notice, Turn
+from interplay.server.limits import Limits
+from interplay.server.live import LivePrimary
 from interplay.server.outbox import Outbox
 from interplay.server.page import PageConnection
 from interplay.server.page_wire import INPUT
@@ -120,15 +123,45 @@ def test_errors_of_pictures_are_answers_as_before_and_count():
         gate = Gate(live, hub)
         for data in (b"none", picture(2000, 1200, "PNG")):
             assert await gate.take(live_picture(data))
-        for _ in range(12):
+        for _ in range(11):
             assert await gate.take(live_picture(b""))
 
     asyncio.run(talk())
     errors = [message["error"] for message in received(live)]
     assert [error["code"] for error in errors[:2]] == ["invalid_image", "image_too_big"]
-    assert errors[0]["client_event_id"] == "p" and errors[-1]["code"] == "rate_limited"
+    assert errors[0]["client_event_id"] == "p" and errors[-1]["code"] == "picture_backpressure"
     value = hub.metrics.registry.get_sample_value
     assert value("im_rejects_total", {"reason": "image_too_big"}) == 1
+
+
+def test_a_fast_camera_is_told_once_and_the_session_goes_on():
+    hub = make_hub(limits=Limits(max_errors=3), **CAMERA)
+    live, page = client(hub, "video"), PageConnection(hub, Visitor())
+    page.receive('{"type": "start"}')
+    received(live)
+    page.outbox.take()
+    assert isinstance(hub.clock, FakeClock)
+    seen = dict.fromkeys((live, page), 0)
+
+    async def film(adapter: LivePrimary | PageConnection, message: str | bytes) -> None:
+        gate = Gate(adapter, hub)
+        for _ in range(100):  # 10 s at 10 pictures a second
+            hub.clock.advance(0.1)
+            assert await gate.take(message)
+            assert adapter.session
+            seen[adapter] += len(adapter.session.seat._tiles)
+            adapter.session.seat._tiles.clear()
+
+    asyncio.run(film(live, live_picture(picture())))
+    asyncio.run(film(page, INPUT.pack(1, 0, 0, 0, 0, 0) + picture()))
+    for adapter in (live, page):
+        told = [
+            json.loads(message) for message in adapter.outbox.take() if isinstance(message, str)
+        ]
+        assert [m["error"]["code"] for m in told] == ["picture_backpressure"]
+        assert seen[adapter] == pytest.approx(12 + 60, abs=2) and adapter.session
+        assert adapter.session.id in hub.sessions
+    hub.stop()
 
 
 def test_realtime_items_keep_their_order_behind_a_picture(monkeypatch):

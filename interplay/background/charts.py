@@ -7,7 +7,7 @@ nothing in it may load anything. Knows nothing of drawing, sentences or sessions
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,11 +20,16 @@ MAX_SPEC_BYTES = 256 * 1024
 MAX_DEPTH = 24
 MAX_POINTS = 500  # of a chart by `chart`; a whole spec is bounded by its bytes
 MAX_TITLE_CHARS = 80
+MAX_SEQUENCE = 10_000  # values that a spec lets the renderer make of a few letters
+MAX_STEPS = 1000  # of a density, of bins, of ticks
+MIN_DEGREES = 1.0  # between lines on a map, and between points of a line
+COUNTS = frozenset({"steps", "minsteps", "maxsteps", "maxbins", "tickCount"})
 MARKS = ("bar", "line", "point", "area", "arc")
 VIEWS = ("mark", "layer", "hconcat", "vconcat", "concat", "repeat", "facet")
 # Whatever the renderer would fetch, follow, or take as settings of its own.
 LOADS = frozenset({"url", "href", "src", "loader", "baseurl", "usermeta"})
 ADDRESS = re.compile(r"//|^\s*(data|javascript|blob|file):\S|url\s*\(", re.I)
+ROWS = frozenset({"values", "datasets"})  # whose names are those of the data
 INLINE_DATA = frozenset({"values", "name", "sequence", "sphere", "graticule"})
 
 
@@ -33,7 +38,7 @@ def check_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
 
     Refused by ToolError: not JSON, NaN, more than 256 KiB or 24 levels, no view, data from
     anywhere but the spec itself, anything that looks like an address, links, images, settings
-    of the renderer.
+    of the renderer, and a few letters that would be drawn as millions of values or lines.
     """
     try:
         text = json.dumps(spec, allow_nan=False)
@@ -47,11 +52,14 @@ def check_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     plain.pop("$schema", None)
     for key, value in _walk(plain):
         _check_entry(key, value)
+    for key, value in _walk(plain, ROWS):
+        _check_size(key, value)
     return {"$schema": SCHEMA, **plain}
 
 
-def _walk(root: Any) -> Iterator[tuple[str, Any]]:
-    """Every (key, value) inside; items of a list come under the list's key."""
+def _walk(root: Any, without: Container[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Every (key, value) inside; items of a list come under the list's key. without: keys whose
+    values are not looked into."""
     pending = [("", root, 0)]
     while pending:
         key, node, depth = pending.pop()
@@ -60,7 +68,8 @@ def _walk(root: Any) -> Iterator[tuple[str, Any]]:
         if depth:
             yield key, node
         if isinstance(node, dict):
-            pending += [(name, value, depth + 1) for name, value in node.items()]
+            inside = ((name, value) for name, value in node.items() if name not in without)
+            pending += [(name, value, depth + 1) for name, value in inside]
         elif isinstance(node, list):
             pending += [(key, value, depth + 1) for value in node]
 
@@ -75,6 +84,41 @@ def _check_entry(key: str, value: Any) -> None:
     if key == "data" and not _is_inline(value):
         allowed = ", ".join(sorted(INLINE_DATA))
         raise ToolError(f"a chart's data must be inline, with one of: {allowed}")
+
+
+def _check_size(key: str, value: Any) -> None:
+    """What makes much of little. Such sizes are plain numbers: a signal could be anything."""
+    if key == "sequence" or (key == "keyvals" and isinstance(value, dict)):
+        if not _num_values(value) <= MAX_SEQUENCE:
+            raise ToolError(f"a sequence in a chart has at most {MAX_SEQUENCE} values")
+    elif key in COUNTS and isinstance(value, dict | float | int | str):
+        is_named = key == "tickCount" and isinstance(value, str)  # an interval, such as "week"
+        if not is_named and not 0 <= _number(value) <= MAX_STEPS:
+            raise ToolError(
+                f"{key} in a chart is a number up to {MAX_STEPS}, as in {MAX_STEPS} steps"
+            )
+    elif key == "graticule" and isinstance(value, dict):
+        for name in ("step", "stepMajor", "stepMinor", "precision"):
+            degrees = value.get(name, MIN_DEGREES)
+            for each in degrees if isinstance(degrees, list) else [degrees]:
+                if not _number(each) >= MIN_DEGREES:
+                    raise ToolError(f"{name} of a graticule is {MIN_DEGREES:g} degree or more")
+
+
+def _num_values(sequence: Any) -> float:
+    """How many values a sequence has, below 0 for none; NaN for what cannot be counted."""
+    if not isinstance(sequence, dict):
+        return math.nan
+    start, stop, step = (
+        _number(sequence.get(name, default))
+        for name, default in (("start", 0), ("stop", None), ("step", 1))
+    )
+    return (stop - start) / step if step else math.nan
+
+
+def _number(value: Any) -> float:
+    """NaN, which no comparison holds for, where it is no number."""
+    return float(value) if isinstance(value, int | float) and value is not True else math.nan
 
 
 def _is_inline(data: Any) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -26,6 +27,7 @@ MAX_SCHEMA_CHARS = 20_000
 MAX_PAGES = 20  # of a list of tools
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 60.0  # before a server that came to nothing is started again
 CLOSE_S = 8.0
+SESSION_HEADER = "mcp-session-id"
 BROKEN = (MCPError, RuntimeError, ValueError)  # how the SDK tells that a server breaks the protocol
 
 _log = logging.getLogger(__name__)
@@ -55,6 +57,15 @@ class McpTools:
                 self._loop.wait(link.stop(), CLOSE_S)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Connection:
+    """forgotten: set once a server over HTTP has answered 404 to the session's id, as one does that
+    was started anew. The protocol wants a new session then; what was asked has not been done."""
+
+    client: Client
+    forgotten: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class _Link:
     """The connection to one server. One task holds it open, as the SDK wants it: whoever enters
     its contexts must be the one who leaves them."""
@@ -62,7 +73,7 @@ class _Link:
     def __init__(self, server: McpServer) -> None:
         self.server = server
         self._task: asyncio.Task[None] | None = None
-        self._client: Client | None = None
+        self._connection: _Connection | None = None
         self._stop = asyncio.Event()
         self._starting = asyncio.Lock()
         self._num_starts = 0  # since it last answered
@@ -72,7 +83,7 @@ class _Link:
         """Raises BackgroundError."""
         try:
             async with asyncio.timeout(self.server.start_timeout_s):
-                client = await self._connected()
+                client = (await self._connected()).client
                 found = {tool.name: tool async for tool in _all_tools(client)}
         except TimeoutError:
             raise self._dead("it does not answer") from None
@@ -105,18 +116,11 @@ class _Link:
     async def _call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
         """Raises ToolError, always with the server's name and never with its secrets."""
         assert name in self.server.allow
-        client = None
         try:
-            async with asyncio.timeout(self.server.start_timeout_s):
-                client = await self._connected()
-            async with asyncio.timeout(self.server.timeout_s):
-                result = await client.call_tool(name, arguments)
+            result = await self._ask(name, arguments)
         except TimeoutError:
             raise ToolError(f"{self.server.name} took too long") from None
         except BROKEN as error:
-            is_closed = isinstance(error, MCPError) and error.code == mcp_types.CONNECTION_CLOSED
-            if is_closed and self._client is client:  # another call may have connected again
-                await self.stop()  # the next call does
             raise ToolError(self._shown(f"{self.server.name}: {_cause(error)}")) from None
         except BackgroundError as error:
             raise ToolError(str(error)) from None
@@ -126,20 +130,39 @@ class _Link:
             raise ToolError(f"{self.server.name}: {text or 'the tool failed'}")
         return ToolAnswer(text=text or "done")
 
-    async def _connected(self) -> Client:
-        """The client, connecting first where needed. Raises BackgroundError."""
+    async def _ask(
+        self, name: str, arguments: dict[str, Any], *, is_again: bool = False
+    ) -> mcp_types.CallToolResult:
+        """Call a tool, a second time where the server has forgotten the session. A connection that
+        has ended is given up; the next call makes a new one."""
+        async with asyncio.timeout(self.server.start_timeout_s):
+            connection = await self._connected()
+        try:
+            async with asyncio.timeout(self.server.timeout_s):
+                return await connection.client.call_tool(name, arguments)
+        except BROKEN as error:
+            is_closed = isinstance(error, MCPError) and error.code == mcp_types.CONNECTION_CLOSED
+            is_over = is_closed or connection.forgotten.is_set()
+            if is_over and self._connection is connection:  # another call may have connected again
+                await self.stop()
+            if is_again or not connection.forgotten.is_set():
+                raise
+        return await self._ask(name, arguments, is_again=True)
+
+    async def _connected(self) -> _Connection:
+        """The connection, made first where needed. Raises BackgroundError."""
         async with self._starting:
-            if self._client is None or self._task is None or self._task.done():
+            if self._connection is None or self._task is None or self._task.done():
                 self._rest_or_start(asyncio.get_running_loop().time())
                 self._stop = asyncio.Event()
-                ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+                ready: asyncio.Future[_Connection] = asyncio.get_running_loop().create_future()
                 self._task = asyncio.create_task(self._hold(ready))
                 try:
-                    self._client = await ready
+                    self._connection = await ready
                 except asyncio.CancelledError:  # too late: what came now would have no owner
                     self._task.cancel()
                     raise
-            return self._client
+            return self._connection
 
     def _rest_or_start(self, now_s: float) -> None:
         """Count one more start. Raises BackgroundError while the last ones are too recent."""
@@ -149,12 +172,12 @@ class _Link:
         self._rests_until_s = now_s + min(FIRST_WAIT_S * 2**self._num_starts, MAX_WAIT_S)
         self._num_starts = min(self._num_starts + 1, 16)
 
-    async def _hold(self, ready: "asyncio.Future[Client]") -> None:
+    async def _hold(self, ready: "asyncio.Future[_Connection]") -> None:
         """Connect, tell `ready` how it went, and keep the connection until `stop`."""
         try:
-            async with _open(self.server) as client:
+            async with _open(self.server) as connection:
                 if not ready.done():
-                    ready.set_result(client)
+                    ready.set_result(connection)
                 await self._stop.wait()
         except (OSError, *BROKEN, httpx2.HTTPError, ExceptionGroup) as error:
             reason = self._shown(_cause(error))
@@ -164,12 +187,12 @@ class _Link:
                 ready.set_exception(self._dead(reason))
         finally:
             if self._task is asyncio.current_task():  # not when another has taken over
-                self._client = None
+                self._connection = None
             if not ready.done():
                 ready.set_exception(self._dead("it ended while it was being connected"))
 
     async def stop(self) -> None:
-        task, self._client = self._task, None
+        task, self._connection = self._task, None
         self._stop.set()
         if task:
             await asyncio.wait([task], timeout=CLOSE_S / 2)
@@ -184,7 +207,13 @@ class _Link:
 
 
 @asynccontextmanager
-async def _open(server: McpServer) -> AsyncIterator[Client]:
+async def _open(server: McpServer) -> AsyncIterator[_Connection]:
+    forgotten = asyncio.Event()
+
+    async def look(response: httpx2.Response) -> None:
+        if response.status_code == 404 and SESSION_HEADER in response.request.headers:
+            forgotten.set()
+
     async with AsyncExitStack() as stack:
         if server.command:
             program, *arguments = server.command
@@ -192,13 +221,16 @@ async def _open(server: McpServer) -> AsyncIterator[Client]:
                 command=program, args=arguments, env=dict(server.env)
             )
         else:
-            headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
-            timeout = httpx2.Timeout(server.timeout_s, read=None)
-            http = await stack.enter_async_context(
-                httpx2.AsyncClient(headers=headers, timeout=timeout)
+            http = httpx2.AsyncClient(
+                headers={"Authorization": f"Bearer {server.key}"} if server.key else {},
+                timeout=httpx2.Timeout(server.timeout_s, read=None),
+                event_hooks={"response": [look]},
             )
-            target = streamable_http_client(server.url, http_client=http)
-        yield await stack.enter_async_context(Client(target))
+            target = streamable_http_client(
+                server.url, http_client=await stack.enter_async_context(http)
+            )
+        client = await stack.enter_async_context(Client(target))
+        yield _Connection(client=client, forgotten=forgotten)
 
 
 async def _all_tools(client: Client) -> AsyncIterator[mcp_types.Tool]:

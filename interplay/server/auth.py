@@ -22,6 +22,8 @@ DEFAULT_SECRET_S = 600
 MAX_SECRETS = 10_000
 DIGEST = re.compile("sha256:([0-9a-f]{64})")  # a key may be given as this
 RETRY_S = 5.0  # when somebody with too many sessions may ask again
+SECRET_KIND = "ek"  # what a client secret begins with
+SECRET_PREFIX = f"{SECRET_KIND}_"
 PROTOCOL_PREFIX = "openai-insecure-api-key."  # how browsers send a secret: as a subprotocol
 
 
@@ -91,7 +93,8 @@ class Visitor:
 
 
 class Auth:
-    """Keys of this server and the secrets it has issued. Without keys everybody is trusted.
+    """Keys of this server and the secrets it has issued. Without keys everybody is trusted, but
+    for those who bring a client secret: it opens one session, as it was settled.
 
     keys: each as in a line of the file of keys. max_sessions: of one key at the same time where
     its line says nothing, None: no bound. is_live: whether a session, by its id, still goes on.
@@ -130,9 +133,8 @@ class Auth:
 
     def visit(self, authorization: str | None, protocols: Iterable[str], now_s: float) -> Visitor:
         """Who comes with this header and these subprotocols. Raises RequestError for nobody
-        that is known."""
-        if not self.is_needed:
-            return Visitor()
+        that is known; without keys, for a client secret only: what was settled when it was issued
+        cannot be had any more."""
         token = _token(authorization, protocols)
         digest = _digest(token)
         known = [
@@ -143,9 +145,13 @@ class Auth:
         secret = self._secrets.get(digest)
         if secret and (now_s < secret.expires_s or self._is_in_use(secret)):
             return Visitor(secret=secret, account=secret.account)
-        raise RequestError(
-            "unauthorized", "a valid key is needed; send `Authorization: Bearer KEY`"
-        )
+        if self.is_needed:
+            text = "a valid key is needed; send `Authorization: Bearer KEY`"
+        elif token.startswith(SECRET_PREFIX):
+            text = "this client secret is unknown or has expired; ask for a new one, or send none"
+        else:  # clients have to send some key, so any will do
+            return Visitor()
+        raise RequestError("unauthorized", text)
 
     def _is_in_use(self, secret: Secret) -> bool:
         """It outlives its time with its session, which may have to be taken up again."""
@@ -171,7 +177,7 @@ class Auth:
         if len(self._secrets) >= MAX_SECRETS:
             idle = (k for k, s in self._secrets.items() if not self._is_in_use(s))
             self._secrets.pop(next(idle, b""), None)  # there is one: sessions are fewer
-        value = placed("ek", self._place, secrets.token_urlsafe(32))
+        value = placed(SECRET_KIND, self._place, secrets.token_urlsafe(32))
         self._secrets[_digest(value)] = Secret(
             expires_s=now_s + seconds, account=issuer.account if issuer else None, config=config
         )

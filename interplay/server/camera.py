@@ -32,16 +32,33 @@ class Camera:
         self._before: np.ndarray | None = None
         self._clock = clock
         self._allowed = Bucket(PICTURES_PER_S, BURST, clock.now()) if clock else None
+        self._has_told = False
 
-    def tiles(self, picture: bytes) -> UInt8[np.ndarray, "12 2 40 40 3"]:
-        """Raises RequestError for what is no small JPEG or PNG, and for too many of them."""
+    def admit(self) -> None:
+        """Count a picture that is to be looked at. Raises RequestError when it is one too many."""
         if self._allowed and self._clock and not self._allowed.take(1, self._clock.now()):
             raise RequestError(
-                "rate_limited",
-                f"more than {PICTURES_PER_S:g} pictures per second; this one was not looked at",
+                "picture_backpressure",
+                f"more than {PICTURES_PER_S:g} pictures per second; what is too much is not "
+                "looked at",
                 param="image",
                 retry_after_s=1 / PICTURES_PER_S,
             )
+
+    def admits(self) -> bool:
+        """The same for a film, of which a picture may be missing: raises for the first one that is
+        too many, and leaves out the others without a word."""
+        try:
+            self.admit()
+        except RequestError:
+            if not self._has_told:
+                self._has_told = True
+                raise
+            return False
+        return True
+
+    def tiles(self, picture: bytes) -> UInt8[np.ndarray, "12 2 40 40 3"]:
+        """Raises RequestError for what is no small JPEG or PNG."""
         return self.pair(_decode(picture))
 
     def pair(self, frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "12 2 40 40 3"]:

@@ -337,8 +337,10 @@ class LivePrimary(LiveConnection):
         self._need("text").type(event.text)
         self._answer("interplay.input_text.appended", event, self._now())
 
-    def _look(self, event: wire.AppendVideo) -> Later:
+    def _look(self, event: wire.AppendVideo) -> Later | None:
         session = self._need("video")
+        if not self._camera.admits():
+            return None
         return Later(work=lambda: self._camera.tiles(event.image), then=session.see)
 
     def _played(self, event: wire.AckPlayback) -> None:

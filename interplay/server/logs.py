@@ -41,12 +41,18 @@ class JsonFormatter(logging.Formatter):
 
 
 def start_logs(*, ticks: bool) -> None:
-    """Send our log and uvicorn's to stderr. ticks: a line per tick and session, too."""
+    """Send everything that is logged in this process to stderr, once: ours, uvicorn's without what
+    it says of headers, and warnings of all other libraries. ticks: a line per tick and session.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(lambda record: record.msg != REFUSED)
+    root = logging.getLogger()
+    # whatever wrote in the same place before, without a mask
+    others = [each for each in root.handlers if type(each) is not logging.StreamHandler]
+    root.handlers = [handler, *others]
     for name, level in (("interplay", logging.INFO), ("uvicorn", logging.WARNING)):
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
+        logger.handlers, logger.propagate = [], True
         logger.setLevel(level)
     logging.getLogger("interplay.server.ticks").setLevel(logging.DEBUG if ticks else logging.INFO)

@@ -116,6 +116,8 @@ class PageConnection:
             return None
         if not self.hub.has_eyes:
             raise RequestError("unsupported_value", "this model has no eyes", param="picture")
+        if not self._camera.admits():
+            return None
         return Later(work=lambda: self._camera.tiles(message.picture), then=session.see)
 
     def _mute(self, message: wire.Mute) -> None:

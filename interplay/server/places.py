@@ -8,6 +8,7 @@ import re
 from urllib.parse import parse_qs
 
 KINDS = ("live", "rt", "rtc", "ek")
+FREE = "slots_free"  # what a server says of itself to whoever places new sessions
 PLACED = re.compile(rf"\b(?:{'|'.join(KINDS)})_([a-z0-9]{{1,32}})\.")
 PLACE = re.compile("[a-z0-9]{1,32}")
 

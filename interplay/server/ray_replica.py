@@ -29,6 +29,7 @@ from interplay.server.host import stay_resident
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
 from interplay.server.logs import start_logs
+from interplay.server.places import FREE
 from interplay.server.rtc import Calls, call_address
 from interplay.server.run import warm_up
 
@@ -112,6 +113,10 @@ class Replica:
         self._asked_s = time.monotonic()
         if not self.hub.is_alive:
             raise RuntimeError("the engine has stopped")
+
+    def record_routing_stats(self) -> dict[str, int]:
+        """Ray asks, as often as it asks for health, and hands it to its routers."""
+        return {FREE: self.hub.num_free}
 
     def _watch(self) -> None:
         """Ray stops a replica by sending it nothing new and waiting for its connections, and does

@@ -1,5 +1,5 @@
-"""Who gets a request among replicas on Ray Serve: the one it means, else the one with the fewest
-connections.
+"""Who gets a request among replicas on Ray Serve: the one it means, else of those with free slots
+the one with the fewest connections.
 
 A `RequestRouter`, which Ray Serve offers for this and runs in its proxies. Knows nothing of
 sessions.
@@ -14,7 +14,7 @@ from ray.serve.request_router import (  # pyright: ignore[reportMissingImports]
     RunningReplica,
 )
 
-from interplay.server.places import place_of
+from interplay.server.places import FREE, place_of
 
 
 class StickyRouter(FIFOMixin, RequestRouter):
@@ -35,7 +35,12 @@ class StickyRouter(FIFOMixin, RequestRouter):
         pending_request.routing_context.should_backoff = True  # when all are full
         place = pending_request.metadata.session_id or _place(pending_request)
         meant = [r for r in candidate_replicas if place and r.replica_id.unique_id == place]
-        return [meant or candidate_replicas]  # who is gone cannot be meant: another one says so
+        if meant:
+            return [meant]  # who is gone cannot be meant: another one says so
+        # Slots are held without a connection, too: by calls, and by sessions that wait for theirs.
+        # What Ray knows of them is a second old or more; one that has not said yet may have some.
+        free = [r for r in candidate_replicas if r.routing_stats.get(FREE, 1) > 0]
+        return [free, candidate_replicas] if free else [candidate_replicas]
 
 
 def _place(request: PendingRequest) -> str:

@@ -45,17 +45,18 @@ def deploy(plan: Plan, config: RayConfig) -> None:
 
     Raises DeviceError when they do not get ready.
     """
-    num_gpus = min(1.0, ray.cluster_resources().get("GPU", 0) / config.num_replicas)
     deployment = serve.deployment(
         Replica,
         name="replica",
         num_replicas=config.num_replicas,
-        ray_actor_options={"num_cpus": config.num_cpus, "num_gpus": num_gpus},
+        ray_actor_options={"num_cpus": config.num_cpus},  # no GPU: a replica's engine has none
         max_ongoing_requests=4 * plan.num_slots + 64,  # who is one too many is told so by a replica
         health_check_period_s=HEALTH_S,
         graceful_shutdown_wait_loop_s=1.0,
         graceful_shutdown_timeout_s=plan.limits.drain_s + STOP_SLACK_S,
-        request_router_config=RequestRouterConfig(request_router_class=ROUTER),
+        request_router_config=RequestRouterConfig(
+            request_router_class=ROUTER, request_routing_stats_period_s=HEALTH_S
+        ),
     )
     try:
         serve.start(http_options=HTTPOptions(host=config.host, port=config.port))

@@ -94,6 +94,8 @@ class ItemRequests:
             item.fields = self._read(message, text, tiles)
             self._add(item, previous_id)
 
+        for _ in pictures:
+            self._camera.admit()
         if pictures:
             return Later(work=lambda: [self._camera.tiles(data) for data in pictures], then=take)
         take([])

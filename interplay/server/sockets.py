@@ -29,7 +29,11 @@ FINAL = (  # the connection has no use
     "overloaded",
     "engine_failed",
 )
-PATIENT = ("input_backpressure", "read_backpressure")  # after a stall: no mistakes of the client's
+PATIENT = (  # too fast, as after a stall: no mistakes of the client's
+    "input_backpressure",
+    "read_backpressure",
+    "picture_backpressure",
+)
 
 
 @runtime_checkable
