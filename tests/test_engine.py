@@ -327,25 +327,25 @@ def test_slots_that_a_container_cannot_hold_are_refused_at_the_start(
     tmp_path, monkeypatch, version, group
 ):
     each = memory.slot_bytes(model().config.backbone, torch.float32)
-    names = memory.VERSION_1 if version == 1 else memory.VERSION_2
+    names = ("memory.max", "memory.current", "inactive_file")
+    if version == 1:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
     root = tmp_path / "memory" if version == 1 else tmp_path
     limited = root / group
     limited.mkdir(parents=True, exist_ok=True)
-    files = dict(meminfo="MemAvailable: 99999999 kB\n", groups="3:cpu,memory:/a/b\n")
-    if version == 2:
-        files["groups"] = "1:cpu:/c\n0::/a/b\n"
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
+    own = "1:name=systemd:/\n3:cpu,memory:/a/b\n" if version == 1 else "1:cpu:/c\n0::/a/b\n"
+    (tmp_path / "groups").write_text(own)
+    (tmp_path / "meminfo").write_text("MemAvailable: 99999999 kB\n")
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "groups", raising=False)
     monkeypatch.setattr(memory, "GROUPS", tmp_path, raising=False)
     (limited / names[0]).write_text("max\n" if version == 2 else f"{2**63 - 4096}\n")
-    (limited / names[1]).write_text("9000000\n")
+    (limited / names[1]).write_text(f"{3 * each}\n")
     assert memory.free_bytes() == 1024 * 99999999, "no limit"
-    (limited / names[0]).write_text(f"{memory.SPARE_BYTES + 3 * each + 5_000_000}\n")
+    (limited / names[0]).write_text(f"{memory.SPARE_BYTES + 5 * each}\n")
     with pytest.raises(ConfigError, match=r"3 session slots need .* at most 2 fit"):
         engine(3)
-    (limited / "memory.stat").write_text(f"anon 7\n{names[2]} 4000000\n")
+    (limited / "memory.stat").write_text(f"anon 7\n{names[2]} {each}\n")
     assert engine(3).num_slots == 3
     with pytest.raises(ConfigError, match=r"4 session slots need .* at most 3 fit"):
         engine(4)
