@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 from family_helpers import POOLS
 
-from interplay.bench.suites import delegate_twin, fdb3, long_timer, tau_twin, translate_twin
+from interplay.bench.suites import (
+    charades,
+    delegate_twin,
+    fdb3,
+    gallery,
+    long_timer,
+    pvqa,
+    repcount,
+    tau_twin,
+    translate_twin,
+)
 from interplay.data import cuespeak, timespeak
 from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
-from interplay.data.texts import cuewords, kinds, questions, vocabulary, wordings
+from interplay.data.texts import cuewords, kinds, questions, vocabulary, watchwords, wordings
 
 SHARED_WORDINGS = {timespeak.ONCE[0], timespeak.BEATS[0]}  # their contents are split
 FIXED = {"stop", *vocabulary.CLOCK_START, *vocabulary.CLOCK_ASK}
@@ -59,6 +69,16 @@ def test_translations_of_the_bench_are_asked_for_and_spoken_in_other_words(train
     assert len(said) > 50 and not said & training
     asks = {ask.replace("{}", "{l}") for ask in translate_twin.ASKS}
     assert not asks & set(wordings.TRANSLATE.templates)
+
+
+def test_nothing_asked_of_the_camera_in_the_benches_is_trained_on():
+    texts = {text for tag in watchwords.EYES_TAGS for text in watchwords.training_asks(tag)}
+    scenes = [gallery.draw(name, 0) for name in ("friend", "push-ups", "safety")]
+    films = [item for suite in (repcount, charades, pvqa) for item in suite.SUITE.twin(6, 0)]
+    asked = {next(iter(said_in([item]))) for item in films} | {
+        next(cue.text for cue in item.cues if isinstance(cue, Speak)) for item in scenes
+    }
+    assert len(asked) > 15 and len(texts) > 80 and not asked & texts
 
 
 def test_nothing_said_about_delegations_and_long_timers_is_trained_on(training):

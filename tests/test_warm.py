@@ -134,6 +134,15 @@ def name_a_lost_shard(folder):
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
 
 
+def write_json(name, **values):
+    return lambda folder: (folder / name).write_text(json.dumps(values))
+
+
+def added(number, content):
+    return {"added_tokens_decoder": {str(number): {"content": content, "special": True}}}
+
+
+ENDS = a_tokenizer().token_to_id("<|endoftext|>")
 BROKEN = {
     "architecture": (set_config(model_type="llama"), "model_type is 'llama'"),
     "quantised": (set_config(quantization_config={}), "quantised; take those in bfloat16"),
@@ -159,6 +168,26 @@ BROKEN = {
     "word pieces": (
         change_tokenizer(lambda spec: spec["decoder"].update(type="Fuse")),
         "only byte-level BPE can be used",
+    ),
+    "end elsewhere": (
+        set_config(eos_token_id=ENDS - 1),
+        rf"config\.json has {ENDS - 1} as eos_token_id, and of the added tokens .* none of those",
+    ),
+    "one end of two": (
+        write_json("generation_config.json", eos_token_id=[ENDS, ENDS + 7]),
+        rf"generation_config\.json has {ENDS + 7} as eos_token_id, and .* with the weights",
+    ),
+    "end by another name": (
+        write_json("tokenizer_config.json", eos_token="</s>"),
+        r"tokenizer_config\.json has '</s>' as eos_token, and of the added tokens",
+    ),
+    "moved tokens": (
+        write_json("tokenizer_config.json", **added(ENDS, "<|im_start|>")),
+        rf"has '<.im_start.>' as token {ENDS}, and .* '<.endoftext.>' is token {ENDS}; take the",
+    ),
+    "nested config": (
+        lambda folder: (folder / "config.json").write_text("[" * 100_000),
+        r"config\.json cannot be read",
     ),
     "hole": (change_tokenizer(lambda spec: spec["added_tokens"].pop(0)), "every id from 0 on must"),
     "control": (
@@ -186,6 +215,15 @@ def test_a_broken_model_is_one_line_and_writes_nothing(
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and re.search(message, error), error
     assert not out.parent.exists()
+
+
+def test_files_that_name_the_same_special_tokens_are_fine(published, tmp_path):
+    folder = shutil.copytree(published, tmp_path / "Qwen")
+    set_config(eos_token_id=ENDS, bos_token_id=None)(folder)
+    write_json("generation_config.json", eos_token_id=[ENDS, ENDS + 1], pad_token_id=ENDS)(folder)
+    named = {"eos_token": {"content": "<|endoftext|>"}, "pad_token": "<|im_start|>"}
+    write_json("tokenizer_config.json", **named, **added(ENDS, "<|endoftext|>"))(folder)
+    assert read_foreign(folder, window=512).tokenizer.num_words == a_tokenizer().get_vocab_size()
 
 
 @pytest.mark.parametrize(

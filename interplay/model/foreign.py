@@ -21,7 +21,9 @@ from interplay.turns.tokens import Tokenizer
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-FILES = (CONFIG, TOKENIZER, "*.safetensors", INDEX)
+GENERATION, TOKENIZER_CONFIG = "generation_config.json", "tokenizer_config.json"  # if there
+FILES = (CONFIG, TOKENIZER, "*.safetensors", INDEX, GENERATION, TOKENIZER_CONFIG)
+SPECIAL = ("bos_token", "eos_token", "pad_token")
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 MOST_UNUSED = 1024  # rows of a table without a token: tables are padded to round sizes
 
@@ -56,8 +58,10 @@ def read_foreign(folder: Path, *, window: int) -> Foreign:
         if "quantization_config" in values:
             raise CheckpointError("its weights are quantised; take those in bfloat16")
         config = _config(values, window)
-        tokenizer = Tokenizer.adopt((folder / TOKENIZER).read_text(encoding="utf-8"))
+        text = (folder / TOKENIZER).read_text(encoding="utf-8")
+        tokenizer = Tokenizer.adopt(text)
         _check_vocabulary(tokenizer, values["vocab_size"])
+        _check_added(folder, json.loads(text)["added_tokens"])
         weights = _weights(folder)
         read, written = words_from_qwen3(weights, values)
         backbone = from_qwen3(weights, config)
@@ -84,7 +88,7 @@ def _check_files(folder: Path) -> None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); copy it again") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is no table of keys; copy it again")
@@ -109,6 +113,47 @@ def _check_vocabulary(tokenizer: Tokenizer, num_rows: int) -> None:
             f"{TOKENIZER} has {num_tokens} tokens and the weights have rows for {num_rows}; take "
             "the tokenizer that was published with the weights"
         )
+
+
+def _check_added(folder: Path, added: list[dict[str, Any]]) -> None:
+    """What the other files say of tokens that are no text holds for this tokenizer, too: it is all
+    that tells it from one of other text whose size would do."""
+    contents = {str(token["id"]): token["content"] for token in added}
+    found = {name: _json(folder / name) for name in _there(folder, CONFIG, GENERATION)}
+    for name, values in found.items():
+        for key in SPECIAL:
+            ids = values.get(f"{key}_id")
+            for i in ids if isinstance(ids, list) else [ids]:
+                if i is not None and str(i) not in contents:
+                    raise _other_tokenizer(f"{name} has {i} as {key}_id", f"{i} is none of those")
+    for name in _there(folder, TOKENIZER_CONFIG):
+        values = _json(folder / name)
+        for key in SPECIAL:
+            content = _content(values.get(key))
+            if content is not None and content not in contents.values():
+                raise _other_tokenizer(f"{name} has {content!r} as {key}", "it is none of those")
+        known = values.get("added_tokens_decoder")
+        for i, token in known.items() if isinstance(known, dict) else ():
+            content = _content(token)
+            if contents.get(i) != content:
+                seen = f"{contents[i]!r} is token {i}" if i in contents else "it is none of those"
+                raise _other_tokenizer(f"{name} has {content!r} as token {i}", seen)
+
+
+def _there(folder: Path, *names: str) -> list[str]:
+    return [name for name in names if (folder / name).exists()]
+
+
+def _content(token: Any) -> Any:
+    """A special token is written as its text, or as a table with it."""
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _other_tokenizer(told: str, seen: str) -> CheckpointError:
+    return CheckpointError(
+        f"{told}, and of the added tokens in {TOKENIZER} {seen}; take the {TOKENIZER} that was "
+        "published with the weights"
+    )
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:
