@@ -1,4 +1,4 @@
-"""gallery: ten small scenes, each one thing that a turn-based system cannot do.
+"""gallery: fourteen small scenes, each one thing that a turn-based system cannot do.
 
 `interplay demo NAME` plays one of them live, `interplay bench gallery` plays many of each and
 counts. What is expected of the model hangs on the item alone (`Item.expect`), so every scene is
@@ -22,8 +22,21 @@ from interplay.bench.suites.base import Suite
 from interplay.bench.traces.trace import Trace, anchor_s
 from interplay.data import cuespeak, heldout
 from interplay.data.heldout import duration_s
-from interplay.data.item import At, Delegate, Expect, Item, Noise, Say, Speak, StopBy, When
+from interplay.data.item import (
+    At,
+    Cue,
+    Delegate,
+    Expect,
+    Item,
+    Noise,
+    Say,
+    Show,
+    Speak,
+    StopBy,
+    When,
+)
 from interplay.data.scenes.conduct import draw_conduct
+from interplay.data.scenes.objects import draw_objects
 from interplay.data.scenes.reps import draw_reps
 from interplay.data.scenes.visit import draw_visit
 from interplay.data.texts import questions, vocabulary
@@ -34,6 +47,13 @@ from interplay.data.voices import random_voice
 SEED_BASE = 7_700_000  # no training seed is near
 BREATH_S, NUM_BREATHS = 4, 4
 TIMER_S = 10
+COUNTED = {  # questions that are held out
+    "box": "how many boxes can you see",
+    "bottle": "how many bottles can you see",
+    "book": "how many books are there",
+    "ball": "how many balls are on the table",
+    "cup": "how many cups are on the table",
+}
 AFTER_S = 3.0  # at the end of an item, for the last answer
 
 
@@ -78,10 +98,43 @@ def push_ups(rng: np.random.Generator, number: int) -> Item:
 
 def safety(rng: np.random.Generator, number: int) -> Item:
     """A hand comes near a saw blade, twice; a warning each time."""
-    film = draw_conduct(rng, number, "blade", 2)
-    due = [(WARNINGS["blade"], start_s) for start_s, _ in film.breaks]
-    asked = "tell me when a hand gets near the blade"
+    return _warned(rng, number, "blade", "tell me when a hand gets near the blade")
+
+
+def posture(rng: np.random.Generator, number: int) -> Item:
+    """Somebody at a desk slouches, twice; a warning each time."""
+    return _warned(rng, number, "slump", "please watch my posture")
+
+
+def helmet(rng: np.random.Generator, number: int) -> Item:
+    """Somebody takes off the helmet, twice; a warning each time."""
+    return _warned(rng, number, "helmet", "tell them when a helmet is taken off")
+
+
+def _warned(rng: np.random.Generator, number: int, kind: str, asked: str) -> Item:
+    film = draw_conduct(rng, number, kind, 2)
+    due = [(WARNINGS[kind], start_s) for start_s, _ in film.breaks]
     return watch("gallery", number, asked, film, film.length_s, due=due, about={})
+
+
+def leaving(rng: np.random.Generator, number: int) -> Item:
+    """People and a cat come in, and some people leave again."""
+    while not (film := draw_visit(rng, number, kinds=("person", "cat", "person"))).exits():
+        pass
+    due = [("bye", time_s) for time_s in film.exits()]
+    asked = "say bye when somebody goes away"
+    return watch("gallery", number, asked, film, film.length_s, due=due, about={})
+
+
+def how_many(rng: np.random.Generator, number: int) -> Item:
+    """Things on a table are before the camera, and some of them are asked for."""
+    kind = str(rng.choice(list(COUNTED)))
+    asked_s = duration_s(COUNTED[kind])
+    film = draw_objects(rng, number, kind, 1.0 + asked_s + AFTER_S)
+    show = Show(frames=film, length_s=film.length_s, at=When(seconds=0.6))
+    ask = _speak(rng, COUNTED[kind], When(seconds=1.0, after="cue_start", cue=0))
+    expect = [Say(text=(vocabulary.NUMBERS[film.count(kind)],), after=1)]
+    return _item(rng, number, [show, ask], expect, 0.6 + film.length_s)
 
 
 def breathe(rng: np.random.Generator, number: int) -> Item:
@@ -149,6 +202,10 @@ SCENES: Mapping[str, Scene] = {
         what="stops reciting when it is interrupted, and answers that", draw=heldout.interrupt
     ),
     "safety": Scene(what="warns when a hand comes near the blade", draw=safety),
+    "posture": Scene(what="warns when somebody slouches", draw=posture),
+    "helmet": Scene(what="warns when the helmet comes off", draw=helmet),
+    "leaving": Scene(what='says "bye" when somebody leaves, not for the cat', draw=leaving),
+    "how-many": Scene(what="counts the things on a table that are asked for", draw=how_many),
 }
 
 
@@ -232,7 +289,7 @@ def _speak(rng: np.random.Generator, text: str, at: When) -> Speak:
 def _item(
     rng: np.random.Generator,
     number: int,
-    cues: Sequence[Speak],
+    cues: Sequence[Cue],
     expect: Sequence[Expect],
     length_s: float,
 ) -> Item:
@@ -258,7 +315,7 @@ ROWS = tuple(
 )
 SUITE = Suite(
     name="gallery",
-    what="ten scenes, each one thing that a turn-based system cannot do",
+    what="fourteen scenes, each one thing that a turn-based system cannot do",
     rows=ROWS,
     twin=twin,
     score=score,
