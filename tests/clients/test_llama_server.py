@@ -93,6 +93,7 @@ def test_words_come_while_it_writes_and_cancelled_work_ends_at_the_server_too(br
     assert results_of(broker, until=1)[0].content.startswith("Again.")
     assert num_working(llama[0]) == 1
     assert broker.cancel(work, 1.0)
+    assert broker.poll(1.0)[-1].status == "cancelled"
     begin_s = time.monotonic()
     while num_working(llama[0]):
         assert time.monotonic() - begin_s < PATIENCE_S, "the server still writes"
