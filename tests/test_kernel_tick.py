@@ -12,7 +12,7 @@ from interplay.engine.replay import replay
 from interplay.engine.static.engine import DeviceEngine
 from interplay.model.untrained import untrained
 from interplay.turns.types import InputHalf
-from tests.kernel_helpers import kernels_chosen  # noqa: F401
+from tests.kernel_helpers import exact_dot, kernels_chosen  # noqa: F401
 
 CPU = torch.device("cpu")
 pytestmark = [

@@ -140,13 +140,14 @@ def test_a_fast_camera_is_told_once_and_the_session_goes_on():
     page.receive('{"type": "start"}')
     received(live)
     page.outbox.take()
-    assert isinstance(hub.clock, FakeClock)
+    clock = hub.clock
+    assert isinstance(clock, FakeClock)
     seen = dict.fromkeys((live, page), 0)
 
     async def film(adapter: LivePrimary | PageConnection, message: str | bytes) -> None:
         gate = Gate(adapter, hub)
         for _ in range(100):  # 10 s at 10 pictures a second
-            hub.clock.advance(0.1)
+            clock.advance(0.1)
             assert await gate.take(message)
             assert adapter.session
             seen[adapter] += len(adapter.session.seat._tiles)

@@ -55,7 +55,8 @@ def deploy(plan: Plan, config: RayConfig) -> None:
         graceful_shutdown_wait_loop_s=1.0,
         graceful_shutdown_timeout_s=plan.limits.drain_s + STOP_SLACK_S,
         request_router_config=RequestRouterConfig(
-            request_router_class=ROUTER, request_routing_stats_period_s=HEALTH_S
+            request_router_class=ROUTER,
+            request_routing_stats_period_s=HEALTH_S,  # type: ignore[arg-type]
         ),
     )
     try:

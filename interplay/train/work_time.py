@@ -10,6 +10,11 @@ from typing import Any
 CONTINUED: Any = getattr(signal, "SIGCONT", None)  # None: a system without stopped processes
 
 
+def _may_listen() -> bool:
+    """Only the main thread may."""
+    return CONTINUED is not None and threading.current_thread() is threading.main_thread()
+
+
 class WorkTime:
     """Seconds of work, read once per step. elapsed_s: before this process.
 
@@ -22,18 +27,15 @@ class WorkTime:
         self._step_s = float("inf")
         self._stood_still = False
         self._handler_before: Any = None
-        self._listens = False
 
     def __enter__(self) -> "WorkTime":
-        is_main = threading.current_thread() is threading.main_thread()
-        self._listens = CONTINUED is not None and is_main  # only the main thread may
-        if self._listens:
+        if _may_listen():
             self._handler_before = signal.signal(CONTINUED, self._note)
         self._read_s = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._listens:
+        if _may_listen():
             signal.signal(CONTINUED, self._handler_before)
 
     def _note(self, _number: int, _frame: object) -> None:
