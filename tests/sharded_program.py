@@ -1,5 +1,6 @@
 """One of several processes that train a tiny model together; test_sharded.py is another."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ from interplay.train.optim import OptimConfig
 from interplay.train.warm import WarmConfig
 from interplay.turns.types import PAD, Streams
 
-VOCAB, NUM_STEPS, INTERRUPT_AT = 96, 12, 6
+VOCAB, NUM_STEPS, INTERRUPT_AT, ALONE_UNTIL = 96, 100, 88, 92
 
 
 def an_example(seed: int, num_turns: int = 3) -> Example:
@@ -62,7 +63,7 @@ def a_model(seed: int = 0) -> InteractionModel:
 
 
 def a_run() -> TrainConfig:
-    """In fp32; the backbone rests for the first two steps, and the flow head has no turn."""
+    """In fp32; the backbone rests for the first ten steps, and the flow head has no turn."""
     return TrainConfig(
         num_steps=NUM_STEPS,
         dtype=torch.float32,
@@ -97,16 +98,17 @@ def no_curves(log: Path, picture: Path) -> None:
     """In the place of `draw_curves`, which takes longer than such runs."""
 
 
-def meet(folder: Path, rank: int, num_ranks: int) -> None:
-    """Become one of the processes that use `folder`."""
-    method = f"file://{folder}/meet{num_ranks}"
+def meet(folder: Path, rank: int, num_ranks: int, name: str = "meet") -> None:
+    """Become one of the processes that use `folder`; every meeting there has a name of its own."""
+    method = f"file://{folder}/{name}"
     torch.distributed.init_process_group(
         "gloo", init_method=method, rank=rank, world_size=num_ranks
     )
 
 
 def main(rank: int, folder: Path) -> None:
-    """A run that is stopped by the second process's user, copied, and gone on with."""
+    """A run of two that is stopped by the second process's user, copied, and gone on with. Of the
+    copy the first process alone makes some steps, and then both the rest."""
     from interplay.train.sharded import ShardedTrainer
 
     warnings.simplefilter("error")
@@ -122,9 +124,25 @@ def main(rank: int, folder: Path) -> None:
     except KeyboardInterrupt:
         if rank == 0:
             shutil.copytree(out, folder / "copy")
+            shutil.copytree(out, folder / "more")
     torch.distributed.barrier()
     trained = train(a_run(), Batches(), a_model(9), out, resume=True, kind=kind)
     torch.save(trained.state_dict(), notes / "weights.pt")
+    torch.distributed.destroy_process_group()
+    _one_then_two(rank, folder, kind)
+
+
+def _one_then_two(rank: int, folder: Path, kind: type[Trainer]) -> None:
+    """Losses go behind those of the whole run, but the first process's alone."""
+    out = folder / "more"
+    if rank == 0:
+        meet(folder, 0, 1, "meet_alone")
+        with contextlib.suppress(KeyboardInterrupt):
+            train(a_run(), Batches(ALONE_UNTIL), a_model(8), out, resume=True, kind=kind)
+        torch.distributed.destroy_process_group()
+    meet(folder, rank, 2, "meet_again")
+    trained = train(a_run(), Batches(), a_model(7), out, resume=True, kind=kind)
+    torch.save(trained.state_dict(), folder / f"rank{rank}" / "more.pt")
     torch.distributed.destroy_process_group()
 
 
