@@ -136,11 +136,11 @@ def _one_then_two(rank: int, folder: Path, kind: type[Trainer]) -> None:
     """Losses go behind those of the whole run, but the first process's alone."""
     out = folder / "more"
     if rank == 0:
-        meet(folder, 0, 1, "alone")
+        meet(folder, 0, 1, "meet_alone")
         with contextlib.suppress(KeyboardInterrupt):
             train(a_run(), Batches(ALONE_UNTIL), a_model(8), out, resume=True, kind=kind)
         torch.distributed.destroy_process_group()
-    meet(folder, rank, 2, "again")
+    meet(folder, rank, 2, "meet_again")
     trained = train(a_run(), Batches(), a_model(7), out, resume=True, kind=kind)
     torch.save(trained.state_dict(), folder / f"rank{rank}" / "more.pt")
     torch.distributed.destroy_process_group()
