@@ -352,7 +352,7 @@ def with_pauses(text: str, voice: str) -> Utterance:
 def test_items_become_files_that_anybody_can_read(tmp_path):
     items = timespeak.items(1, 0)
     paths = publish.export(items, tmp_path, with_pauses)
-    assert len(paths) == 10 and len(list(tmp_path.rglob("*.wav"))) == 10
+    assert len(paths) == len(items) == len(list(tmp_path.rglob("*.wav"))) > 0
     for path, what in zip(paths, items, strict=True):
         read = json.loads(path.read_text())
         sound, rate = soundfile.read(path.parent / read["audio"], dtype="int16")

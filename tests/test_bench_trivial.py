@@ -121,10 +121,6 @@ OTHERS = [
     ("tau", "tau_selectivity_bc", "half_duplex", 1),
     ("timespeak", "timespeak_probe", "deaf", "<12"),  # F8, the one family of questions
     ("cuespeak", "cuespeak_strict", "metronome", 0),
-    ("cuespeak", "cuespeak_story", 0, 0, 0, 100),
-    ("cuespeak", "cuespeak_category", 0, 0, 0, 100),
-    ("cuespeak", "cuespeak_quiet", 0, 0, 100, 100),  # a question, which a turn-taker answers
-    ("timespeak", "timespeak_longer", 0, 0, 0, 100),
     ("translate", "translate_acc", "echo", 0),
 ]
 CELLS = [

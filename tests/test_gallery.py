@@ -127,7 +127,7 @@ def test_a_scene_leaves_a_page_a_clip_and_a_verdict(tmp_path: Path, monkeypatch,
     told = capsys.readouterr().out
     assert "has no eyes" in told and 'no         says "watch your hand" at' in told
     page = (tmp_path / "out" / "timeline.html").read_text()
-    assert page.count("data:image/jpeg") == 3 and ">camera</text>" in page
+    assert page.count("data:image/jpeg") == 2 and ">camera</text>" in page
     clip = VideoFile(tmp_path / "out" / "clip.mp4")
     frames, sound = list(clip()), clip.sound()
     assert len(frames) == 35 and sound is not None

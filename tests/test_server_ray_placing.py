@@ -62,11 +62,10 @@ def test_newcomers_are_placed_where_slots_are_free(pretended):
         return SimpleNamespace(replica_id=name, routing_stats=stats)
 
     def places(session_id: str = "") -> list[list[str]]:
-        request = SimpleNamespace(
-            metadata=SimpleNamespace(session_id=session_id),
-            routing_context=SimpleNamespace(),
-            args=(),
-        )
+        request = sys.modules["ray.serve.request_router"].PendingRequest()
+        request.metadata = SimpleNamespace(session_id=session_id)
+        request.routing_context = SimpleNamespace()
+        request.args = ()
         made = [replica("full", full), replica("free", free), replica("new", None)]
         ranks = asyncio.run(router.choose_replicas(None, made, request))
         assert request.routing_context.should_backoff

@@ -142,7 +142,7 @@ def added(number, content):
     return {"added_tokens_decoder": {str(number): {"content": content, "special": True}}}
 
 
-ENDS = a_tokenizer().token_to_id("<|endoftext|>")
+ENDS = a_tokenizer().token_to_id("<|endoftext|>") or 0
 BROKEN = {
     "architecture": (set_config(model_type="llama"), "model_type is 'llama'"),
     "quantised": (set_config(quantization_config={}), "quantised; take those in bfloat16"),
