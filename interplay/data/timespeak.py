@@ -242,14 +242,7 @@ def elapsed(rng: np.random.Generator, number: int) -> Item:
     sign, given while the user talks, when they have talked for so long."""
     draft = _draft(rng, "F8")
     if number % 2 == 0:  # every second item: a turn-taker can answer this one
-        gap_s = float(rng.uniform(4.0, 9.0))
-        ask = _pick(rng, vocabulary.CLOCK_ASK)
-        draft.speak(_pick(rng, vocabulary.CLOCK_START))
-        asked = draft.speak(ask, gap_s)
-        middle, right = _told(gap_s, ask)
-        window_s = (REPLY_LO_S, REPLY_HI_S)
-        text = f"{NUMBERS[middle]} seconds"
-        probe = draft.due(text, asked, 0.0, alternatives=right, window_s=window_s, reply=True)
+        probe, _ = _timed(draft, float(rng.uniform(4.0, 9.0)))
         return draft.item("timespeak", number, probe)
     seconds, wait_s = int(rng.integers(6, 12)), 1.6
     asked = draft.speak(_pick(rng, TALKED).format(n=NUMBERS[seconds]), ack_s=1.5)
@@ -264,10 +257,18 @@ def elapsed(rng: np.random.Generator, number: int) -> Item:
     return draft.item("timespeak", number, probe)
 
 
-def _told(gap_s: float, ask: str) -> tuple[int, tuple[tuple[str, ...], ...]]:
-    """Whole seconds from the word "start" to the middle of a question, and what may be said."""
+def _timed(draft: Draft, gap_s: float) -> tuple[int, int]:
+    """A clock is started, and after `gap_s` its seconds are asked for: the moment at which they are
+    told, and how many they are, from the word "start" to the middle of the question."""
+    ask = _pick(draft.rng, vocabulary.CLOCK_ASK)
+    draft.speak(_pick(draft.rng, vocabulary.CLOCK_START))
+    asked = draft.speak(ask, gap_s)
     middle = round(gap_s + 0.3 * len(ask.split()) / 2)
-    return middle, tuple((NUMBERS[k],) for k in (middle, middle - 1, middle + 1))
+    right = tuple((NUMBERS[k],) for k in (middle, middle - 1, middle + 1))
+    window_s = (REPLY_LO_S, REPLY_HI_S)
+    text = f"{NUMBERS[middle]} seconds"
+    told = draft.due(text, asked, 0.0, alternatives=right, window_s=window_s, reply=True)
+    return told, middle
 
 
 def changed(rng: np.random.Generator, number: int) -> Item:
@@ -311,13 +312,7 @@ def longer(rng: np.random.Generator, number: int) -> Item:
     and a sign is due a second after that number, at the earliest after as long as the first time.
     """
     draft, gap_s = _draft(rng, "LONGER"), float(rng.uniform(3.0, 6.0))
-    ask = _pick(rng, vocabulary.CLOCK_ASK)
-    draft.speak(_pick(rng, vocabulary.CLOCK_START))
-    asked = draft.speak(ask, gap_s)
-    middle, right = _told(gap_s, ask)
-    window_s = (REPLY_LO_S, REPLY_HI_S)
-    text = f"{NUMBERS[middle]} seconds"
-    draft.due(text, asked, 0.0, alternatives=right, window_s=window_s, reply=True)
+    _, middle = _timed(draft, gap_s)
     again = draft.speak(_pick(rng, LONGER), float(rng.uniform(2.5, 3.5)))
     window_s = (gap_s - (middle + 1), REPLY_HI_S)
     probe = draft.due("longer", again, middle + 1, window_s=window_s)

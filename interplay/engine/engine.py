@@ -49,8 +49,8 @@ class Engine:
     means one for a small model and torch's own choice for a large one.
     strict: raise ConfigError where the fast way is not available here.
     facts: what was chosen and why, for commands to print. runs_on: what `--device` calls it.
-    on_stage: called within a tick at the
-    end of each of its stages: `encode`, `prefill`, `decode`, `codec`.
+    on_stage: called within a tick at the end of each of its stages: `encode`, `prefill`,
+    `decode`, `codec`.
     """
 
     def __init__(

@@ -240,8 +240,8 @@ class BeatLoop:
 
 
 def _advance(outputs: dict[Seat, OutputHalf], collected: dict[Seat, Collected]) -> list[Advanced]:
-    """All sessions' sound at once, here: for each alone, on the thread of the sockets, it cost a
-    fifth of what that thread does."""
+    """All sessions' sound goes through each operation at once: for one alone it costs about as
+    much."""
     if not outputs:
         return []
     heard = np.stack([collected[seat].half.hear for seat in outputs])
