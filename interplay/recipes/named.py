@@ -16,8 +16,8 @@ from interplay.train.texts import TextConfig
 from interplay.train.warm import WarmConfig
 
 SEEN = (  # what an hour or two may teach of what the benches ask for
-    *(("count_reps", 0.35), ("changes", 0.2), ("start_stop", 0.15), ("entering", 0.1)),
-    *(("warn", 0.1), ("looking_on", 0.1)),
+    *(("count_reps", 0.33), ("changes", 0.18), ("start_stop", 0.14), ("entering", 0.1)),
+    *(("warn", 0.1), ("looking_on", 0.08), ("leaving", 0.03), ("count_objects", 0.04)),
 )
 
 
@@ -136,17 +136,18 @@ def xs_further() -> Recipe:
     )
 
 
-def xs_all() -> Recipe:
-    """Goes on from `xs-further` with eyes, and with all that it cannot do yet but translation:
-    first what cues, alarms, calls and refusals are, without a sound, then all together; held to
-    what it was in half of the sessions, which ask for nothing new."""
+def xs_whole() -> Recipe:
+    """Goes on from `xs-further` with eyes and with all that it cannot do yet: first what cues,
+    alarms, calls and refusals are, without a sound, then all together. Nothing holds it to what it
+    was but sessions that ask for nothing new."""
     drilled = xs_drilled()
     return replace(
         drilled,
-        name="xs-all",
-        minutes=100,
-        vocoder_share=0.06,
+        name="xs-whole",
+        minutes=120,
+        vocoder_share=0.05,
         start="xs-further",
+        start_share=0.0,
         num_self=2400,
         num_checked=3,
         num_tuned=40,
@@ -155,29 +156,16 @@ def xs_all() -> Recipe:
         compose=replace(
             drilled.compose,
             mix=tuple(NEWER.items()),
-            known=0.5,
-            drilled=0.2,
-            drilled_until=0.25,
+            known=0.4,
+            drilled=0.12,
+            drilled_first=0.45,
+            drilled_until=0.12,
             rehearsed=0.85,
-            seen=0.2,
+            seen=0.25,
             eyes=SEEN,
         ),
-    )
-
-
-def xs_whole() -> Recipe:
-    """Goes on from what `interplay train xs-all` has left, longer and with sound from the start:
-    whole sessions until all of it is known together. Nothing holds it to what it was."""
-    begun = xs_all()
-    return replace(
-        begun,
-        name="xs-whole",
-        minutes=150,
-        vocoder_share=0.04,
-        start="out/xs-all/xs-all.safetensors",
-        compose=replace(begun.compose, known=0.4, drilled=0.1, drilled_until=0.0, seen=0.3),
-        losses=replace(begun.losses, kept=0.0),
-        optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=1.0),
+        losses=replace(drilled.losses, kept=0.0),
+        optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.9),
     )
 
 
@@ -304,7 +292,6 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs-long": xs_long,
     "xs-further": xs_further,
     "xs-drilled": xs_drilled,
-    "xs-all": xs_all,
     "xs-whole": xs_whole,
     "xs-wide": xs_wide,
     "s": s,

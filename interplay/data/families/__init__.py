@@ -82,14 +82,14 @@ CORE = {
     **{"listen": 21, "duet": 15, "people": 30, "story": 0},
     **{"timer": 8, "every": 6, "stopwatch": 4, "delegate": 7},
 }
-# what it does not ask for, but for translation, and a little of what it does; what takes long fits
-# into few sessions and is drawn the more often
+# what it does not ask for, and a little of what it does; what takes long fits into few sessions and
+# is drawn the more often
 NEWER = {
     **{name: 0.2 * share for name, share in CORE.items()},
     **{"once": 6, "running": 2, "two": 3, "changed": 4, "event": 4, "after_talk": 1, "beat": 2.5},
     **{"times": 1, "in_turn": 2.5, "count_down": 1.5, "talked": 1, "longer": 1, "cue": 13},
     **{"called": 4, "late": 2, "in_pieces": 1.2, "dropped": 1.2, "failed": 1.2, "deed": 4},
-    **{"secret": 4, "story": 2, "duet": 0.5},
+    **{"secret": 4, "story": 2, "duet": 0.5, "translate": 6},
 }
 EYES = {
     **{"count_reps": 0.3, "entering": 0.12, "leaving": 0.05, "warn": 0.12, "changes": 0.16},
