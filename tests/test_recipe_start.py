@@ -97,11 +97,11 @@ def test_a_run_is_checked_on_as_many_sessions_as_its_recipe_says(monkeypatch, tm
     assert given["checked"] == (tmp_path, find_recipe("xs-drilled").compose.drilled, 3)
 
 
-def test_all_behaviours_but_translation_are_in_one_recipe():
-    recipe = find_recipe("xs-all")
+def test_all_behaviours_are_in_one_recipe():
+    recipe = find_recipe("xs-whole")
     mix = {name for name, share in recipe.compose.mix if share}
-    assert mix == {*BEHAVIOURS} - {"translate"}
-    assert {name for name, _ in recipe.compose.eyes} < {*EYES_FAMILIES}
+    assert mix == {*BEHAVIOURS}
+    assert {name for name, _ in recipe.compose.eyes} == {*EYES_FAMILIES}
     assert recipe.eyes and recipe.compose.seen and recipe.compose.rehearsed
     blind = find_recipe("xs-further")
     sizes = [model_config(r.size or "", eyes=r.eyes) for r in (recipe, blind)]

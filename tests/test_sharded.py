@@ -18,6 +18,7 @@ from sharded_program import (
     Batches,
     a_model,
     a_run,
+    fp32_products,
     main,
     meet,
     no_curves,
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from interplay.errors import CheckpointError, ConfigError
 from interplay.model.interaction import InteractionModel
-from interplay.train import loop
+from interplay.train import loop, optim
 from interplay.train.loop import Trainer, train
 from interplay.train.snapshots import snapshots
 from interplay.train.texts import TextConfig, Texts
@@ -35,6 +36,13 @@ from interplay.train.texts import TextConfig, Texts
 PROGRAM = Path(__file__).with_name("sharded_program.py")
 TOLERANCE = 1e-6
 STOPPED = f"step_{INTERRUPT_AT + 1:08d}.dcp"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exact_products() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optim, "has_bfloat16", fp32_products)
+        yield
 
 
 @pytest.fixture(scope="module")

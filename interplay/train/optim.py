@@ -47,6 +47,11 @@ def rate(step: int, progress: float, config: OptimConfig) -> float:
     return warm * (config.final + (1.0 - config.final) * left)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether it multiplies bfloat16 natively."""
+    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def orthogonalize(updates: Tensor) -> Tensor:
     """[k, m, n] matrices, m <= n -> nearly orthogonal ones with the same singular vectors.
 
@@ -54,8 +59,7 @@ def orthogonalize(updates: Tensor) -> Tensor:
     than fp32 where it is not: singular values end in about 0.7 ... 1.2.
     """
     a, b, c = NEWTON_SCHULZ
-    native = updates.is_cuda or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    x = updates.bfloat16() if native else updates.float()
+    x = updates.bfloat16() if has_bfloat16(updates.device) else updates.float()
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(NUM_NEWTON_SCHULZ):
         gram = x @ x.mT
