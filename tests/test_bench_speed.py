@@ -7,6 +7,7 @@ from html import escape
 import pytest
 import torch
 
+from interplay.bench.scoring import bits
 from interplay.bench.speed import hour, price, runtimes, timing, training
 from interplay.bench.speed.gpt_fast import GptFast
 from interplay.bench.speed.llama import write_gguf
@@ -156,7 +157,9 @@ def fast(monkeypatch):
     monkeypatch.setattr(suite, "HOUR_PER_SESSION", 2)
     monkeypatch.setattr(hour, "ROWS_PER_TICK", 512)  # the window is full at once
     monkeypatch.setattr(suite, "NUM_BIT_SESSIONS", 1)
-    monkeypatch.setattr("interplay.bench.scoring.bits.TURNS", (5, 6))
+    monkeypatch.setattr(bits, "TURNS", (3, 4))
+    monkeypatch.setattr(bits, "SEEDS", 1)
+    monkeypatch.setattr(bits, "_past_the_window", lambda loaded: 4)
     monkeypatch.setattr(suite, "FOUR_ROW_PASSES", 3)
     monkeypatch.setattr(suite, "MAX_TICKS_AGAIN", 1)
     monkeypatch.setattr(price, "NUM_TICKS", 5)
@@ -178,6 +181,7 @@ def fast(monkeypatch):
         }
 
     monkeypatch.setattr(runtimes, "_makers", some)
+    monkeypatch.setattr(runtimes, "YOUNG", kept)  # a full window is another test's
 
 
 def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch):
@@ -195,7 +199,7 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
     shares = list(rows["train_mfu_xs"]["about"]["profile"].values())
     assert len(shares) == training.NUM_LISTED and shares == sorted(shares, reverse=True)
     about = rows["mbu_cpu"]["about"]
-    assert about["if_float32_were_read"] >= rows["mbu_cpu"]["value"] > 0
+    assert about["if_float32_were_read"] >= round(rows["mbu_cpu"]["value"], 3) > 0
     page = to[1].read_text()
     assert "s-moe" in page and runtimes.TRANSFORMERS in page and "<polyline" in page
     printed = " ".join(capsys.readouterr().out.split())

@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", ["tiny", "tiny-moe"])
+@pytest.mark.parametrize("name", [pytest.param("tiny", marks=pytest.mark.slow), "tiny-moe"])
 def test_a_tick_of_kernels_is_the_training_pass(name, tmp_path):
     loaded = untrained(name, seed=2, speaks="always")
     config = replace(loaded.config.backbone, num_layers=1)
