@@ -212,7 +212,7 @@ def _stacks(model: nn.Module) -> list[Backbone]:
 
 def _packed(model: nn.Module) -> list[Backbone]:
     """Backbones whose layers are one call."""
-    return [each for each in _stacks(model) if each.config.stack_shape in FEW_LAYERS.blocks]
+    return [each for each in _stacks(model) if each.config.stack_shape in FEW_LAYERS.recipes]
 
 
 @functools.cache
