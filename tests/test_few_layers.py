@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from interplay.engine.engine import Engine
-from interplay.engine.precision import choose_products
+from interplay.engine.precision import choose_dtype, choose_products
 from interplay.model import few_pass
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.untrained import untrained
@@ -287,6 +287,19 @@ def test_a_softmax_is_added_up_in_the_lanes_of_the_processor(capability, lanes):
         text=True,
     )
     assert f"'lanes': {lanes}}}" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_few_rows_are_served_in_the_faster_format(native, monkeypatch):
+    model = build("experts")[0]
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: native)
+    plain = choose_dtype(None)
+    assert plain[0] == (torch.bfloat16 if native else torch.float32)
+    served = choose_dtype(None, served=model)
+    assert served[0] == torch.float32 and ("in one call" in served[1]) == native
+    unknown = Backbone(dataclasses.replace(PLAIN, head_dim=320, num_heads=1))
+    assert choose_dtype(None, served=unknown) == plain
+    assert choose_dtype(torch.bfloat16, served=model)[0] == torch.bfloat16
 
 
 def test_pointers_do_not_keep_a_model_alive():
