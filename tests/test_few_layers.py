@@ -4,13 +4,17 @@ import copy
 import dataclasses
 import functools
 import itertools
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from interplay.engine.engine import Engine
-from interplay.engine.precision import choose_products
+from interplay.engine.precision import choose_dtype, choose_products
 from interplay.model import few_pass
 from interplay.model.backbone import Backbone, BackboneConfig
 from interplay.model.untrained import untrained
@@ -214,7 +218,7 @@ def test_what_is_not_proven_is_stock(calls, monkeypatch):
         model(x[:1, : MAX_ROWS + 1], positions[:1, : MAX_ROWS + 1], model.new_cache(1))
         narrow = copy.deepcopy(model).bfloat16()
         narrow(rows[0].bfloat16(), rows[1], narrow.new_cache(1))
-        monkeypatch.setattr(FEW_LAYERS, "blocks", {})
+        monkeypatch.setattr(FEW_LAYERS, "recipes", {})
         model(*rows, model.new_cache(1))
     assert calls == []
 
@@ -225,10 +229,10 @@ def test_shapes_that_cannot_be_followed_are_named():
     kernel = FewLayers()
     with pytest.raises(NativeError, match="products are stock"):
         kernel.prepare(dataclasses.replace(shape, ff_dim=4096))
-    assert not kernel.blocks
+    assert not kernel.recipes
     other = dataclasses.replace(shape, eps=1e-5)
     kernel.prepare(other)
-    assert list(kernel.blocks) == [other]
+    assert list(kernel.recipes) == [other]
 
 
 @pytest.mark.parametrize(
@@ -265,6 +269,37 @@ def test_the_engine_says_which_way_its_layers_take():
     wide = Backbone(dataclasses.replace(PLAIN, head_dim=320, num_heads=1))
     said = choose_products(wide, None, torch.float32, strict=False)
     assert said.startswith("stock") or said.endswith("in layers (heads are 320 wide)")
+
+
+@pytest.mark.parametrize(("capability", "lanes"), [("avx2", 8), ("avx512", 16)])
+def test_a_softmax_is_added_up_in_the_lanes_of_the_processor(capability, lanes):
+    if capability == "avx512" and torch.backends.cpu.get_cpu_capability() != "AVX512":
+        pytest.skip("this processor has no AVX-512, or torch was told not to use it")
+    program = (
+        "import torch, test_few_layers as t; model = t.Backbone(t.KINDS['experts']);"
+        "t.choose_products(model, None, torch.float32, strict=False); print(t.FEW_LAYERS.recipes)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    assert f"'lanes': {lanes}}}" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_few_rows_are_served_in_the_faster_format(native, monkeypatch):
+    model = build("experts")[0]
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: native)
+    plain = choose_dtype(None)
+    assert plain[0] == (torch.bfloat16 if native else torch.float32)
+    served = choose_dtype(None, served=model)
+    assert served[0] == torch.float32 and ("in one call" in served[1]) == native
+    unknown = Backbone(dataclasses.replace(PLAIN, head_dim=320, num_heads=1))
+    assert choose_dtype(None, served=unknown) == plain
+    assert choose_dtype(torch.bfloat16, served=model)[0] == torch.bfloat16
 
 
 def test_pointers_do_not_keep_a_model_alive():

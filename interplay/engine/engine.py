@@ -73,7 +73,7 @@ class Engine:
             )
         num_params = set_threads(loaded, num_threads)
         self.runs_on = PLAIN
-        self.dtype, reason = choose_dtype(dtype)
+        self.dtype, reason = choose_dtype(dtype, served=loaded.model)
         self.model = cast_weights(loaded.model, self.dtype).eval()
         self.facts = {
             "model": str(loaded.facts.get("name", loaded.path or "untrained")),

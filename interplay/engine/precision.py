@@ -69,16 +69,23 @@ def hardware(name: str) -> str:
     return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def choose_dtype(wish: torch.dtype | None, device: torch.device = CPU) -> tuple[torch.dtype, str]:
+def choose_dtype(
+    wish: torch.dtype | None, device: torch.device = CPU, *, served: nn.Module | None = None
+) -> tuple[torch.dtype, str]:
     """The format to compute in and the reason for it.
 
-    Decided by the processor, not by a stopwatch: the same machine must give the same bits.
+    served: a model that is to answer few rows at a time. On a CPU it computes in float32 if its
+    layers are one native call there, which is faster than stock operations in bfloat16 (measured,
+    docs/numerics.md). Decided by what is proven here, not by a stopwatch: the same machine must
+    give the same bits.
     """
     if wish is not None:
         return wish, "as asked for"
     if device.type == "cuda":
         return torch.bfloat16, "GPUs multiply bfloat16 natively"
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        if served is not None and _is_one_call(served):
+            return torch.float32, "layers in one call are faster than this CPU's bfloat16"
         return torch.bfloat16, "this CPU multiplies bfloat16 natively"
     return torch.float32, "this CPU has no native bfloat16"
 
@@ -206,13 +213,27 @@ def _choose_layers(model: nn.Module) -> tuple[str, list[str]]:
     return f"all layers in one call, weights read as {kept}", []
 
 
+def _is_one_call(model: nn.Module) -> bool:
+    """Whether a backbone's layers can be one call for a few rows."""
+    stacks = _stacks(model)
+    try:
+        for shape in {stack.config.stack_shape for stack in stacks}:
+            FEW_ROWS.prepare(shape.products.values())
+            norms = shape.dim, shape.head_dim
+            FEW_NORMS.prepare(norms, stock_norm, stock_norm_and_rotate)
+            FEW_LAYERS.prepare(shape)
+    except NativeError:
+        return False
+    return bool(stacks)
+
+
 def _stacks(model: nn.Module) -> list[Backbone]:
     return [each for each in model.modules() if isinstance(each, Backbone)]
 
 
 def _packed(model: nn.Module) -> list[Backbone]:
     """Backbones whose layers are one call."""
-    return [each for each in _stacks(model) if each.config.stack_shape in FEW_LAYERS.blocks]
+    return [each for each in _stacks(model) if each.config.stack_shape in FEW_LAYERS.recipes]
 
 
 @functools.cache

@@ -1,10 +1,10 @@
 // Attention of a few rows over a session's arena of keys and values, with the bits of torch's own
-// CPU kernel on AVX2. Knows nothing of torch: pointers and sizes only.
+// CPU kernels. Knows nothing of torch: pointers and sizes only.
 //
 // torch goes over keys in blocks of 512. A block's products are large products, its exponentials a
-// polynomial of degree five, and their sum has eight lanes; the sums of blocks are combined by
-// powers of the difference of their maxima, in the order of positions. So does this, but it leaves
-// out what a mask would make zero: adding zeros changes no bit.
+// polynomial of degree five, and their sum has eight lanes or sixteen; the sums of blocks are
+// combined by powers of the difference of their maxima, in the order of positions. So does this,
+// but it leaves out what a mask would make zero: adding zeros changes no bit.
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr int ROWS = 4, BLOCK = 512, MAX_WIDTH = 256;
+constexpr int ROWS = 4, BLOCK = 512, STEP = 16, MAX_WIDTH = 256;
 constexpr float NOTHING = -std::numeric_limits<float>::infinity();
 
 // torch's exp_u20
@@ -37,16 +37,18 @@ inline __m256 exponential(__m256 x) {
     return _mm256_mul_ps(_mm256_mul_ps(sum, scale), _mm256_set1_ps(2.0f));
 }
 
-// x to exp(x - most) in place; their sum. The number is a multiple of eight.
+// x to exp(x - most) in place; their sum. The number is a multiple of sixteen.
+template <int TORCH_LANES>
 float exponentials(float* x, int64_t num, float most) {
-    __m256 sum = _mm256_setzero_ps();
-    for (int64_t i = 0; i < num; i += LANES) {
-        const __m256 value =
-            exponential(_mm256_sub_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(most)));
-        sum = _mm256_add_ps(sum, value);
-        _mm256_storeu_ps(x + i, value);
-    }
-    return add_lanes(sum);
+    LaneSum<TORCH_LANES> sum;
+    for (int64_t i = 0; i < num; i += STEP)
+        for (int64_t j = 0; j < STEP; j += LANES) {
+            const __m256 score = _mm256_loadu_ps(x + i + j);
+            const __m256 value = exponential(_mm256_sub_ps(score, _mm256_set1_ps(most)));
+            sum.add(j / LANES, value);
+            _mm256_storeu_ps(x + i + j, value);
+        }
+    return sum.total();
 }
 
 // out += the sum over j of p[row][j] * v[j], j from `first` to `end` of a block of keys.
@@ -128,7 +130,9 @@ void take_block(Rows& rows, const Seen* seen, const float* k, const float* v, in
             std::fill(row, row + num, 0.0f);
             continue;
         }
-        const float sum = exponentials(row, num, most), before = std::exp(rows.most[r] - most);
+        const float before = std::exp(rows.most[r] - most);
+        const float sum = how.lanes == 16 ? exponentials<16>(row, num, most)
+                                          : exponentials<8>(row, num, most);
         rows.sum[r] = std::fma(before, rows.sum[r], sum);
         rows.most[r] = most;
         for (int64_t i = 0; i < width; i++) rows.out[r * width + i] *= before;
@@ -153,8 +157,8 @@ void take_rows(Rows& rows, const Sight& sight, const float* k, const float* v, i
             first = std::min(first, seen[r].pinned ? 0 : seen[r].lower);
             last = std::max(last, seen[r].upper);
         }
-        first = first / LANES * LANES;
-        last = (last + LANES - 1) / LANES * LANES;
+        first = first / STEP * STEP;
+        last = (last + STEP - 1) / STEP * STEP;
         if (first < last)
             take_block(rows, seen, k + start * how.width, v + start * how.width, first, last, how);
     }

@@ -30,23 +30,24 @@ inline __m256 exponential(__m256 x) {
     return _mm256_andnot_ps(_mm256_cmp_ps(x, all(-104), _CMP_LT_OQ), sum);
 }
 
-// In place, `num` numbers; fewer than eight are added up one by one.
+// In place, `num` numbers; fewer than torch has lanes are added up one by one.
+template <int TORCH_LANES>
 void softmax(float* x, int64_t num) {
     float lanes[LANES], most = *std::max_element(x, x + num), total = 0;
-    __m256 sum = _mm256_setzero_ps();
+    LaneSum<TORCH_LANES> sum;
     for (int64_t first = 0; first < num; first += LANES) {
         const int64_t now = std::min<int64_t>(LANES, num - first);
         std::fill(lanes, lanes + LANES, -std::numeric_limits<float>::infinity());
         std::copy_n(x + first, now, lanes);
         const __m256 value =
             exponential(_mm256_sub_ps(_mm256_loadu_ps(lanes), _mm256_set1_ps(most)));
-        sum = _mm256_add_ps(sum, value);
+        sum.add(first / LANES, value);
         _mm256_storeu_ps(lanes, value);
         std::copy_n(lanes, now, x + first);
     }
-    if (num < LANES)
+    if (num < TORCH_LANES)
         for (int64_t i = 0; i < num; i++) total += x[i];
-    const float inverse = 1 / (num < LANES ? total : add_lanes(sum));
+    const float inverse = 1 / (num < TORCH_LANES ? total : sum.total());
     for (int64_t i = 0; i < num; i++) x[i] *= inverse;
 }
 
@@ -116,7 +117,10 @@ extern "C" void few_route(const FewStack* stack, float* logits, float* weights, 
     const int64_t num = stack->num_experts, num_chosen = stack->num_chosen;
     for (int64_t r = 0; r < num_rows; r++) {
         float *row = logits + r * num, sum = 0;
-        softmax(row, num);
+        if (stack->attention.lanes == 16)
+            softmax<16>(row, num);
+        else
+            softmax<8>(row, num);
         for (int64_t rank = 0; rank < num_chosen; rank++) {
             const int64_t best = std::max_element(row, row + num) - row;  // the lower of equals
             chosen[r * num_chosen + rank] = best;

@@ -6,11 +6,13 @@ of a live micro-turn. The C++ code (few_layers.cpp, few_attention.cpp) goes from
 to the final norm, on the products of packed weights that `ops.few_rows` and the norms that
 `ops.few_norms` have proven. What comes on top, SwiGLU, the choice of experts and attention, is
 compared with the stock operations at start-up, for every shape of a stack; a shape with a bit that
-differs stays with them. The exponential of SwiGLU is the very function that torch calls. Knows
-nothing of models or caches.
+differs stays with them. Whether torch adds up a softmax in eight lanes, as on AVX2, or in sixteen,
+as on AVX-512, is found by equality, as blocks are. The exponential of SwiGLU is the very function
+that torch calls. Knows nothing of models or caches.
 """
 
 import ctypes
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,7 @@ from interplay.ops.packed import Kind, Matrix, Packed, pack
 
 HEAD_MULTIPLE, MAX_HEAD = 64, 256  # widths of a head that the code can take
 EXPONENTIAL_MODE = 0x2 | 0x140000 | 0x100  # torch's: high accuracy, denormals kept, errors ignored
+TORCH_LANES = (8, 16)  # in which torch adds up a softmax: on AVX2, on AVX-512
 TRIED_WINDOW, TRIED_PREFIX = BLOCK, 100
 TRIED_LENGTHS = (1, 509, BLOCK + 200, 1300)
 
@@ -42,6 +45,7 @@ class _Attention(ctypes.Structure):
     _fields_ = [
         *((name, _NUMBER) for name in ("heads", "kv_heads", "width", "window", "prefix")),
         *((name, _NUMBER) for name in ("prefix_columns", "capacity", "score_block", "value_block")),
+        ("lanes", _NUMBER),
         ("scale", _REAL),
     ]
 
@@ -148,10 +152,11 @@ area's first column, first column to look at (a multiple of 512)."""
 
 @dataclass(kw_only=True)
 class FewLayers:
-    """The code and the shapes that it is proven for, each with its blocks (keys: names of products,
-    `score` and `value`). enabled: False takes the stock operations."""
+    """The code and the shapes that it is proven for, each with how its sums go: `lanes`, and the
+    block of every product (by name, `score` and `value` too). enabled: False takes the stock
+    operations."""
 
-    blocks: dict[StackShape, dict[str, int]] = field(default_factory=dict)
+    recipes: dict[StackShape, dict[str, int]] = field(default_factory=dict)
     enabled: bool = True
     _library: Any = None
     _exponential: Any = None
@@ -159,14 +164,14 @@ class FewLayers:
     def prepare(self, shape: StackShape) -> None:
         """Prove a stack of this shape, whose products and norms are proven already. Raises
         NativeError with what cannot be followed."""
-        if shape in self.blocks:
+        if shape in self.recipes:
             return
         self._load()
-        blocks = {}
+        recipe = {}
         for name, (n, k) in shape.products.items():
             if (n, k) not in FEW_ROWS.blocks:
                 raise NativeError(f"{n} x {k} products are stock")
-            blocks[name] = FEW_ROWS.blocks[n, k]
+            recipe[name] = FEW_ROWS.blocks[n, k]
         for width in (shape.dim, shape.head_dim):
             if width not in FEW_NORMS.widths:
                 raise NativeError(f"norms {width} wide are stock")
@@ -175,17 +180,16 @@ class FewLayers:
         score = FEW_ROWS.find_block(BLOCK, shape.head_dim)
         if score is None:
             raise NativeError("scores have a recipe that the code does not know")
-        blocks["score"] = score
         with torch.no_grad():
             stack = self._stack(shape)
             for width in {shape.ff_dim, shape.shared_ff_dim or shape.ff_dim}:
                 if not swiglu_holds(self._library, stack, width):
                     raise NativeError("torch's exponential is another one")
-            experts = shape.num_experts, shape.num_chosen
-            if shape.num_experts and not route_holds(self._library, stack, *experts):
+            lanes = [each for each in TORCH_LANES if self._route_holds(shape, each)]
+            if not lanes:
                 raise NativeError(f"{shape.num_experts} experts are chosen in another way")
-            blocks["value"] = self._find_value_block(shape, score)
-        self.blocks[shape] = blocks
+            recipe |= self._find_sums(shape, score, lanes)
+        self.recipes[shape] = recipe
 
     def pack(self, shape: StackShape, layers: Sequence[Mapping[str, Tensor]]) -> PackedLayers:
         """The weights of a proven shape, by the names and in the shapes of `StackShape.weights`,
@@ -197,7 +201,7 @@ class FewLayers:
                 setattr(into, name, weights[name].data_ptr())
             for name in shape.products:
                 packed.append(pack(weights[name]))
-                setattr(into, name, packed[-1].matrix(self.blocks[shape][name]))
+                setattr(into, name, packed[-1].matrix(self.recipes[shape][name]))
         return PackedLayers(array=array, packed=packed, kept=kept)
 
     def takes(self, shape: StackShape, x: Float[Tensor, "b r dim"], arenas: Arenas) -> bool:
@@ -207,7 +211,7 @@ class FewLayers:
             and FEW_ROWS.enabled
             and FEW_NORMS.enabled
             and x.shape[0] * x.shape[1] <= MAX_ROWS
-            and shape in self.blocks
+            and shape in self.recipes
             and x.dtype == arenas.k.dtype == torch.float32
             and x.device.type == "cpu"
             and not torch.is_grad_enabled()
@@ -226,8 +230,9 @@ class FewLayers:
         """The rows behind the final norm; their keys and values are written to the arenas."""
         x, cos, sin = x.contiguous(), rope[0].contiguous(), rope[1].contiguous()
         out = torch.empty(x.shape)
-        stack, blocks = self._stack(shape), self.blocks[shape]
-        stack.attention = _attention(shape, arenas, blocks["score"], blocks["value"])
+        recipe = self.recipes[shape]
+        stack = self._stack(shape, recipe["lanes"])
+        stack.attention = _attention(shape, arenas, recipe)
         stack.num_layers, stack.num_slots = arenas.k.shape[:2]
         self._library.few_layers(
             *(ctypes.addressof(stack), ctypes.addressof(layers.array), norm.data_ptr()),
@@ -237,8 +242,9 @@ class FewLayers:
         )
         return out
 
-    def _stack(self, shape: StackShape) -> _Stack:
+    def _stack(self, shape: StackShape, lanes: int = 0) -> _Stack:
         return _Stack(
+            attention=_Attention(lanes=lanes),
             dim=shape.dim,
             num_experts=shape.num_experts,
             num_chosen=shape.num_chosen,
@@ -268,20 +274,28 @@ class FewLayers:
             raise NativeError("this torch build has no vmsExp") from None
         self._library, self._exponential = library, exponential
 
-    def _find_value_block(self, shape: StackShape, score: int) -> int:
-        """How many keys a product with the values sums at once."""
-        prefixes = (0, TRIED_PREFIX)
-        for block in (*(block for block in BLOCKS if block < BLOCK), BLOCK):
+    def _route_holds(self, shape: StackShape, lanes: int) -> bool:
+        stack = self._stack(shape, lanes)
+        return not shape.num_experts or route_holds(
+            self._library, stack, shape.num_experts, shape.num_chosen
+        )
+
+    def _find_sums(self, shape: StackShape, score: int, lanes: Sequence[int]) -> dict[str, int]:
+        """In which of `lanes` attention adds up, and how many keys a product with the values sums
+        at once."""
+        blocks = (*(block for block in BLOCKS if block < BLOCK), BLOCK)
+        for each, block in itertools.product(lanes, blocks):
+            sums = {"score": score, "value": block, "lanes": each}
             if all(
-                self._attention_holds(shape, score, block, length, prefix)
+                self._attention_holds(shape, sums, length, prefix)
                 for length in TRIED_LENGTHS
-                for prefix in prefixes
+                for prefix in (0, TRIED_PREFIX)
             ):
-                return block
+                return sums
         raise NativeError("attention has a recipe that the code does not know")
 
     def _attention_holds(
-        self, shape: StackShape, score: int, block: int, length: int, prefix: int
+        self, shape: StackShape, sums: Mapping[str, int], length: int, prefix: int
     ) -> bool:
         generator = torch.Generator().manual_seed(length)
         num_columns = round_up(prefix) + TRIED_WINDOW + 2 * BLOCK
@@ -290,7 +304,7 @@ class FewLayers:
         arenas = Arenas(
             k=k, v=v, prefix_columns=round_up(prefix), window=TRIED_WINDOW, prefix=prefix
         )
-        how = _attention(shape, arenas, score, block)
+        how = _attention(shape, arenas, sums)
         columns = torch.arange(num_columns)
         for num_rows in (1, 4, 5):
             q = 2 * torch.randn(num_rows, shape.num_heads, shape.head_dim, generator=generator)
@@ -308,10 +322,10 @@ class FewLayers:
         return True
 
 
-def _attention(shape: StackShape, arenas: Arenas, score: int, value: int) -> _Attention:
+def _attention(shape: StackShape, arenas: Arenas, sums: Mapping[str, int]) -> _Attention:
     return _Attention(
         *(shape.num_heads, shape.num_kv_heads, shape.head_dim, arenas.window, arenas.prefix),
-        *(arenas.prefix_columns, arenas.k.shape[3], score, value),
+        *(arenas.prefix_columns, arenas.k.shape[3], sums["score"], sums["value"], sums["lanes"]),
         shape.head_dim**-0.5,
     )
 

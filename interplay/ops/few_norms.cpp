@@ -1,8 +1,8 @@
 // Root-mean-square norms and rotary positions of a row in one pass, with the bits of torch's own
-// operations on AVX2. Knows nothing of torch: pointers and sizes only.
+// operations. Knows nothing of torch: pointers and sizes only.
 //
-// torch adds up a row in four streams of eight lanes; every sixteen vectors a stream's sum moves
-// to a second one. Then streams, then lanes are added in order. So does this.
+// torch adds up a row in four streams of eight lanes, on AVX-512, too; every sixteen vectors a
+// stream's sum moves to a second one. Then streams, then lanes are added in order. So does this.
 
 #include <immintrin.h>
 

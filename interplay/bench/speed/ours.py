@@ -42,7 +42,7 @@ class Ours:
         """Of the matrices of all layers as a pass over a few rows reads them."""
         backbone = self.work.backbone
         shape = backbone.config.stack_shape
-        packed = pack_layers(backbone.layers, shape) if shape in FEW_LAYERS.blocks else None
+        packed = pack_layers(backbone.layers, shape) if shape in FEW_LAYERS.recipes else None
         return packed.num_bytes if packed else self.work.weight_bytes()
 
     def state_bytes(self) -> int:

@@ -67,12 +67,13 @@ class DeviceEngine(Engine):
             device,
         )
         self.runs_on = STATIC if device.type == "cpu" else str(device)
-        self.dtype, reason = choose_dtype(dtype, device)
+        num_params = set_threads(loaded)
+        self.dtype, reason = choose_dtype(dtype, device, served=loaded.model)
         self.model = cast_weights(copy.deepcopy(loaded.model), self.dtype).to(device).eval()
         self.facts = {
             "model": str(loaded.facts.get("name", loaded.path or "untrained")),
             "device": f"{device}, ticks of fixed shapes",
-            "parameters": f"{set_threads(loaded):,}",
+            "parameters": f"{num_params:,}",
             "number format": f"{str(self.dtype).removeprefix('torch.')} ({reason})",
             **choose_operations(self.model, vocoder, self.dtype, device, strict=strict),
         }
