@@ -20,7 +20,8 @@ struct FewMatrix {
 };
 
 // Widths that tile: head width a multiple of 64, at most 256. Blocks: how many terms a product
-// adds up from zero. lanes: in how many torch adds up a softmax, 8 or 16. prefix_columns: of an arena, before its window area. capacity: its columns.
+// adds up from zero. lanes: in how many torch adds up a softmax, 8 or 16. prefix_columns: of an
+// arena, before its window area. capacity: its columns.
 struct FewAttention {
     int64_t heads, kv_heads, width, window, prefix, prefix_columns, capacity;
     int64_t score_block, value_block, lanes;
