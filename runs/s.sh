@@ -1,6 +1,7 @@
 #!/bin/sh
-# The model `s` from nothing: an evening on one GPU. The stages of `interplay train s`:
-#   out/s/corpus            about 90,000 utterances, synthesised on the host, and the tokenizer
+# The model `s` from nothing, with eyes and all behaviours: an evening on one GPU. The stages of
+# `interplay train s`:
+#   out/s/corpus            about 168,000 utterances, synthesised on the host, and the tokenizer
 #   a line that says how fast this machine trains and whether batches keep up
 #   out/s/model             log.jsonl, curves.png, a snapshot every four minutes
 #   out/s/vocoder           from mel frames to sound

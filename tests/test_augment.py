@@ -125,6 +125,19 @@ def test_babble_fills_the_track():
     assert (np.abs(track).reshape(10, -1).max(1) > 0).all()
 
 
+def test_others_talk_behind_the_user_quietly_and_all_the_time():
+    user = burst(40_000, 0, 40_000)
+    clips = [(burst(9_000, 0, 9_000, seed=s) * 20_000).astype(np.int16) for s in range(3)]
+    silence, below = np.zeros_like(user), []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        behind = augment.augment_track(user, silence, rng, 0.0, others=clips) - user
+        assert (np.abs(behind).reshape(10, -1).max(1) > 1e-3).all()
+        below.append(rms_db(user) - rms_db(behind))
+    low, high = augment.BABBLE_DB
+    assert low - 0.2 < min(below) < low + 4 and high - 4 < max(below) < high + 0.2
+
+
 def test_channels_do_not_move_sound():
     track = burst(16_000, 8_000, 9_000)
     for seed in range(12):

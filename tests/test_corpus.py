@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from interplay.data import bank as bank_module
+from interplay.data import compose
 from interplay.data import corpus as corpus_module
 from interplay.data.bank import Request
 from interplay.data.command import session_table
@@ -232,6 +233,29 @@ def test_a_batch_is_a_function_of_seed_and_step(built, composer):
     other = composer.batch(6, 0.3)
     assert not np.array_equal(first[0].streams.hear, other[0].streams.hear)
     assert not np.array_equal(first[0].streams.hear, first[1].streams.hear)
+
+
+def test_others_talk_behind_the_user_in_as_many_sessions_as_asked_for(built, monkeypatch):
+    talking: list[list[np.ndarray]] = []
+
+    def noted(user, own, rng, strength, *, others=()):
+        talking.append(list(others))
+        return user
+
+    monkeypatch.setattr(compose.augment, "augment_track", noted)
+    composer = Composer(opened(built[0]), replace(CONFIG, babble=0.3))
+    timeline = composer.timeline(np.random.default_rng(0), 30, {"listen": 1.0})
+    for seed in range(300):
+        composer.microphone(timeline, np.random.default_rng(seed))
+    amid = [seed for seed in range(300) if talking[seed]]
+    assert 60 < len(amid) < 120
+    composer.microphone(timeline, np.random.default_rng(amid[0]))
+    assert len(talking[-1]) == compose.NUM_OTHERS
+    for clip, before in zip(talking[-1], talking[amid[0]], strict=True):
+        np.testing.assert_array_equal(clip, before)
+    assert len({len(clip) for clip in talking[-1]}) > 2, "they say different things"
+    composer.drilling(np.random.default_rng(amid[0]), 30)
+    assert not talking[-1], "a session without a sound"
 
 
 @pytest.mark.parametrize("progress, size, num_turns", [(0.0, 4, 30), (0.3, 4, 30), (0.5, 2, 60)])

@@ -97,15 +97,19 @@ def test_a_run_is_checked_on_as_many_sessions_as_its_recipe_says(monkeypatch, tm
     assert given["checked"] == (tmp_path, find_recipe("xs-drilled").compose.drilled, 3)
 
 
-def test_all_behaviours_are_in_one_recipe():
-    recipe = find_recipe("xs-whole")
-    mix = {name for name, share in recipe.compose.mix if share}
-    assert mix == {*BEHAVIOURS}
-    assert {name for name, _ in recipe.compose.eyes} == {*EYES_FAMILIES}
-    assert recipe.eyes and recipe.compose.seen and recipe.compose.rehearsed
-    blind = find_recipe("xs-further")
+@pytest.mark.parametrize("name", ["xs-whole", "s", "s-moe", "s-smoke"])
+def test_all_behaviours_are_in_one_recipe(name):
+    recipe = find_recipe(name)
+    assert {name for name, share in recipe.compose.mix if share} == {*BEHAVIOURS}
+    assert {name for name, share in recipe.compose.eyes if share} == {*EYES_FAMILIES}
+    assert recipe.eyes and recipe.corpus.eyes and recipe.compose.seen and recipe.compose.rehearsed
+    assert recipe.compose.known and recipe.num_checked
+
+
+def test_what_gets_eyes_begins_as_the_model_before_it_was():
+    recipe, blind = find_recipe("xs-whole"), find_recipe("xs-further")
     sizes = [model_config(r.size or "", eyes=r.eyes) for r in (recipe, blind)]
-    assert replace(sizes[0], see=None) == sizes[1], "it begins as the model before it was"
+    assert replace(sizes[0], see=None) == sizes[1]
 
 
 @pytest.mark.parametrize(

@@ -1,47 +1,120 @@
-"""The run of `s` in its smoke form: every stage, on a CPU, through the script that people start."""
+"""The run of `s` in its smoke form: every stage, on a CPU; and the script that people start."""
 
+import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from interplay.cli import EXIT_INTERRUPTED, main
+from interplay.clock import SAMPLE_RATE_HZ
+from interplay.data import bank, rehearsal
+from interplay.data.speech import Utterance
+from interplay.data.texts.speakers import draw_pools
 from interplay.engine.precision import choose_device
 from interplay.errors import DeviceError
 from interplay.model.checkpoint import load_checkpoint
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.model.vocoder import Vocoder
-from interplay.train.loop import TrainConfig
+from interplay.recipes import run
+from interplay.train import loop
+from interplay.train.feed import PlainFeed
+from interplay.train.loop import TrainConfig, Trainer
+from interplay.train.snapshots import snapshots
 from interplay.train.throughput import probe_throughput
 from tests.test_train import an_example
 
 ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "runs" / "s.sh"
+WORD_S = 0.1
 
 
-def run_s(*words: str) -> str:
-    environment = {**os.environ, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+def speak(text: str, voice: str) -> Utterance:
+    """In place of an engine: noise, as long as its words are many."""
+    words = text.lower().split()
+    num_samples = round(len(words) * WORD_S * SAMPLE_RATE_HZ)
+    rng = np.random.default_rng(len(text))
+    return Utterance(
+        text=text,
+        voice=voice,
+        engine=voice.split(":")[0],
+        samples=rng.integers(-3000, 3000, num_samples).astype(np.int16),
+        words=[(word, k * WORD_S, (k + 1) * WORD_S) for k, word in enumerate(words)],
+        phones=[(1 + k % 3, k * WORD_S, (k + 1) * WORD_S) for k in range(len(words))],
+    )
+
+
+def few_texts(rng: np.random.Generator, **counts: int) -> dict[str, list[str]]:
+    """Of each kind a twentieth."""
+    return draw_pools(rng, **{kind: count // 20 for kind, count in counts.items()})
+
+
+@pytest.mark.parametrize(
+    "words, recipe", [([], "s"), (["--smoke"], "s-smoke"), (["s-moe"], "s-moe")]
+)
+def test_the_script_names_the_recipe_and_passes_options_on(words: list[str], recipe: str):
     done = subprocess.run(
-        [ROOT / "runs" / "s.sh", *words],
-        env=environment, capture_output=True, text=True, timeout=300,
+        [SCRIPT, *words, "--resume"],
+        env={**os.environ, "PYTHON": "/bin/echo"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done.stdout.split() == ["-m", "interplay", "train", recipe, "--resume"]
+
+
+def test_a_run_that_is_stopped_and_moved_goes_on_and_ends_with_eyes(
+    tmp_path: Path, monkeypatch, capsys
+):
+    monkeypatch.setattr(bank, "synthesize", speak)
+    monkeypatch.setattr(rehearsal, "draw_pools", few_texts)
+    monkeypatch.setattr(run, "SHORTEST_MINUTES", 0.01)
+    monkeypatch.setattr(loop, "draw_curves", lambda log, picture: None)
+    monkeypatch.setattr(loop, "WorkerFeed", lambda batches, num_workers: PlainFeed(batches))
+    folder, moved = tmp_path / "here", tmp_path / "there"
+    command = ["train", "s-smoke", "--minutes", "0.01", "--threads", "1", "--out"]
+    advance = Trainer.advance
+
+    def stopped(trainer: Trainer, examples):
+        if trainer.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return advance(trainer, examples)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "advance", stopped)
+        assert main([*command, str(folder)]) == EXIT_INTERRUPTED
+    assert f"{folder} is kept; go on with the same command and --resume" in capsys.readouterr().out
+    assert [path.stem for path in snapshots(folder / "model")] == ["step_00000002"]
+    assert not list(folder.glob("*.safetensors"))
+    shutil.move(folder, moved)
+    assert main([*command, str(moved), "--resume"]) == 0
+    said = capsys.readouterr().out
+    assert "synthesising" not in said and "s-smoke.safetensors: done" in said
+    lines = [json.loads(text) for text in (moved / "model" / "log.jsonl").read_text().splitlines()]
+    assert any("eyes_say" in line for line in lines), "it is checked on films"
+    loaded = load_checkpoint(moved / "s-smoke.safetensors")
+    assert loaded.facts["name"] == "s-smoke" and loaded.config.see is not None
+    assert isinstance(loaded.vocoder, Vocoder)
+    num_params = sum(p.numel() for m in (loaded.model, loaded.vocoder) for p in m.parameters())
+    assert (moved / "s-smoke.safetensors").stat().st_size < 1.3 * num_params
 
 
 @pytest.mark.slow
-def test_the_smoke_run_ends_with_a_small_file(tmp_path: Path):
+def test_the_script_runs_all_stages_with_real_voices_and_processes(tmp_path: Path):
     out = tmp_path / "s"
-    said = run_s("--smoke", "--out", str(out))
-    assert "training on cpu in" in said and "s-smoke.safetensors: done" in said
-    loaded = load_checkpoint(out / "s-smoke.safetensors")
-    assert loaded.facts["name"] == "s-smoke"
-    assert isinstance(loaded.vocoder, Vocoder)
-    num_params = sum(p.numel() for m in (loaded.model, loaded.vocoder) for p in m.parameters())
-    assert (out / "s-smoke.safetensors").stat().st_size < 1.3 * num_params
+    done = subprocess.run(
+        [SCRIPT, "--smoke", "--out", str(out)],
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "training on cpu in" in done.stdout and "s-smoke.safetensors: done" in done.stdout
+    assert load_checkpoint(out / "s-smoke.safetensors").config.see is not None
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "CPU"])

@@ -26,6 +26,7 @@ NOISE_DBFS = (-70.0, -34.0)
 NOISE_FULL_AT = 0.2  # strength from which noise may be as loud as it ever is: few rooms are quiet
 T60_S = (0.1, 0.8)
 ECHO_DB = (-40.0, -20.0)
+BABBLE_DB = (10.0, 25.0)  # below the user
 ECHO_DELAY_S = (0.03, 0.15)
 GAIN_DB = (-10.0, 10.0)
 QUIET_DB = (-24.0, 0.0)  # of a microphone that is set too low
@@ -53,7 +54,8 @@ def augment_track(
 
     user, own: float32 [T], the clean tracks of the person and of the model's own voice.
     strength: 0 (nothing but a faint floor) to 1; scales how often and how hard each step acts.
-    others: int16 clips at 16 kHz, spoken by nobody in the session, for babble.
+    others: int16 clips at 16 kHz of people who talk behind the user all the time, BABBLE_DB below
+    them; none: nobody does.
     Returns float32 [T] within full scale, nowhere exactly silent for long.
     Raises ConfigError on a strength outside 0..1 or tracks of different lengths.
     """
@@ -67,10 +69,9 @@ def augment_track(
         track = filter_by(track, room_impulse(rng))
     if own.any() and rng.random() < 0.7 * strength:
         track = track + own_echo(own, rng)
-    if others and rng.random() < 0.25 * strength:
-        track = track + babble(others, len(track), rng) * _amplitude(
-            level_db - rng.uniform(8.0, 25.0)
-        )
+    if others:
+        below = _amplitude(level_db - rng.uniform(*BABBLE_DB))
+        track = track + babble(others, len(track), rng) * below
     reach = min(1.0, strength / NOISE_FULL_AT)
     loudest_db = NOISE_DBFS[0] + reach * (NOISE_DBFS[1] - NOISE_DBFS[0])
     noise_db = min(rng.uniform(NOISE_DBFS[0], loudest_db), level_db - _MIN_SNR_DB)

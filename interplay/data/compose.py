@@ -27,6 +27,7 @@ from interplay.turns.layout import positions_per_turn
 NUM_WARPS = 24
 SPEECH_LEVEL = 0.07  # root mean square of speech, full scale 1, before a session's own loudness
 LOUDNESS_DB = (-7.0, 4.0)  # of a session
+NUM_OTHERS = 8  # clips that talk behind the user is made of
 SLIPPING = 0.4  # of the sessions: their `heard` is a micro-turn early or late now and then
 SLIP_RATE = 0.08
 _SEEN = 0xE7E  # key of the die for a camera
@@ -40,13 +41,15 @@ class ComposeConfig:
     listening_until: share of training in which only ears and copying are taught.
     long_from: share of training after which sessions are twice as long.
     mix: families that sessions are composed of after that, by share of the exchanges.
-    known: share of these sessions that hold nothing but `known_mix`, what the model that the run
-        begins with can do; they alone are then what it is held to what it was by. 0: all are.
+    known: share of the sessions that hold nothing but `known_mix`, what the model that the run
+        begins with can do, or what the run has taught first; they alone are then what it is held
+        to what it was by. 0: all are.
     without_voices: beginnings of voice specs that no user of the sessions speaks with; what a model
         says as a user is for recipes that ask for it, whatever else is in their corpus.
     drilled: share of the sessions of a batch that are drills (data.drill); more of them,
         drilled_first, until drilled_until of the training. rehearsed: share of the drills in which
         no questions are asked but families rehearsed (data.rehearsal), `rehearsal` by share.
+    babble: share of the sessions with a user in which others talk behind them (data.augment).
     seen: share of the batches whose sessions have a camera, `seen_turns` long; eyes: what happens
         in them, by share.
     """
@@ -65,6 +68,7 @@ class ComposeConfig:
     drilled_until: float = 0.0
     rehearsed: float = 0.0
     rehearsal: tuple[tuple[str, float], ...] = tuple(REHEARSED.items())
+    babble: float = 0.0
     seen: float = 0.0
     seen_turns: int = 100
     eyes: tuple[tuple[str, float], ...] = tuple(EYES.items())
@@ -213,9 +217,17 @@ class Composer:
         return Timeline(num_turns, self.corpus.tokenizer, first_turn=first_turn)
 
     def microphone(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
-        """float32 [T]: the user's track with room, line, noise and echo of the own voice."""
+        """float32 [T]: the user's track with room, line, noise, echo of the own voice and others'
+        talk."""
         strength = 0.7 * rng.random() ** 1.5
-        return augment.augment_track(timeline.user, timeline.own, rng, strength)
+        others = self._others(rng) if self.config.babble and timeline.user.any() else ()
+        return augment.augment_track(timeline.user, timeline.own, rng, strength, others=others)
+
+    def _others(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Clips for babble: in as many sessions as asked for, else none."""
+        if rng.random() >= self.config.babble:
+            return []
+        return [self.corpus.user("listen", rng).samples for _ in range(NUM_OTHERS)]
 
     def hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """uint8 [N, 4, S, 80]: the microphone's track as dMel bins."""

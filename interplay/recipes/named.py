@@ -7,7 +7,7 @@ import torch
 
 from interplay.data.compose import ComposeConfig
 from interplay.data.corpus import CorpusPlan
-from interplay.data.families import CORE, NEWER
+from interplay.data.families import CORE, LISTENING, NEWER
 from interplay.data.voices import ACCENTED
 from interplay.errors import ConfigError
 from interplay.train.losses import LossConfig
@@ -75,7 +75,8 @@ def with_eyes(recipe: Recipe) -> Recipe:
 
 
 def xs() -> Recipe:
-    """The smallest model worth talking to: an hour on two CPU cores, everything included."""
+    """The smallest model worth talking to: an hour on two CPU cores, everything included. The hour
+    is spent on talk: it has no eyes."""
     return Recipe(name="xs", size="xs", minutes=59, losses=LossConfig(flow_from=0.8))
 
 
@@ -185,15 +186,29 @@ def xs_wide() -> Recipe:
 
 
 def s() -> Recipe:
-    """The default voice of a laptop: ten times `xs`, an evening on one GPU."""
+    """The default voice of a laptop: seven times `xs`, an evening on one GPU. All behaviours in one
+    run, those for the camera included; what the run teaches first comes back as long as it lasts.
+    Its past voice is its own in more and more of the sessions, and some have others talk behind
+    the user."""
     return Recipe(
         name="s",
         size="s",
         minutes=75,
         vocoder_share=0.1,
-        corpus=CorpusPlan(scale=3.0),
-        compose=ComposeConfig(batch_size=64),
-        losses=LossConfig(flow_from=0.7),
+        num_checked=3,
+        eyes=True,
+        corpus=CorpusPlan(scale=3.0, eyes=3000),
+        compose=ComposeConfig(
+            batch_size=64,
+            known=0.25,
+            known_mix=tuple(LISTENING.items()),
+            drilled=0.12,
+            drilled_until=0.3,
+            rehearsed=0.85,
+            babble=0.1,
+            seen=0.25,
+        ),
+        losses=LossConfig(flow_from=0.7, own_past=0.3),
         optim=OptimConfig(warmup_steps=200, muon_lr=0.01, adam_lr=1e-3),
         device="cuda",
         export=torch.int8,
@@ -201,21 +216,23 @@ def s() -> Recipe:
 
 
 def s_moe() -> Recipe:
-    """`s` with experts: the same work per position, three times the parameters."""
+    """`s` with experts: the same work per position, four times the parameters."""
     return replace(s(), name="s-moe", size="s-moe")
 
 
 def s_smoke() -> Recipe:
     """All stages of `s` in seconds on a CPU, with a tiny model that learns nothing."""
+    whole = s()
     return replace(
-        s(),
+        whole,
         name="s-smoke",
         size="tiny",
         minutes=0.1,
         num_said=2,
+        num_checked=1,
         num_tuned=0,
-        corpus=CorpusPlan(scale=0.002, vocab_size=300),
-        compose=ComposeConfig(batch_size=2, num_turns=16),
+        corpus=replace(whole.corpus, scale=0.002, vocab_size=300),
+        compose=replace(whole.compose, batch_size=2, num_turns=16, seen_turns=40),
         device="cpu",
     )
 

@@ -4,6 +4,7 @@ A run is a folder. Each stage leaves its product there and is skipped when the p
 corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME.safetensors.
 """
 
+import os
 import time
 from copy import deepcopy
 from dataclasses import replace
@@ -88,13 +89,14 @@ def run_recipe(
     folder = corpus or out / "corpus"
     if ranks.is_first():
         prepare_folder(out)
+        plan, speakers = replace(recipe.corpus, seed=recipe.seed), _num_speakers(recipe)
         if not (folder / "corpus.json").exists():
             print(f"{folder}: synthesising the corpus", flush=True)
             tokenizer = start.tokenizer if start and recipe.size is None else None
-            build_corpus(folder, replace(recipe.corpus, seed=recipe.seed), tokenizer=tokenizer)
+            build_corpus(folder, plan, tokenizer=tokenizer, num_workers=speakers)
         if lacking := Corpus(folder).lacking(eyes=recipe.eyes):
             print(f"{folder}: synthesising what it lacks: {', '.join(lacking)}", flush=True)
-            add_kinds(folder, replace(recipe.corpus, seed=recipe.seed), lacking)
+            add_kinds(folder, plan, lacking, num_workers=speakers)
         if start and recipe.num_self:
             add_own_voice(folder / "bank", start, recipe.num_self, seed=recipe.seed)
     ranks.wait()
@@ -143,6 +145,11 @@ def run_recipe(
     _tune(made, recipe)
     save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, recipe.export)
     return checkpoint
+
+
+def _num_speakers(recipe: Recipe) -> int:
+    """Processes that synthesise: a host whose GPU will train has all its cores to spare."""
+    return recipe.num_threads if recipe.device == "cpu" else len(os.sched_getaffinity(0))
 
 
 def _tune(made: Loaded, recipe: Recipe) -> None:

@@ -18,11 +18,12 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.voice import PRIOR_STD
 from interplay.ops.linear import linear
 from interplay.train.batch import Batch
+from interplay.train.own_past import SAY, with_own_past
 from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, token_weights
 from interplay.turns.types import PAD
 
-HEARD, SAY = TEXT_OUT.index("heard"), TEXT_OUT.index("say")
+HEARD = TEXT_OUT.index("heard")
 _FOLLOWS = 2 * len(TEXT_OUT)  # of Inputs.tokens, the column where `follow` begins
 SAY_FOLLOWS = [_FOLLOWS + k for k, (written, _) in enumerate(PAIRS) if written == "say"]
 ROWS_PER_CHUNK = 2048
@@ -43,7 +44,9 @@ class LossConfig:
     between the end of a phone and its target. phones_alone: share of training, at its start, in
     which only the phone heads learn of phones: no checkpoint holds them, and what goes on from a
     trained model would be torn by heads that know nothing yet. kept: of `kept_loss` at the start
-    of training, for runs that go on from a model; it falls to nothing at the end.
+    of training, for runs that go on from a model; it falls to nothing at the end. own_past: share
+    of the sessions at the end of training whose past voice is what the model says (train.own_past),
+    to which it rises from nothing at `own_past_from`.
     """
 
     pad_weight: float = 0.2
@@ -63,6 +66,13 @@ class LossConfig:
     phone_delay: int = 2
     phones_alone: float = 0.0
     kept: float = 0.0
+    own_past: float = 0.0
+    own_past_from: float = 0.5
+
+    def own_past_share(self, progress: float) -> float:
+        """Of the sessions, where `progress` in [0, 1] of the training is done."""
+        risen = (progress - self.own_past_from) / (1 - self.own_past_from)
+        return self.own_past * max(0.0, risen)
 
     def pad_weights(self, progress: float) -> tuple[float, ...]:
         """Of the empty token by stream, where `progress` in [0, 1] of the training is done."""
@@ -326,9 +336,14 @@ def compute_losses(
     batch's device.
     progress: in [0, 1], how much of the training is done. begun_with: the model as it was before
     the run, where `config.kept` asks for it."""
+    cases: dict[str, tuple[Tensor, Tensor]] = {}
+    if share := config.own_past_share(progress):
+        batch, own = with_own_past(model, batch, share, dtype, generator)
+        cases["own_past"] = own.sum(), batch.recent_on.sum()
     out_hidden, hear_hidden = model(batch.inputs, dtype)
     scored_hidden = out_hidden[batch.scored].flatten(0, 1)
     losses = text_losses(model, scored_hidden, batch, config, generator, progress)
+    losses.metrics |= cases
     terms: dict[str, tuple[float, Tensor]] = {}
     spoken = batch.scored & ~batch.muted[:, None]
     if spoken.any():

@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from interplay.train.losses import Losses
+from interplay.train.silence import BEST, RECALL, SayWatch
 
 QUIET_S = 30.0  # seconds between lines where there is no terminal to draw a bar in
 STALLED = 0.05  # share of waiting that is worth a word
 
 
 class Monitor:
-    """Collects losses; `write` averages them into the log and onto the screen.
+    """Collects losses; `write` averages them into the log and onto the screen, with a warning where
+    the model falls silent (train.silence).
 
-    log: None where another process shows the run.
+    log: None where another process shows the run; a log that is there already is gone on with.
     """
 
     def __init__(self, log: Path | None) -> None:
@@ -40,6 +42,7 @@ class Monitor:
         self._facts: dict[str, float] = {}
         self._printed_s = -math.inf
         self._written_s: float | None = None
+        self._watch = SayWatch(_best_recall(log))
         self._clear()
 
     def _clear(self) -> None:
@@ -88,9 +91,13 @@ class Monitor:
         kept = {k: v for k, v in facts.items() if k not in ("positions", "waited_s")}
         line = kept | means | {"positions_per_s": speed, "stall": stall}
         self._written_s = facts["elapsed_s"]
+        warning = self._watch.see(line)
+        line |= {BEST: self._watch.best} if self._watch.best else {}
         if self._log:
             add_line(self._log, **line)
             self._show(line)
+            if warning:
+                self._console.print(warning, style="bold red", soft_wrap=True, highlight=False)
         self._clear()
         return line
 
@@ -101,7 +108,8 @@ class Monitor:
         )
         for name in ("heard", "say", "act"):
             if f"{name}_accuracy" in line:
-                news += f"  {name} {line[name]:.2f} ({line[f'{name}_accuracy']:.0%})"
+                unsaid = f", {1 - line[RECALL]:.0%} unsaid" if name == "say" else ""
+                news += f"  {name} {line[name]:.2f} ({line[f'{name}_accuracy']:.0%}{unsaid})"
         if "l1" in line:
             news += f"  voice {line['l1']:.2f}"
         if line["stall"] > STALLED:
@@ -117,6 +125,14 @@ def add_line(log: Path, **values: float) -> None:
     """One line of JSON at the end of a run's log."""
     with log.open("a") as file:
         file.write(json.dumps({k: _short(v) for k, v in values.items()}) + "\n")
+
+
+def _best_recall(log: Path | None) -> float:
+    """Of a run that goes on, as its log has it."""
+    if log is None or not log.exists():
+        return 0.0
+    lines = (json.loads(text) for text in log.read_text().splitlines())
+    return max((line.get(BEST, 0.0) for line in lines), default=0.0)
 
 
 def _short(value: float) -> float:

@@ -19,7 +19,7 @@ from interplay.data.families import LISTENING
 from interplay.data.timeline import PLAYBACK_SLOTS, VOCODER_DELAY
 from interplay.model.interaction import InteractionModel
 from interplay.train.batch import HistoryNoise, assemble
-from interplay.train.losses import SAY
+from interplay.train.own_past import SAY, say_slots
 from interplay.train.vocoder import Said
 
 BATCH = 4  # sessions at a time
@@ -71,12 +71,8 @@ def say_batch(
         noise=HistoryNoise(),
         seed=seed,
     )
-    hidden, _ = model(batch.inputs, dtype)
     on = batch.voice_on
-    say = model.say_vectors(batch.tokens[..., SAY][on], dtype)
-    mean = voice.mean(hidden[on], say).unflatten(-1, batch.voice.shape[-2:])
-    mels = torch.zeros_like(batch.voice)
-    mels[on] = voice.denormalize(mean)
+    mels = say_slots(model, batch.inputs, batch.tokens[..., SAY], on, dtype)
     return mels.flatten(1, 2), on.flatten(1)
 
 
