@@ -31,7 +31,7 @@ test-gpu: $(VENV)/.dev  ## run the kernels and captured ticks on the GPU of this
 	$(BIN)/python -m pytest -m "gpu or not gpu" tests/test_kernels.py tests/test_ring.py tests/test_static_tick.py
 
 test-browser: $(VENV)/.dev  ## talk to the page in a headless Chromium (Debian: apt install chromium)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser -n 2 --dist loadfile tests/test_browser_*.py
 
 test-clients: $(VENV)/.clients $(VENV)-pipecat/.done $(VENV)-livekit/.done $(JS)/node_modules/.installed  ## talk to the server with real-time clients of other people
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients -rs tests/clients

@@ -141,6 +141,30 @@ def wait_for(page: Any, condition: Callable[[], Any], what: str) -> Any:
     pytest.fail(f"waited {PATIENCE_MS / 1000:.0f} s for {what}; the page says: {seen[-400:]}")
 
 
+def wait_live(page: Any) -> None:
+    """Until the session runs."""
+
+    # not by the driver's own `wait_for_function`: it compiles text, which the page forbids
+    def is_live() -> bool:
+        state = page.evaluate("document.body.dataset.state")
+        assert state != "over", "the server ended the session, see its log"
+        return state == "live"
+
+    wait_for(page, is_live, "a session")
+
+
+def start(page: Any) -> None:
+    """Begin to talk."""
+    page.click("#start")
+    wait_live(page)
+
+
+def end(page: Any) -> None:
+    """End the session and wait until the page says so."""
+    page.click("#end")
+    page.wait_for_selector("text=The session has ended.")
+
+
 def microphone_file(path: Path, *parts: np.ndarray | float) -> Path:
     """A wav of sounds at 16 kHz and pauses in seconds; Chromium plays it again and again."""
     rng = np.random.default_rng(0)

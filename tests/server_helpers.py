@@ -26,6 +26,7 @@ from interplay.model.untrained import untrained
 from interplay.server.auth import Visitor
 from interplay.server.beats import Advanced
 from interplay.server.delegations import NewDelegations
+from interplay.server.engines import AnyEngine
 from interplay.server.events import Ended, Notice, Turn
 from interplay.server.hub import Hub
 from interplay.server.limits import Limits
@@ -201,7 +202,7 @@ def logs_started() -> Iterator[None]:
 def server(
     num_slots: int = 2,
     limits: Limits | None = None,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
     delegations: NewDelegations | None = None,
     **config,
 ) -> Iterator[Serving]:

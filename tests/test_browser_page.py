@@ -16,9 +16,12 @@ from browser_helpers import (
     ChartBackground,
     browser,
     camera_file,
+    end,
     microphone_file,
     open_page,
+    start,
     wait_for,
+    wait_live,
 )
 from PIL import Image
 
@@ -64,21 +67,6 @@ def silent_microphone(tmp_path_factory) -> Path:
     return microphone_file(tmp_path_factory.mktemp("mic") / "silence.wav", 2.0)
 
 
-def wait_live(page) -> None:
-    # not by the driver's own `wait_for_function`: it compiles text, which the page forbids
-    def is_live() -> bool:
-        state = page.evaluate("document.body.dataset.state")
-        assert state != "over", "the server ended the session, see its log"
-        return state == "live"
-
-    wait_for(page, is_live, "a session")
-
-
-def start(page) -> None:
-    page.click("#start")
-    wait_live(page)
-
-
 def test_a_person_talks_is_understood_hears_the_model_and_interrupts_it(tmp_path):
     """The microphone says `count to twelve`, and while that is answered `stop`, over and over."""
     asks, stops = spoken("count_to_twelve"), spoken("human_stop")
@@ -104,8 +92,7 @@ def test_a_person_talks_is_understood_hears_the_model_and_interrupts_it(tmp_path
         acknowledged = [one.played_ms for one in wire.sent]
         assert max(acknowledged) > 1000
         wait_for(page, lambda: page.inner_text("#m-answer") != "–", "an answer to be timed")
-        page.click("#end")
-        page.wait_for_selector("text=The session has ended.")
+        end(page)
     assert not complaints
 
 
@@ -188,8 +175,7 @@ def test_who_wants_a_record_ticks_a_box_where_the_server_keeps_them(tmp_path, si
         start(page)
         page.wait_for_selector("#state:has-text('recorded')")
         wait_for(page, lambda: len(wire.turns) > 2, "some micro-turns")
-        page.click("#end")
-        page.wait_for_selector("text=The session has ended.")
+        end(page)
     (folder,) = tmp_path.iterdir()
     assert len(read_record(folder)) > 2
 
@@ -208,31 +194,6 @@ def test_a_key_is_asked_for_and_a_wrong_one_is_told(silent_microphone):
         page.fill("#key-field", KEY)
         page.press("#key-field", "Enter")
         wait_live(page)
-        page.click("#end")
-        page.wait_for_selector("text=The session has ended.")
+        end(page)
         page.click("#start")  # not asked again
         wait_live(page)
-
-
-def test_every_control_has_a_name_and_can_be_reached_by_keyboard(silent_microphone):
-    with (
-        served(make_engine(1)) as serving,
-        browser(silent_microphone) as chrome,
-        open_page(chrome, serving.port, viewport={"width": 390, "height": 844}) as (page, _, _),
-    ):
-        page.wait_for_selector("#keep", state="hidden")
-        start(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "no sideways scrolling"
-        assert page.evaluate(NAMELESS) == []
-        reached = set()
-        for _ in range(12):
-            page.keyboard.press("Tab")
-            reached.add(page.evaluate("document.activeElement.id"))
-        assert {"timeline", "transcript", "mute", "text", "send", "end"} <= reached
-
-
-NAMELESS = """() => [...document.querySelectorAll("button, input, canvas, [role], section")]
-  .filter((e) => e.checkVisibility() && !e.textContent.trim() && !e.ariaLabel
-    && !e.labels?.length && !e.getAttribute("aria-labelledby")
-    && !["status", "alert"].includes(e.role) && e.ariaHidden !== "true")
-  .map((e) => e.outerHTML.slice(0, 80))"""

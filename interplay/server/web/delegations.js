@@ -23,7 +23,7 @@ export class DelegationList extends EventTarget {
   /** isOurs: nobody but the user of this page can answer. */
   begin({ id, question, offset_ms: beginMs }, isOurs) {
     const row = { id, beginMs, state: null, text: "" };
-    row.status = make("span", { class: "left" }, "…");
+    row.status = make("span", { class: "left", "aria-live": "off" }, "…"); // it counts
     row.answer = make("p", { class: "answer" });
     row.answer.hidden = true;
     row.item = make("li", {}, make("span", { class: "what" }, question), row.status, row.answer);
@@ -38,17 +38,16 @@ export class DelegationList extends EventTarget {
   _form(row) {
     const field = make("input", {
       "aria-label": "Your answer",
-      placeholder: "You are the background model: answer",
+      placeholder: "Answer in its place",
       autocomplete: "off",
     });
-    const form = make("form", {}, field, make("button", {}, "Answer"));
+    const form = (row.form = make("form", {}, field, make("button", {}, "Answer")));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = field.value.trim();
       if (!text) return;
       this.dispatchEvent(new CustomEvent("answer", { detail: { id: row.id, text } }));
       this.outcome({ delegation_id: row.id, content: text, status: "done" }, row.nowMs ?? 0);
-      form.remove();
     });
     return form;
   }
@@ -64,7 +63,16 @@ export class DelegationList extends EventTarget {
     if (status) {
       row.state = STATES[status];
       row.item.dataset.state = status;
+      row.form?.remove();
+      row.status.removeAttribute("aria-live"); // how it ended is told
       setText(row.status, `${row.state}, ${seconds(nowMs - row.beginMs)}`);
+    }
+  }
+
+  /** The session is over, and nobody works any more. */
+  end(nowMs) {
+    for (const row of this._rows.values()) {
+      if (!row.state) this.outcome({ delegation_id: row.id, status: "cancelled" }, nowMs);
     }
   }
 
@@ -74,10 +82,6 @@ export class DelegationList extends EventTarget {
       row.nowMs = nowMs;
       if (!row.state) setText(row.status, seconds(nowMs - row.beginMs));
     }
-  }
-
-  get numOpen() {
-    return [...this._rows.values()].filter((row) => !row.state).length;
   }
 }
 

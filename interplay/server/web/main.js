@@ -87,7 +87,7 @@ async function start() {
 }
 
 function clear() {
-  for (const part of [transcript, timeline, charts, work, meters]) part.clear();
+  for (const part of [transcript, timeline, charts, work, mind, meters]) part.clear();
   setMuted(false);
 }
 
@@ -98,7 +98,8 @@ async function stopSound() {
 
 function setLive(isKept) {
   isRecorded = isKept;
-  setState("live", isKept ? "Live, recorded" : STATES.live);
+  const also = [!sound.hasMicrophone && "no microphone", isKept && "recorded"].filter(Boolean);
+  setState("live", [STATES.live, ...also].join(", "));
 }
 
 /** Only a server that keeps recordings is asked for one. */
@@ -111,6 +112,7 @@ function listen(conversation) {
   const on = (name, act) => conversation.addEventListener(name, ({ detail }) => act(detail));
   on("started", ({ model, records, has_eyes: hasEyes, client_delegations: isOurs }) => {
     isOurWork = isOurs;
+    if (isOurs) setText(byId("work-empty"), "No background model is connected: you answer for it.");
     setText(byId("model"), model);
     if (!hasEyes) {
       stopCamera();
@@ -171,6 +173,9 @@ async function ended({ reason, code, message }) {
   if (["unauthorized", "secret_used"].includes(code) || reason === "unreachable") forget();
   const text = reason === "asked" ? "Ended" : message ? `Ended: ${message}` : `Ended (${reason})`;
   stopCamera();
+  setMuted(false);
+  work.end(talk.clock.nowMs());
+  mind.clear();
   await stopSound();
   talk = null;
   setText(byId("start"), "Start again");

@@ -14,6 +14,10 @@ export class Mind {
     this._rows = new Map();
   }
 
+  clear() {
+    this.show({ timers: [], note: null }, 0);
+  }
+
   show(act, nowMs) {
     for (const timer of act.timers) if (timer.isDue) timer.dueMs ??= nowMs;
     const shown = act.timers.filter((t) => !t.isDue || nowMs - t.dueMs < DUE_SHOWN_MS);

@@ -6,12 +6,16 @@ import { minutes } from "./clock.js";
 import { isDropped } from "./wire.js";
 
 const KEPT_MS = 120000;
-const PX_PER_S = { wide: 64, narrow: 44 };
+const PX_PER_S = { wide: 64, narrow: 52 };
 const NARROW_PX = 560;
 const AHEAD_PX = 44; // to the right of now
 const WAVE_PX = 46;
 const WORD_PX = 18;
 const WORD_LEVELS = 2;
+const MOST_MOVED_PX = 80; // of a word, to where there is room; then the transcript alone has it
+const PILL_PX = 22;
+const WORK_LEVELS = 2;
+const MOST_LETTERS = 36; // of a pill; the panels show all of it
 const FLOOR_DB = -50;
 const PEAK_DB = -12;
 const TOP = 24;
@@ -21,9 +25,9 @@ const ROWS = (() => {
   const model = user + WAVE_PX + 10;
   const said = model + WAVE_PX + 6;
   const mind = said + WORD_LEVELS * WORD_PX + 10;
-  return { heard, user, model, said, mind, work: mind + 26 };
+  return { heard, user, model, said, mind, work: mind + PILL_PX + 2 };
 })();
-const HEIGHT_PX = ROWS.work + 28;
+const HEIGHT_PX = ROWS.work + WORK_LEVELS * PILL_PX + 4;
 
 export class Timeline {
   constructor(canvas) {
@@ -63,8 +67,9 @@ export class Timeline {
     const list = this._words[stream];
     for (const [text, startMs, endMs] of pieces) {
       const last = list.at(-1);
-      if (last && !text.startsWith(" ")) Object.assign(last, { text: last.text + text, endMs });
-      else list.push({ text: text.trim(), ms: startMs, endMs, turn });
+      if (last && !text.startsWith(" ")) {
+        Object.assign(last, { text: last.text + text, endMs, px: undefined });
+      } else list.push({ text: text.trim(), ms: startMs, endMs, turn });
     }
     if (list.length > 400) list.shift();
   }
@@ -162,7 +167,9 @@ export class Timeline {
       pen.fillStyle = this._css.grid;
       pen.fillRect(x, TOP - 6, 1, HEIGHT_PX - TOP);
       pen.fillStyle = this._css.muted;
-      if (s % 2 === 0) pen.fillText(minutes(1000 * s), x + 4, TOP - 8);
+      const [text, left] = [minutes(1000 * s), x + 4];
+      const fits = left + pen.measureText(text).width < this._width;
+      if (s % 2 === 0 && fits) pen.fillText(text, left, TOP - 8);
     }
     pen.fillStyle = this._css.grid;
     for (const row of [ROWS.user, ROWS.model]) {
@@ -227,44 +234,57 @@ export class Timeline {
     const pen = this._pen;
     const free = Array(WORD_LEVELS).fill(-Infinity);
     pen.font = `600 13px ${this._css.font}`;
-    for (const { text, ms, isDropped: isGone } of this._words[stream]) {
-      const x = this._x(ms);
-      const right = x + pen.measureText(text).width + 7;
-      if (right < 0) continue;
+    for (const word of this._words[stream]) {
+      word.px ??= pen.measureText(word.text).width;
+      const x = this._x(word.ms);
       let level = free.findIndex((end) => end <= x);
       if (level < 0) level = free.indexOf(Math.min(...free));
       const at = Math.max(x, free[level]);
-      free[level] = at + right - x;
-      pen.fillStyle = this._css[isGone ? "muted" : colour];
-      pen.fillText(text, at, top + WORD_PX * level + 14);
-      if (isGone) pen.fillRect(at, top + WORD_PX * level + 9, right - x - 7, 1);
+      if (at - x > MOST_MOVED_PX) continue;
+      free[level] = at + word.px + 7;
+      if (free[level] < 0) continue;
+      pen.fillStyle = this._css[word.isDropped ? "muted" : colour];
+      pen.fillText(word.text, at, top + WORD_PX * level + 14);
+      if (word.isDropped) pen.fillRect(at, top + WORD_PX * level + 9, word.px, 1);
     }
   }
 
-  _pill(text, x, top, minWidth, fill, ink) {
+  /** Returns where it ends. Its text stays in sight as long as there is room. */
+  _pill(text, x, top, minWidth, colour) {
     const pen = this._pen;
+    const shown = text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS - 1)}…` : text;
     pen.font = `11.5px ${this._css.font}`;
-    const width = Math.max(minWidth, pen.measureText(text).width + 16);
-    if (x + width < 0 || x > this._width) return;
-    pen.fillStyle = fill;
-    this._box(x, top, width, 20, 10);
-    pen.fillStyle = ink;
-    pen.fillText(text, Math.max(x, 0) + 8, top + 14);
+    const textWidth = pen.measureText(shown).width;
+    const right = x + Math.max(minWidth, textWidth + 16);
+    if (right > 0 && x < this._width) {
+      pen.fillStyle = this._css[colour];
+      this._box(x, top, right - x, PILL_PX - 2, 10);
+      pen.fillStyle = this._css[`${colour}-ink`];
+      pen.fillText(shown, Math.min(Math.max(x, 0) + 8, right - 8 - textWidth), top + 14);
+    }
+    return right;
   }
 
+  /** In one row; what comes too soon is moved to where there is room. */
   _drawMarks() {
-    const css = this._css;
+    let free = -Infinity;
     for (const { kind, ms, text } of this._marks) {
+      if (ms < this._leftMs - KEPT_MS) continue;
       const sign = { due: "● ", cancel: "✕ " }[kind] ?? "";
-      this._pill(sign + text, this._x(ms), ROWS.mind, 0, css.act, css["act-ink"]);
+      const x = Math.max(this._x(ms), free + 4);
+      free = this._pill(sign + text, x, ROWS.mind, 0, "act");
     }
   }
 
+  /** In rows, as long as each takes. Where there is none free, the panel alone shows it. */
   _drawWork(nowMs) {
-    const css = this._css;
+    const free = Array(WORK_LEVELS).fill(-Infinity);
     for (const { text, ms, endMs } of this._work.values()) {
-      const width = this._x(endMs ?? nowMs) - this._x(ms);
-      this._pill(text, this._x(ms), ROWS.work, width, css.wait, css["wait-ink"]);
+      const x = this._x(ms);
+      const level = free.findIndex((end) => end + 4 <= x);
+      if (level < 0) continue;
+      const width = this._x(endMs ?? nowMs) - x;
+      free[level] = this._pill(text, x, ROWS.work + PILL_PX * level, width, "wait");
     }
   }
 
