@@ -202,7 +202,7 @@ def logs_started() -> Iterator[None]:
 def server(
     num_slots: int = 2,
     limits: Limits | None = None,
-    engine: AnyEngine | None = None,
+    engine: Engine | AnyEngine | None = None,
     delegations: NewDelegations | None = None,
     **config,
 ) -> Iterator[Serving]:
