@@ -34,6 +34,7 @@ LINES_HZ = {
     "speaker": (150, 5500),
 }
 NO_LINE = "none"
+NUM_BUMPS = 3  # and dents of a response
 _EARLY_S = 0.03
 
 
@@ -169,7 +170,10 @@ def draw_echo(rng: np.random.Generator) -> Echo:
 
 def draw_line(rng: np.random.Generator) -> Line:
     """An uneven response, and in two of three cases a line."""
-    bumps = [(rng.uniform(-6, 6), rng.uniform(6.0, 12.8), rng.uniform(0.5, 2.0)) for _ in range(3)]
+    bumps = [
+        (rng.uniform(-6, 6), rng.uniform(6.0, 12.8), rng.uniform(0.5, 2.0))
+        for _ in range(NUM_BUMPS)
+    ]
     tilt_db = rng.uniform(-2.0, 2.0)
     name = str(rng.choice((NO_LINE, *LINES_HZ), p=(0.35, 0.15, 0.2, 0.15, 0.15)))
     return Line(bumps=tuple(bumps), tilt_db=tilt_db, name=name)

@@ -12,10 +12,9 @@ import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from interplay.data.example import Example
 from interplay.errors import InterplayError
 
-Batches = Callable[[int, float], Sequence[Example]]
+Batches = Callable[[int, float], Sequence]  # of examples, or of train.parcel's parcels
 NICE = 10
 POLL_S = 2.0
 
@@ -36,7 +35,7 @@ class PlainFeed:
     def ask(self, step: int, progress: float) -> None:
         self._asked.append((step, progress))
 
-    def take(self) -> Sequence[Example]:
+    def take(self) -> Sequence:
         return self._batches(*self._asked.popleft())
 
 
@@ -67,7 +66,7 @@ class WorkerFeed:
         self._workers[self._num_asked % len(self._workers)].asked.put((step, progress))
         self._num_asked += 1
 
-    def take(self) -> Sequence[Example]:
+    def take(self) -> Sequence:
         worker = self._workers[self._num_taken % len(self._workers)]
         self._num_taken += 1
         return worker.take()
@@ -81,7 +80,7 @@ class _Worker:
             target=_serve, args=(batches, self.asked, self._made, os.getpid()), daemon=True
         )
 
-    def take(self) -> Sequence[Example]:
+    def take(self) -> Sequence:
         while True:
             try:
                 made = self._made.get(timeout=POLL_S)
