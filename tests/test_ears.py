@@ -1,9 +1,9 @@
 """Hearing on the device that trains: what the composer hears, session by session, for all at once.
 
 Bins are compared cell by cell. Both ways compute in float32: a filter's rounding errors are some
-1e-7 of the loudest sample, which is 1e-4 of a floor 60 dB below. A bin is 12 dB wide, a factor of 4;
-so of ten thousand cells about one lies so near a border that they differ, by one bin. A sample on a
-step of companding may fall to either side, which is faint noise in a few frames.
+1e-7 of the loudest sample, which is 1e-4 of a floor 60 dB below, and a bin is 12 dB wide: of ten
+thousand cells about one lies so near a border that they differ, by one bin. A sample on a step of
+companding may fall to either side, which is faint noise in a few frames.
 """
 
 from dataclasses import replace
