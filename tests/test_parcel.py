@@ -24,8 +24,6 @@ from interplay.train.throughput import probe_throughput
 from interplay.turns.types import NUM_TILES, TILE_PX
 from tests.train_helpers import VOCAB, Batches, an_example
 
-CPU = torch.device("cpu")
-
 
 class FilmsAndDry:
     """Two sessions, one of them with a camera in two of its micro-turns; or two dry ones."""
@@ -92,15 +90,15 @@ def test_a_parcel_holds_the_batch_and_so_it_arrives_from_another_process():
             (parcel,) = made(step, 0.5)
             assert len(parcel) == 2 and parcel.num_positions == num_positions(examples)
             assert parcel.num_positions == 2 * 3 * 8 + num_tiles
-            assert_equal(parcel.open(CPU), assembled)
+            assert_equal(parcel.open(), assembled)
             (arrived,) = feed.take()
             assert isinstance(arrived, Parcel) and arrived.block.is_shared()
-            assert_equal(arrived.open(CPU), assembled)
+            assert_equal(arrived.open(), assembled)
 
 
 def test_dry_sessions_are_heard_from_a_parcel_as_without_one():
     made = parcels(DryBatches())
-    heard = made(2, 0.5)[0].open(CPU).heard()
+    heard = made(2, 0.5)[0].open().heard()
     assert heard.sounds is None and heard.inputs.hear.float().std() > 0
     assert_equal(heard, made._assembled(DryBatches()(2, 0.5), 2, 0).heard())
 

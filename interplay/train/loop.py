@@ -7,6 +7,7 @@ its plan and the number of threads: stopped and resumed, it gives the same bits.
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
 from interplay.train.monitor import Monitor, add_line
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
-from interplay.train.parcel import Examples, Parcel, Share, num_positions, shares_of
+from interplay.train.parcel import Examples, Parcel, Share, num_positions, shares_of, to_device
 from interplay.train.plan import Pace, Plan
 from interplay.train.ranks import is_first
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
@@ -168,7 +169,7 @@ class Trainer:
     def _batch(self, share: Share, number: int) -> Batch:
         """Share `number` of the batch, on the device."""
         if isinstance(share, Parcel):
-            return share.open(self.config.device)
+            return share.to(self.config.device).open()
         config, voice = self.config, self.model.voice
         return assemble(
             share,
@@ -329,8 +330,8 @@ def train(
     if found:
         trainer.restore(found[-1])
     if not trainer.is_done:
-        workers = config.num_workers
-        with WorkerFeed(batches, workers) if workers else PlainFeed(batches) as feed:
+        workers, ready = config.num_workers, partial(to_device, device=config.device)
+        with WorkerFeed(batches, workers, ready) if workers else PlainFeed(batches) as feed:
             _run(trainer, feed, out, checked or {})
     model = trainer.averaged_model()
     if is_first():

@@ -5,7 +5,7 @@ transfer; what is left to the process that trains costs it no arithmetic. Knows 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ class Parcel:
             return torch.empty(part.shape, dtype=part.dtype, device="meta")
 
         shapes = each_tensor(batch, noted)
-        block = torch.empty(sum(map(_room, parts)), dtype=torch.uint8)
+        block = _shared(sum(map(_room, parts)))
         at = 0
         for part in parts:
             _view(block, at, part).copy_(part)
@@ -47,16 +47,21 @@ class Parcel:
     def __len__(self) -> int:
         return len(self.shapes.scored)
 
-    def open(self, device: torch.device) -> Batch:
-        """The batch on `device`; on a CPU the block is its memory."""
-        block, at = self.block, 0
-        if device.type != "cpu":
-            block = block.pin_memory().to(device, non_blocking=True)
+    def to(self, device: torch.device) -> "Parcel":
+        """The same on `device`."""
+        if self.block.device.type == device.type:
+            return self
+        block = self.block.pin_memory().to(device, non_blocking=True)
+        return replace(self, block=block)
+
+    def open(self) -> Batch:
+        """The batch where the block is, which is its memory."""
+        at = 0
 
         def found(part: Tensor) -> Tensor:
             nonlocal at
             at += _room(part)
-            return _view(block, at - _room(part), part)
+            return _view(self.block, at - _room(part), part)
 
         return each_tensor(self.shapes, found)
 
@@ -111,6 +116,17 @@ def num_positions(examples: Examples) -> int:
         part.num_positions if isinstance(part, Parcel) else layout.num_positions(part.streams)
         for part in examples
     )
+
+
+def to_device(examples: Examples, device: torch.device) -> Examples:
+    """Parcels on `device`; examples as they are."""
+    return [part.to(device) for part in examples if isinstance(part, Parcel)] or examples
+
+
+def _shared(num_bytes: int) -> Tensor:
+    """Memory that is passed between processes as it is."""
+    storage = torch.UntypedStorage._new_shared(num_bytes)  # as torch's own loader has it
+    return torch.empty(0, dtype=torch.uint8).set_(storage)
 
 
 def _room(part: Tensor) -> int:

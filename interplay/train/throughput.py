@@ -76,7 +76,7 @@ def _time_hearing(made: Sequence[Examples], device: torch.device) -> float:
     for examples in made:
         for part in examples:
             if isinstance(part, Parcel):
-                part.open(device).heard()
+                part.to(device).open().heard()
     _wait_for(device)
     return (time.perf_counter() - began) / len(made)
 
