@@ -12,13 +12,14 @@ from torch import Tensor
 from interplay.data.dry import Dry, Track
 from interplay.data.example import Example
 from interplay.data.surroundings import draw_surroundings
+from interplay.errors import DeviceError
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
 from interplay.train import loop
 from interplay.train.batch import Batch, HistoryNoise, each_tensor
 from interplay.train.feed import WorkerFeed
 from interplay.train.loop import TrainConfig, Trainer, train
-from interplay.train.parcel import Parcel, Parcels, num_positions
+from interplay.train.parcel import Parcel, Parcels, _shared, num_positions
 from interplay.train.snapshots import snapshots
 from interplay.train.throughput import probe_throughput
 from interplay.turns.types import NUM_TILES, TILE_PX
@@ -94,6 +95,11 @@ def test_a_parcel_holds_the_batch_and_so_it_arrives_from_another_process():
             (arrived,) = feed.take()
             assert isinstance(arrived, Parcel) and arrived.block.is_shared()
             assert_equal(arrived.open(), assembled)
+
+
+def test_too_little_shared_memory_is_one_line():
+    with pytest.raises(DeviceError, match=r"batch of \d+ MB; make /dev/shm larger"):
+        _shared(1 << 50)
 
 
 def test_dry_sessions_are_heard_from_a_parcel_as_without_one():

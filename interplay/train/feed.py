@@ -13,14 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from interplay.errors import DeviceError, InterplayError
+from interplay.errors import InterplayError
 
 Batches = Callable[[int, float], Sequence]  # of examples, or of train.parcel's parcels
 NICE = 10
 POLL_S = 2.0
 NUM_READY = 2  # batches that wait where they are needed
-SIGBUS = getattr(signal, "SIGBUS", None)  # what writing to full shared memory ends with
-FULL = "shared memory is full; make /dev/shm larger (docker run --shm-size=16g)"
 
 
 class PlainFeed:
@@ -114,8 +112,6 @@ class _Worker:
                 made = self._made.get(timeout=POLL_S)
             except queue.Empty:
                 if not self.process.is_alive():
-                    if SIGBUS and self.process.exitcode == -SIGBUS:
-                        raise DeviceError(FULL) from None
                     raise RuntimeError("the batch worker died; its traceback is above") from None
             else:
                 if isinstance(made, InterplayError):

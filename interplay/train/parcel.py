@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from interplay.data.example import Example
+from interplay.errors import DeviceError
 from interplay.train.batch import Batch, HistoryNoise, assemble, each_tensor
 from interplay.train.feed import Batches
 from interplay.turns import layout
@@ -124,8 +125,14 @@ def to_device(examples: Examples, device: torch.device) -> Examples:
 
 
 def _shared(num_bytes: int) -> Tensor:
-    """Memory that is passed between processes as it is."""
-    storage = torch.UntypedStorage._new_shared(num_bytes)  # as torch's own loader has it
+    """Memory that is passed between processes as it is. Raises DeviceError where there is none."""
+    try:
+        storage = torch.UntypedStorage._new_shared(num_bytes)  # as torch's own loader has it
+    except RuntimeError:
+        raise DeviceError(
+            f"no shared memory for a batch of {num_bytes / 1e6:.0f} MB; make /dev/shm larger, in a "
+            "container with `docker run --shm-size=16g`"
+        ) from None
     return torch.empty(0, dtype=torch.uint8).set_(storage)
 
 
