@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from interplay.data import augment
+from interplay.data import augment, surroundings
+from interplay.data.surroundings import Noise
 from interplay.errors import ConfigError
 
 RATE = 16_000
@@ -18,6 +19,13 @@ def burst(num_samples: int, first: int, last: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     track[first:last] = 0.08 * rng.standard_normal(last - first, dtype=np.float32)
     return track
+
+
+def noise_of(color: str, seed: int) -> Noise:
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal(64_000, dtype=np.float32)
+    hum = surroundings.draw_hum(rng) if color == "hum" else None
+    return Noise(color=color, level_db=-50.0, white=white, hum=hum)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.4, 1.0])
@@ -66,7 +74,7 @@ def test_some_microphones_are_set_too_low_and_none_of_those_that_nothing_befalls
         ]
         return np.array([rms_db(track[5_000:9_000]) for track in tracks]) - rms_db(user[5000:9000])
 
-    quiet = levels_db(1.0) < augment.GAIN_DB[0] - 3
+    quiet = levels_db(1.0) < surroundings.GAIN_DB[0] - 3
     assert 0.03 < quiet.mean() < 0.25
     assert np.abs(levels_db(0.0)).max() < 0.5
 
@@ -79,7 +87,7 @@ def test_no_strength_changes_next_to_nothing():
 
 def test_a_room_starts_with_the_direct_sound_and_decays():
     rng = np.random.default_rng(3)
-    room = augment.room_impulse(rng, 0.5)
+    room = surroundings.room_impulse(rng, 0.5)
     assert len(room) == 8_000
     np.testing.assert_allclose(np.sum(room**2), 1.0, rtol=1e-4)
     assert np.argmax(np.abs(room)) == 0
@@ -96,7 +104,7 @@ def test_filtering_is_convolution_cut_to_length():
 
 @pytest.mark.parametrize(("color", "octave_db"), [("white", 0.0), ("pink", -3.0), ("brown", -6.0)])
 def test_noise_has_its_slope(color, octave_db):
-    sound = augment.noise(64_000, color, np.random.default_rng(5))
+    sound = augment.noise(noise_of(color, 5))
     assert rms_db(sound) == pytest.approx(0.0, abs=0.1)
     power = np.abs(np.fft.rfft(sound)) ** 2
     low, high = power[1_000 * 4 : 1_100 * 4].mean(), power[4_000 * 4 : 4_400 * 4].mean()
@@ -104,7 +112,7 @@ def test_noise_has_its_slope(color, octave_db):
 
 
 def test_hum_peaks_at_the_mains():
-    power = np.abs(np.fft.rfft(augment.noise(64_000, "hum", np.random.default_rng(6)))) ** 2
+    power = np.abs(np.fft.rfft(augment.noise(noise_of("hum", 6)))) ** 2
     peak_hz = np.argmax(power[100:2_000]) / 4 + 25
     assert min(peak_hz % 50, 50 - peak_hz % 50, peak_hz % 60, 60 - peak_hz % 60) < 3.5
 
@@ -112,7 +120,7 @@ def test_hum_peaks_at_the_mains():
 def test_own_echo_is_late_and_faint():
     own = burst(20_000, 2_000, 6_000)
     for seed in range(5):
-        echo = augment.own_echo(own, np.random.default_rng(seed))
+        echo = augment.own_echo(own, surroundings.draw_echo(np.random.default_rng(seed)))
         late = 2_000 + round(0.03 * RATE)
         assert np.abs(echo[: late - 40]).max() < 0.01 * np.abs(echo).max()
         assert -46 < rms_db(echo) - rms_db(own) < -18
@@ -120,7 +128,7 @@ def test_own_echo_is_late_and_faint():
 
 def test_babble_fills_the_track():
     clips = [(burst(3_000, 0, 3_000, seed=s) * 30_000).astype(np.int16) for s in range(3)]
-    track = augment.babble(clips, 40_000, np.random.default_rng(0))
+    track = surroundings.babble(clips, 40_000, np.random.default_rng(0))
     assert rms_db(track) == pytest.approx(0.0, abs=0.1)
     assert (np.abs(track).reshape(10, -1).max(1) > 0).all()
 
@@ -134,14 +142,15 @@ def test_others_talk_behind_the_user_quietly_and_all_the_time():
         behind = augment.augment_track(user, silence, rng, 0.0, others=clips) - user
         assert (np.abs(behind).reshape(10, -1).max(1) > 1e-3).all()
         below.append(rms_db(user) - rms_db(behind))
-    low, high = augment.BABBLE_DB
+    low, high = surroundings.BABBLE_DB
     assert low - 0.2 < min(below) < low + 4 and high - 4 < max(below) < high + 0.2
 
 
 def test_channels_do_not_move_sound():
     track = burst(16_000, 8_000, 9_000)
     for seed in range(12):
-        changed = augment.channel(track, np.random.default_rng(seed))
+        line = surroundings.draw_line(np.random.default_rng(seed))
+        changed = augment.channel(track, line)
         assert changed.dtype == np.float32
         inside = np.sum(changed[7_900:9_100] ** 2) / np.sum(changed**2)
         assert inside > 0.95
@@ -164,4 +173,4 @@ def test_refusals():
     with pytest.raises(ConfigError, match="equal lengths"):
         augment.augment_track(track, track[:50], rng)
     with pytest.raises(ConfigError, match="white, pink, brown, hum"):
-        augment.noise(10, "blue", rng)
+        augment.noise(noise_of("blue", 0))

@@ -12,7 +12,7 @@ import torch
 from interplay.data import bank as bank_module
 from interplay.data import compose
 from interplay.data import corpus as corpus_module
-from interplay.data.bank import Request
+from interplay.data.bank import MEL_CONFIG, Request
 from interplay.data.command import session_table
 from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import (
@@ -235,6 +235,15 @@ def test_a_batch_is_a_function_of_seed_and_step(built, composer):
     assert not np.array_equal(first[0].streams.hear, first[1].streams.hear)
 
 
+def test_dry_sessions_are_the_same_but_for_their_sound(built, composer):
+    dry = Composer(opened(built[0]), CONFIG, dry=True)
+    pairs = [(composer.batch(step, 1.0)[0], dry.batch(step, 1.0)[0]) for step in range(8)]
+    for one, other in pairs:
+        np.testing.assert_array_equal(one.streams.say, other.streams.say)
+        assert one.dry is None and other.dry and len(other.dry.user.samples) == 3200 * 60
+    assert any(one.scored_from for one, _ in pairs), "some begin in the middle"
+
+
 def test_others_talk_behind_the_user_in_as_many_sessions_as_asked_for(built, monkeypatch):
     talking: list[list[np.ndarray]] = []
 
@@ -333,7 +342,7 @@ def test_what_a_model_says_lies_beside_the_sound_it_stands_for(composer, monkeyp
     assert len(found) > 5
     for said in found:
         assert len(said.samples) == HOP * len(said.mel)
-        heard = np.maximum(log_mel(said.samples, composer.mel), MEL_FLOOR)
+        heard = np.maximum(log_mel(said.samples, MEL_CONFIG), MEL_FLOOR)
         assert np.abs(heard - said.mel)[2:-2].mean() < 0.02
 
 

@@ -22,6 +22,7 @@ from interplay.media.video import cut_tiles
 from interplay.recipes import command
 from interplay.recipes.batches import CorpusBatches, Own, check_own, note_own
 from interplay.recipes.named import find_recipe
+from interplay.train import ears
 from interplay.train.snapshots import snapshots
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
@@ -120,6 +121,22 @@ def test_batches_repeat_and_differ_by_step_and_seed(tmp_path):
     assert 0 < len(cut) < len(batches[0]) and {e.scored_from for e in cut} == {3}
     assert not any(example.voice_known for example in batches[0])
     assert all((example.phones_user <= 0).all() for example in batches[0])
+
+
+def test_dry_sessions_are_heard_later_and_hear_about_the_same(tmp_path):
+    data = stored(tmp_path, a_recording(), a_recording(9.0))
+    config = replace(CONFIG, drilled=0.3)
+    wet = composer_of(data, 1.0, config).batch(4, 0.0)
+    composer = OwnComposer(a_corpus(), config, data, 1.0, dry=True)
+    dry, again = (
+        ears.hear(ears.stack([e.dry for e in composer.batch(4, 0.0) if e.dry])).numpy()
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(dry, again)
+    bins = np.stack([example.streams.hear for example in wet])
+    assert dry.shape == bins.shape and any(example.muted for example in wet)
+    assert abs(dry.mean() - bins.mean()) < 1.5, "other dice, and bins of 12 dB"
+    assert 0.5 < dry.std() / bins.std() < 2
 
 
 def test_short_recordings_follow_each_other(tmp_path):

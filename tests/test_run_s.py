@@ -75,7 +75,7 @@ def test_a_run_that_is_stopped_and_moved_goes_on_and_ends_with_eyes(
     monkeypatch.setattr(rehearsal, "draw_pools", few_texts)
     monkeypatch.setattr(run, "SHORTEST_MINUTES", 0.01)
     monkeypatch.setattr(loop, "draw_curves", lambda log, picture: None)
-    monkeypatch.setattr(loop, "WorkerFeed", lambda batches, num_workers: PlainFeed(batches))
+    monkeypatch.setattr(loop, "WorkerFeed", lambda batches, *_: PlainFeed(batches))
     folder, moved = tmp_path / "here", tmp_path / "there"
     command = ["train", "s-smoke", "--minutes", "0.01", "--threads", "1", "--out"]
     advance = Trainer.advance

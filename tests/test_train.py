@@ -377,6 +377,16 @@ def test_workers_give_what_the_plain_feed_gives_and_pass_errors_on(num_workers: 
             feed.take()
 
 
+def test_batches_that_nobody_takes_end_with_the_feed():
+    with WorkerFeed(Batches(), 1, lambda made: made[:1]) as feed:
+        for step in range(6):
+            feed.ask(step, 0.5)
+        assert len(feed.take()) == 1
+        receiver = feed._receiver
+    receiver.join(10)
+    assert not receiver.is_alive()
+
+
 def test_curves_need_no_particular_line(tmp_path: Path):
     (tmp_path / "log.jsonl").write_text('{"elapsed_s": 1.0, "heard": 2.0}\n{"elapsed_s": 2.0}\n')
     draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")

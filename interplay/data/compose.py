@@ -4,24 +4,27 @@ Batch k is a function of (seed, k) alone, so any resume sees the same batches. K
 tensors, losses or models.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
+from jaxtyping import Float32
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data import augment
-from interplay.data.bank import Clip
+from interplay.data.bank import MEL_CONFIG, Clip
 from interplay.data.corpus import Corpus
 from interplay.data.drill import drill, muted
+from interplay.data.dry import Dry, Track
 from interplay.data.example import Example
 from interplay.data.families import BEHAVIOURS, CORE, EYES, LISTENING, REHEARSED, fill
 from interplay.data.rehearsal import Rehearsal, Unspoken, unheard
+from interplay.data.surroundings import draw_surroundings
 from interplay.data.talk import Talk
 from interplay.data.timeline import MEL_FLOOR, NOTE_TURNS, Timeline
 from interplay.data.voices import MODEL_VOICE
-from interplay.media.dmel import NUM_MELS, DmelConfig, filterbank, log_mel, quantize
+from interplay.media.dmel import NUM_MELS, filterbank, log_mel, quantize
 from interplay.turns.layout import positions_per_turn
 
 NUM_WARPS = 24
@@ -89,16 +92,25 @@ class Kind:
     drills: frozenset[int] = frozenset()
 
 
-class Composer:
-    """Draws batches of sessions from a corpus."""
+@cache
+def mel_filters() -> Float32[np.ndarray, "filters freqs 80"]:
+    """What sessions are heard with: plain filters, and NUM_WARPS for longer and shorter vocal
+    tracts."""
+    warps = [1.0, *np.linspace(0.84, 1.2, NUM_WARPS)]
+    return np.stack([filterbank(MEL_CONFIG, warp=float(warp)) for warp in warps])
 
-    def __init__(self, corpus: Corpus, config: ComposeConfig) -> None:
+
+class Composer:
+    """Draws batches of sessions from a corpus.
+
+    dry: the sound of sessions is left as it is, for a device that hears it (train.ears); nothing
+    else about them is another, but for the dice of drills.
+    """
+
+    def __init__(self, corpus: Corpus, config: ComposeConfig, *, dry: bool = False) -> None:
         self.corpus = corpus
         self.config = config
-        self.mel = DmelConfig(subframes=4)
-        warps = np.linspace(0.84, 1.2, NUM_WARPS)
-        self._filters = [filterbank(self.mel, warp=float(w)) for w in warps]
-        self._plain = filterbank(self.mel)
+        self.dry = dry
 
     @cached_property
     def _unspoken(self) -> Unspoken:
@@ -171,12 +183,12 @@ class Composer:
     def drilling(self, rng: np.random.Generator, num_turns: int) -> Example:
         """A session without a sound: closed questions, or families that are rehearsed."""
         timeline = self._empty(num_turns, rng)
-        bins = self.hear(self.microphone(timeline, rng), rng)
+        heard = self.listen(timeline, rng)
         if self.config.rehearsed and rng.random() < self.config.rehearsed:
             fill(Rehearsal(timeline, self._unspoken, rng, unheard), dict(self.config.rehearsal))
             timeline.write_notes()
-            return muted(timeline.example(bins))
-        return drill(timeline, bins, rng)
+            return muted(timeline.example(heard))
+        return drill(timeline, heard, rng)
 
     def session(
         self, rng: np.random.Generator, num_turns: int, mix: dict[str, float], *, late: bool
@@ -191,9 +203,9 @@ class Composer:
         middle = late and rng.random() < 0.3
         extra = num_turns // 2 if middle else 0
         timeline = self.timeline(rng, num_turns + extra, mix)
-        bins = self.hear(self.microphone(timeline, rng), rng)
+        heard = self.listen(timeline, rng)
         start = _note_turn(timeline, extra) if middle else 0
-        example = timeline.example(bins, start=start, stop=start + num_turns)
+        example = timeline.example(heard, start=start, stop=start + num_turns)
         own = timeline.own[SAMPLES_PER_TURN * start : SAMPLES_PER_TURN * (start + num_turns)]
         return example, own
 
@@ -219,9 +231,15 @@ class Composer:
     def microphone(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
         """float32 [T]: the user's track with room, line, noise, echo of the own voice and others'
         talk."""
-        strength = 0.7 * rng.random() ** 1.5
-        others = self._others(rng) if self.config.babble and timeline.user.any() else ()
+        strength, others = self._strength_and_others(timeline, rng)
         return augment.augment_track(timeline.user, timeline.own, rng, strength, others=others)
+
+    def _strength_and_others(
+        self, timeline: Timeline, rng: np.random.Generator
+    ) -> tuple[float, Sequence[np.ndarray]]:
+        """How much befalls a session's sound, and who talks behind it."""
+        strength = 0.7 * rng.random() ** 1.5
+        return strength, self._others(rng) if self.config.babble and timeline.user.any() else ()
 
     def _others(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Clips for babble: in as many sessions as asked for, else none."""
@@ -229,13 +247,28 @@ class Composer:
             return []
         return [self.corpus.user("listen", rng).samples for _ in range(NUM_OTHERS)]
 
-    def hear(self, track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """uint8 [N, 4, S, 80]: the microphone's track as dMel bins."""
-        filters = self._plain
-        if rng.random() < 0.7:
-            filters = self._filters[rng.integers(NUM_WARPS)]
-        mel = log_mel(track, self.mel, filters=filters)
-        return quantize(mel).reshape(-1, NUM_SLOTS, self.mel.subframes, NUM_MELS)
+    def listen(self, timeline: Timeline, rng: np.random.Generator) -> np.ndarray | Dry:
+        """What the model hears, uint8 [N, 4, S, 80] dMel bins; or all that they are made of."""
+        if not self.dry:
+            track = self.microphone(timeline, rng)
+            mel = log_mel(track, MEL_CONFIG, filters=mel_filters()[_draw_filters(rng)])
+            return quantize(mel).reshape(-1, NUM_SLOTS, MEL_CONFIG.subframes, NUM_MELS)
+        strength, others = self._strength_and_others(timeline, rng)
+        around = draw_surroundings(
+            rng,
+            timeline.num_samples,
+            strength,
+            has_own=bool(timeline.own.any()),
+            others=others,
+            as_seeds=True,
+        )
+        user, own = Track.of(timeline.user), Track.of(timeline.own)
+        return Dry(user=user, own=own, around=around, filters=_draw_filters(rng))
+
+
+def _draw_filters(rng: np.random.Generator) -> int:
+    """A number of `mel_filters`: warped ones in 70 % of the sessions."""
+    return 1 + int(rng.integers(NUM_WARPS)) if rng.random() < 0.7 else 0
 
 
 def _note_turn(timeline: Timeline, extra: int) -> int:

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from interplay.clock import NUM_SLOTS
+from interplay.data.dry import Dry
 from interplay.data.example import Example
 from interplay.data.texts.questions import Question, facts
 from interplay.data.texts.vocabulary import OPPOSITE
@@ -28,14 +29,14 @@ WORDS_PER_TURN = (2.0, 2.0, 1.0, 0.7)  # paces of speaking
 REST_TURNS = (1, 4)
 
 
-def drill(timeline: Timeline, hear_bins: np.ndarray, rng: np.random.Generator) -> Example:
-    """A session full of closed questions of the training split; `hear_bins`, uint8 [N, 4, S, 80],
-    is what the microphone has of a room in which nobody speaks."""
+def drill(timeline: Timeline, heard: np.ndarray | Dry, rng: np.random.Generator) -> Example:
+    """A session full of closed questions of the training split. heard: what the microphone has of a
+    room in which nobody speaks, as `Timeline.example` takes it."""
     turn = 1
     while turn < timeline.num_turns:
         end = _ask(timeline, *_question(rng), turn, rng)
         turn = end + int(rng.integers(*REST_TURNS))
-    return muted(timeline.example(hear_bins))
+    return muted(timeline.example(heard))
 
 
 def muted(example: Example) -> Example:

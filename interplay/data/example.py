@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interplay.data.dry import Dry
 from interplay.turns.types import Streams
 
 
@@ -24,6 +25,7 @@ class Example:
     known: what goes on here is known to the model that a run begins with, so that it may be held to
     what it was (train.losses.kept_loss).
     scored_from: losses count from this micro-turn on; what lies before is given context.
+    dry: the sound of a session that has not been heard yet, whose `hear` is empty.
     """
 
     streams: Streams
@@ -34,3 +36,4 @@ class Example:
     muted: bool = False
     known: bool = True
     scored_from: int = 0
+    dry: Dry | None = None

@@ -17,6 +17,7 @@ import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data.bank import Clip
+from interplay.data.dry import Dry
 from interplay.data.example import Example
 from interplay.data.phones import SILENCE
 from interplay.media.video import tile_pairs
@@ -256,11 +257,15 @@ class Timeline:
         self.streams.first_turn -= self.streams.first_turn % NOTE_TURNS
         self.scored_from = SCORED_FROM
 
-    def example(self, hear_bins: np.ndarray, *, start: int = 0, stop: int | None = None) -> Example:
-        """The finished session, or micro-turns [start, stop) of it; `hear_bins` uint8
-        [N, 4, S, 80]."""
-        self.streams.hear = hear_bins
+    def example(
+        self, heard: np.ndarray | Dry, *, start: int = 0, stop: int | None = None
+    ) -> Example:
+        """The finished session, or micro-turns [start, stop) of it. heard: bins of the whole, uint8
+        [N, 4, S, 80], or what is still to be heard."""
         stop = self.num_turns if stop is None else stop
+        dry = heard.cut(start, stop) if isinstance(heard, Dry) else None
+        if isinstance(heard, np.ndarray):
+            self.streams.hear = heard
         slots = slice(NUM_SLOTS * start, NUM_SLOTS * stop)
         return Example(
             streams=self.streams.cut(start, stop),
@@ -268,6 +273,7 @@ class Timeline:
             phones_own=self.phones_own[slots].reshape(-1, NUM_SLOTS),
             heard_known=self.heard_known[start:stop],
             scored_from=SCORED_FROM if start else self.scored_from,
+            dry=dry,
         )
 
     def _add(self, track: np.ndarray, sound: np.ndarray, start: int) -> None:

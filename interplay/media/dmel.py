@@ -117,12 +117,16 @@ def filterbank(config: DmelConfig, warp: float = 1.0) -> Float32[np.ndarray, "fr
     return filters.astype(np.float32)
 
 
+def hann_window(config: DmelConfig) -> Float32[np.ndarray, " window"]:
+    """The periodic one, float32 [window]."""
+    phase = 2.0 * np.pi * np.arange(config.window) / config.window
+    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+
 @lru_cache
 def _tables(config: DmelConfig) -> tuple[np.ndarray, np.ndarray]:
-    """The periodic Hann window [window] and the filters without warp, both float32."""
-    phase = 2.0 * np.pi * np.arange(config.window) / config.window
-    window = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
-    return window, filterbank(config)
+    """The window and the filters without warp, both float32."""
+    return hann_window(config), filterbank(config)
 
 
 def _block_log_mel(frames: np.ndarray, config: DmelConfig, filters: np.ndarray) -> np.ndarray:
@@ -177,13 +181,13 @@ def _bin_thresholds() -> np.ndarray:
     return thresholds
 
 
-_THRESHOLDS = _bin_thresholds()
+BIN_THRESHOLDS = _bin_thresholds()  # float32 [15]
 _CENTERS_F32 = BIN_CENTERS.astype(np.float32)
 
 
 def quantize(log_mel: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     """The nearest of 16 centres -7, -6.4 ... 2 (decided in fp64, ties down): uint8, same shape."""
-    return np.searchsorted(_THRESHOLDS, log_mel, side="right").astype(np.uint8)
+    return np.searchsorted(BIN_THRESHOLDS, log_mel, side="right").astype(np.uint8)
 
 
 def dequantize(bins: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:

@@ -45,25 +45,27 @@ class Own:
 class CorpusBatches:
     """Batches composed from a corpus folder; pickles as a path, opens the corpus where it is.
 
-    own: the user's own data among them, if any.
+    own: the user's own data among them, if any. dry: see Composer.
     """
 
     folder: Path
     config: ComposeConfig
     own: Own | None = None
+    dry: bool = False
 
     @cached_property
     def _composer(self) -> Composer:
         corpus = Corpus(self.folder, without_voices=self.config.without_voices)
         if self.own is None:
-            return Composer(corpus, self.config)
-        return OwnComposer(corpus, self.config, OwnData(self.own.folder), self.own.share)
+            return Composer(corpus, self.config, dry=self.dry)
+        data = OwnData(self.own.folder)
+        return OwnComposer(corpus, self.config, data, self.own.share, dry=self.dry)
 
     def __call__(self, step: int, progress: float) -> Sequence[Example]:
         return self._composer.batch(step, progress)
 
     def __reduce__(self) -> tuple:
-        return CorpusBatches, (self.folder, self.config, self.own)
+        return CorpusBatches, (self.folder, self.config, self.own, self.dry)
 
 
 def check_own(own: Own, recipe: Recipe, tokenizer: Tokenizer) -> None:

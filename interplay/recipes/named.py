@@ -37,8 +37,9 @@ class Recipe:
     chosen on (bench.tune); 0: they stay those of `start`.
     vocoder_share: part of the minutes that the vocoder is trained for. num_said: sessions whose own
     voice it gets as the model says it. The model gets what corpus, vocoder and export leave.
-    device: where the model is trained; the vocoder, small, is trained on the CPU. export: how the
-    weights are stored.
+    device: where the model is trained; the vocoder, small, is trained on the CPU. hears_there: what
+    befalls the sound of sessions, and their bins, are computed on that device (train.ears), for a
+    GPU waits for hosts that do it. export: how the weights are stored.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Recipe:
     num_checked: int = 0
     num_tuned: int = 40
     device: str = "cpu"
+    hears_there: bool = False
     export: torch.dtype = torch.float16
     warm: WarmConfig | None = None
     text: TextConfig | None = None
@@ -211,6 +213,7 @@ def s() -> Recipe:
         losses=LossConfig(flow_from=0.7, own_past=0.3),
         optim=OptimConfig(warmup_steps=200, muon_lr=0.01, adam_lr=1e-3),
         device="cuda",
+        hears_there=True,
         export=torch.int8,
     )
 

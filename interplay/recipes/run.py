@@ -28,6 +28,7 @@ from interplay.recipes.named import Recipe, with_eyes
 from interplay.recipes.own_ears import add_own_voice
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer, train
+from interplay.train.parcel import Parcels
 from interplay.train.said import say_all
 from interplay.train.snapshots import prepare_folder, snapshots
 from interplay.train.start import mix_with_start, start_from, untaught
@@ -114,7 +115,8 @@ def run_recipe(
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
     spent += TUNING_MINUTES * recipe.num_tuned
     minutes = ranks.of_first(recipe.minutes - spent)
-    batches = CorpusBatches(folder, replace(recipe.compose, seed=recipe.seed), own)
+    compose = replace(recipe.compose, seed=recipe.seed)
+    batches = CorpusBatches(folder, compose, own, dry=recipe.hears_there)
     model = train_model(
         recipe, data, batches, out / "model", minutes, start=start, texts=texts, resume=resume
     )
@@ -211,8 +213,9 @@ def train_model(
         optim=recipe.optim,
         warm=recipe.warm,
     )
+    made = _parcels(batches, config, model) if recipe.hears_there else batches
     if device.type != "cpu":
-        found = probe_throughput(config, batches, model)
+        found = probe_throughput(config, made, model)
         print(f"{out}: {found}", flush=True)
         config = replace(config, num_workers=found.num_workers)
     kind, checked = _kind_of_trainer(), None
@@ -220,7 +223,7 @@ def train_model(
         checked = checked_sessions(batches.folder, batches.config, recipe.num_checked)
     trained = train(
         config,
-        batches,
+        made,
         model,
         out,
         resume=resume,
@@ -233,6 +236,17 @@ def train_model(
         new = untaught(trained, start.model)
         mix_with_start(trained, begun_with, recipe.start_share, new)
     return trained.to("cpu")
+
+
+def _parcels(batches: CorpusBatches, config: TrainConfig, model: InteractionModel) -> Parcels:
+    return Parcels(
+        batches,
+        num_shares=config.num_shares,
+        mel_mean=model.voice.mel_mean.cpu().numpy(),
+        mel_std=model.voice.mel_std.cpu().numpy(),
+        noise=config.noise,
+        seed=config.seed,
+    )
 
 
 def _kind_of_trainer() -> type[Trainer]:

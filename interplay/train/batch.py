@@ -4,8 +4,9 @@ Knows nothing of losses or optimizers. The model's own past is made a little wro
 that it learns to go on from its own imperfect voice when it speaks alone.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from interplay.data.example import Example
 from interplay.model.embed import BIN_STEP
 from interplay.model.interaction import Inputs
+from interplay.train import ears
 from interplay.turns.layout import TEXT_OUT, lay_out
 
 
@@ -44,6 +46,7 @@ class Batch:
     scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
     voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
     nothing is; known: those of which nothing was new to the model that the run began with.
+    sounds: of sessions that have not been heard yet; their `inputs.hear` is empty.
     """
 
     inputs: Inputs
@@ -59,14 +62,31 @@ class Batch:
     voice_known: Bool[Tensor, " B"]
     muted: Bool[Tensor, " B"]
     known: Bool[Tensor, " B"]
+    sounds: ears.Sounds | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`: itself where it is there already, else copied while the host goes
         on."""
         if device.type == "cpu":
             return self
-        inputs = replace(self.inputs, **_parts(self.inputs, device))
-        return replace(self, inputs=inputs, **_parts(self, device))
+        return each_tensor(self, lambda part: part.pin_memory().to(device, non_blocking=True))
+
+    def heard(self) -> "Batch":
+        """The same when all of it is heard."""
+        if self.sounds is None:
+            return self
+        return replace(self, inputs=replace(self.inputs, hear=ears.hear(self.sounds)), sounds=None)
+
+
+def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A dataclass, and those in it, with `change` of every tensor, always in the same order."""
+    changed = {}
+    for name, part in vars(value).items():
+        if isinstance(part, Tensor):
+            changed[name] = change(part)
+        elif is_dataclass(part):
+            changed[name] = each_tensor(part, change)
+    return replace(value, **changed)
 
 
 def assemble(
@@ -81,6 +101,7 @@ def assemble(
     streams = [example.streams for example in examples]
     num_turns = len(streams[0])
     assert all(len(s) == num_turns for s in streams), "examples of one batch differ in length"
+    assert len({e.dry is None for e in examples}) == 1, "some are heard and some are not"
     laid = [lay_out(s)[0] for s in streams]
     previous = [item.previous for item in laid]
     recent = np.stack([p.voice for p in previous])
@@ -115,6 +136,7 @@ def assemble(
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),
         known=torch.tensor([example.known for example in examples]),
+        sounds=ears.stack(dry) if (dry := [e.dry for e in examples if e.dry]) else None,
     )
 
 
@@ -147,15 +169,6 @@ def smear(rows: np.ndarray) -> np.ndarray:
     rows = (rows + rows.mean(1, keepdims=True)) / 2
     wide = np.pad(rows, ((0, 0), (0, 0), (1, 1)), mode="edge")
     return (wide[..., :-2] + 2 * wide[..., 1:-1] + wide[..., 2:]) / 4
-
-
-def _parts(value: object, device: torch.device) -> dict[str, Tensor]:
-    """The tensors of a dataclass, from page-locked memory to `device`."""
-    return {
-        name: part.pin_memory().to(device, non_blocking=True)
-        for name, part in vars(value).items()
-        if isinstance(part, Tensor)
-    }
 
 
 def _stacked(arrays: list[np.ndarray]) -> Tensor:

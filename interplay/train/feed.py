@@ -9,15 +9,16 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from interplay.data.example import Example
 from interplay.errors import InterplayError
 
-Batches = Callable[[int, float], Sequence[Example]]
+Batches = Callable[[int, float], Sequence]  # of examples, or of train.parcel's parcels
 NICE = 10
 POLL_S = 2.0
+NUM_READY = 2  # batches that wait where they are needed
 
 
 class PlainFeed:
@@ -36,17 +37,33 @@ class PlainFeed:
     def ask(self, step: int, progress: float) -> None:
         self._asked.append((step, progress))
 
-    def take(self) -> Sequence[Example]:
+    def take(self) -> Sequence:
         return self._batches(*self._asked.popleft())
 
 
 class WorkerFeed:
     """Makes batches in niced processes that take turns; `batches` must be picklable, and small when
-    pickled."""
+    pickled. A thread receives them while others are trained on, and does to each what `ready`
+    does."""
 
-    def __init__(self, batches: Batches, num_workers: int = 1) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        num_workers: int = 1,
+        ready: Callable[[Sequence], Sequence] = lambda made: made,
+    ) -> None:
         self._workers = [_Worker(batches) for _ in range(num_workers)]
-        self._num_asked = self._num_taken = 0
+        self._num_asked, self._is_over = 0, False
+        self._coming: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
+        self._ready: queue.Queue[Sequence | Exception] = queue.Queue(NUM_READY)
+        self._receiver = threading.Thread(target=self._receive, args=(ready,), daemon=True)
+
+    def _receive(self, ready: Callable[[Sequence], Sequence]) -> None:
+        while (worker := self._coming.get()) and not self._is_over:
+            try:
+                self._ready.put(ready(worker.take()))
+            except Exception as error:  # whoever takes the batch gets it
+                self._ready.put(error)
 
     def __enter__(self) -> "WorkerFeed":
         threads = os.environ.get("OMP_NUM_THREADS")
@@ -57,20 +74,28 @@ class WorkerFeed:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = threads
+        self._receiver.start()
         return self
 
     def __exit__(self, kind, error, trace) -> None:
+        self._is_over = True
+        self._coming.put(None)
         for worker in self._workers:
             worker.end()
+        while not self._ready.empty():  # the receiver may wait for room, with a batch in hand
+            self._ready.get_nowait()
 
     def ask(self, step: int, progress: float) -> None:
-        self._workers[self._num_asked % len(self._workers)].asked.put((step, progress))
+        worker = self._workers[self._num_asked % len(self._workers)]
+        worker.asked.put((step, progress))
+        self._coming.put(worker)
         self._num_asked += 1
 
-    def take(self) -> Sequence[Example]:
-        worker = self._workers[self._num_taken % len(self._workers)]
-        self._num_taken += 1
-        return worker.take()
+    def take(self) -> Sequence:
+        made = self._ready.get()
+        if isinstance(made, Exception):
+            raise made
+        return made
 
 
 class _Worker:
@@ -81,7 +106,7 @@ class _Worker:
             target=_serve, args=(batches, self.asked, self._made, os.getpid()), daemon=True
         )
 
-    def take(self) -> Sequence[Example]:
+    def take(self) -> Sequence:
         while True:
             try:
                 made = self._made.get(timeout=POLL_S)

@@ -5,24 +5,24 @@ its plan and the number of threads: stopped and resumed, it gives the same bits.
 """
 
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from interplay.data.example import Example
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
-from interplay.train.batch import HistoryNoise, assemble
+from interplay.train.batch import Batch, HistoryNoise, assemble
 from interplay.train.checks import Groups, note_check
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
 from interplay.train.monitor import Monitor, add_line
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
+from interplay.train.parcel import Examples, Parcel, Share, num_positions, shares_of, to_device
 from interplay.train.plan import Pace, Plan
 from interplay.train.ranks import is_first
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
@@ -30,7 +30,6 @@ from interplay.train.stopping import stop_requests
 from interplay.train.texts import Texts, text_loss
 from interplay.train.warm import WarmConfig, is_old, rest_body, rest_words
 from interplay.train.work_time import WorkTime
-from interplay.turns.layout import num_positions
 
 CPU = torch.device("cpu")
 NUM_AHEAD = 8  # batches asked for before they are needed
@@ -68,6 +67,11 @@ class TrainConfig:
                 "give one of them, above 0"
             )
 
+    @property
+    def num_shares(self) -> int:
+        """Parts of a batch that are computed by themselves: one per thread, or all on a GPU."""
+        return self.num_threads if self.device.type == "cpu" else 1
+
     def plan(self) -> Plan:
         if self.num_steps is not None:
             return Plan.of_steps(self.num_steps)
@@ -94,7 +98,6 @@ class Trainer:
         self.texts = texts
         self.begun_with = begun_with
         backbone = model.config.backbone
-        self.num_shares = config.num_threads if config.device.type == "cpu" else 1
         self.phone_heads = PhoneHeads(backbone.dim).to(config.device)
         named = self._named()
         self._own = dict(named)
@@ -104,7 +107,7 @@ class Trainer:
         self.optimizer = self._make_optimizer(
             named,
             kv_rows=backbone.num_kv_heads * backbone.head_dim,
-            pool=self._pool if self.num_shares > 1 else None,
+            pool=self._pool if config.num_shares > 1 else None,
             old=[name for name, _ in named if is_old(name)] if config.warm else (),
         )
         of_model = {name: self._own[name] for name, _ in model.named_parameters()}
@@ -123,7 +126,7 @@ class Trainer:
     def _make_optimizer(self, named: list[tuple[str, nn.Parameter]], **settings) -> Optimizer:
         return Optimizer(named, self.config.optim, **settings)
 
-    def advance(self, examples: Sequence[Example]) -> Losses:
+    def advance(self, examples: Examples) -> Losses:
         """One optimizer step on one batch."""
         config = self.config
         losses = self._accumulate(examples)
@@ -138,51 +141,56 @@ class Trainer:
                 "start again with another --seed, or with lower learning rates"
             )
         self.average.update(self.step)
-        self.num_positions = sum(num_positions(example.streams) for example in examples)
+        self.num_positions = num_positions(examples)
         self.step += 1
         return losses
 
-    def _accumulate(self, examples: Sequence[Example]) -> Losses:
+    def _accumulate(self, examples: Examples) -> Losses:
         """Gradients of the batch, one share of it per thread.
 
         Every thread computes on one core: several threads on one small product wait for each
         other more than they compute (docs/log.md).
         """
-        if self.config.warm:
+        config = self.config
+        if config.warm:
             rest_body(self.model.named_parameters(), self.is_resting)
-        shares = self._shares(examples)
-        if len(shares) == 1:
-            results = [self._gradients(shares[0], 0, 1.0)]
+        parts = shares_of(examples, config.num_shares)
+        if len(parts) == 1:
+            results = [self._gradients(parts[0], 0, 1.0)]
         else:
-            weights = [len(share) / len(examples) for share in shares]
-            results = list(self._pool.map(self._gradients, shares, range(len(shares)), weights))
-        for weight, *parts in zip(self.learning, *(r[1] for r in results), strict=True):
-            found = [part for part in parts if part is not None]
+            size = sum(map(len, parts))
+            weights = [len(part) / size for part in parts]
+            results = list(self._pool.map(self._gradients, parts, range(len(parts)), weights))
+        for weight, *gradients in zip(self.learning, *(r[1] for r in results), strict=True):
+            found = [gradient for gradient in gradients if gradient is not None]
             weight.grad = torch.stack(found).sum(0) if len(found) > 1 else next(iter(found), None)
         return Losses.joined([result[0] for result in results])
 
-    def _shares(self, examples: Sequence[Example]) -> list[Sequence[Example]]:
-        size = -(-len(examples) // self.num_shares)
-        return [examples[start : start + size] for start in range(0, len(examples), size)]
-
-    def _gradients(
-        self, examples: Sequence[Example], number: int, weight: float
-    ) -> tuple[Losses, tuple[Tensor | None, ...]]:
-        """Losses of share `number` of the batch, and `weight` times their gradients."""
-        losses = self.losses_of(examples, number)
-        total = weight * losses.total
-        return losses, torch.autograd.grad(total, self.learning, allow_unused=True)
-
-    def losses_of(self, examples: Sequence[Example], number: int) -> Losses:
-        """Losses of `examples`, share `number` of the batch."""
+    def _batch(self, share: Share, number: int) -> Batch:
+        """Share `number` of the batch, on the device."""
+        if isinstance(share, Parcel):
+            return share.to(self.config.device).open()
         config, voice = self.config, self.model.voice
-        batch = assemble(
-            examples,
+        return assemble(
+            share,
             mel_mean=voice.mel_mean.cpu().numpy(),
             mel_std=voice.mel_std.cpu().numpy(),
             noise=config.noise,
             seed=(config.seed, self.step, number),
         ).to(config.device)
+
+    def _gradients(
+        self, share: Share, number: int, weight: float
+    ) -> tuple[Losses, tuple[Tensor | None, ...]]:
+        """Losses of share `number` of the batch, and `weight` times their gradients."""
+        losses = self.losses_of(share, number)
+        total = weight * losses.total
+        return losses, torch.autograd.grad(total, self.learning, allow_unused=True)
+
+    def losses_of(self, share: Share, number: int) -> Losses:
+        """Losses of share `number` of the batch."""
+        config = self.config
+        batch = self._batch(share, number).heard()
         seed = (config.seed * 1_000_003 + self.step) * 64 + number
         losses = compute_losses(
             self.model,
@@ -322,8 +330,8 @@ def train(
     if found:
         trainer.restore(found[-1])
     if not trainer.is_done:
-        workers = config.num_workers
-        with WorkerFeed(batches, workers) if workers else PlainFeed(batches) as feed:
+        workers, ready = config.num_workers, partial(to_device, device=config.device)
+        with WorkerFeed(batches, workers, ready) if workers else PlainFeed(batches) as feed:
             _run(trainer, feed, out, checked or {})
     model = trainer.averaged_model()
     if is_first():

@@ -25,13 +25,13 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, Shard
 from torch.nn.utils import clip_grads_with_norm_
 
-from interplay.data.example import Example
 from interplay.errors import ConfigError
 from interplay.model.interaction import InteractionModel
 from interplay.train import ranks
 from interplay.train.loop import TrainConfig, Trainer
 from interplay.train.losses import Losses
 from interplay.train.optim import Muon, Optimizer, is_matrix
+from interplay.train.parcel import Examples, Share, shares_of
 from interplay.train.shard_files import load_shards, save_shards
 from interplay.train.texts import Texts
 from interplay.train.warm import BODY, rest_words
@@ -151,19 +151,20 @@ class ShardedTrainer(Trainer):
     def _make_optimizer(self, named: list[tuple[str, nn.Parameter]], **settings) -> Optimizer:
         return ShardedOptimizer(named, self.config.optim, places=self.places, **settings)
 
-    def _accumulate(self, examples: Sequence[Example]) -> Losses:
+    def _accumulate(self, examples: Examples) -> Losses:
         """Gradients of the whole batch in this rank's rows."""
-        shares = self._shares(examples)
+        shares = shares_of(examples, self.config.num_shares)
+        size = sum(map(len, shares))
         if len(shares) % ranks.num_ranks():
             raise ConfigError(
-                f"a batch of {len(examples)} sessions makes {len(shares)} shares for "
+                f"a batch of {size} sessions makes {len(shares)} shares for "
                 f"{ranks.num_ranks()} processes; take fewer processes or larger batches"
             )
         found = {}
         for number in range(ranks.rank(), len(shares), ranks.num_ranks()):
             share = shares[number]
             total, losses = self._gathered(self._losses_touching_all, share, number)
-            (len(share) / len(examples) * total).backward()
+            (len(share) / size * total).backward()
             losses.total = losses.total.detach()
             found[number] = losses
         for name, weight in self._sharded.items():
@@ -175,10 +176,10 @@ class ShardedTrainer(Trainer):
         everybodys.sort(key=lambda pair: pair[0])
         return Losses.joined([losses for _, losses in everybodys])
 
-    def _losses_touching_all(self, examples: Sequence[Example], number: int) -> Losses:
+    def _losses_touching_all(self, share: Share, number: int) -> Losses:
         """A share without voice or camera leaves weights without gradients; gradients of zero keep
         the ranks in step. Where no rank uses a weight it goes on by its momentum."""
-        losses = self.losses_of(examples, number)
+        losses = self.losses_of(share, number)
         for weight in self._gathered.parameters():
             if not isinstance(weight, DTensor):  # the layers have put theirs away again
                 losses.total = losses.total + 0 * weight.flatten()[0]

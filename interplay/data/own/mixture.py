@@ -36,8 +36,16 @@ class OwnComposer(Composer):
     all sessions of a batch have a camera or none has.
     """
 
-    def __init__(self, corpus: Corpus, config: ComposeConfig, data: OwnData, share: float) -> None:
-        super().__init__(corpus, config)
+    def __init__(
+        self,
+        corpus: Corpus,
+        config: ComposeConfig,
+        data: OwnData,
+        share: float,
+        *,
+        dry: bool = False,
+    ) -> None:
+        super().__init__(corpus, config, dry=dry)
         self._films = [s for s in data.sessions if s.facts.has_camera]
         self._talks = [s for s in data.sessions if not s.facts.has_camera]
         num_filmed = sum(s.facts.num_samples for s in self._films)
@@ -104,9 +112,8 @@ class OwnComposer(Composer):
     def _finish(
         self, timeline: Timeline, rng: np.random.Generator, *, is_cut: bool, voice_known: bool
     ) -> Example:
-        bins = self.hear(self.microphone(timeline, rng), rng)
         return replace(
-            timeline.example(bins),
+            timeline.example(self.listen(timeline, rng)),
             voice_known=voice_known,
             scored_from=CONTEXT_TURNS if is_cut else 0,
         )
