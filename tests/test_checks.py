@@ -17,7 +17,7 @@ from interplay.turns import tokens
 from interplay.turns.layout import TEXT_OUT
 from interplay.turns.types import PAD
 
-ACT = TEXT_OUT.index("act")
+ACT, SAY = TEXT_OUT.index("act"), TEXT_OUT.index("say")
 
 
 @pytest.fixture
@@ -59,6 +59,23 @@ def test_who_writes_nothing_decides_nothing(writes):
     writes(torch.zeros_like)
     found = check(a_model(), groups(), torch.float32)
     assert set(found.values()) == {0.0}
+
+
+def test_first_words_count_for_themselves(writes):
+    """The word in slot 17 follows on eight silent slots, that in slot 25 on seven."""
+    example = an_example(0, num_turns=9)
+    example.streams.say[:] = PAD
+    example.streams.say.reshape(-1)[[5, 6, 8, 17, 25, 26, 27]] = 50
+
+    def late(wanted):
+        first = (wanted[..., SAY] == 50).flatten().nonzero()[0]
+        wanted[..., SAY].view(-1)[first] = PAD
+        return wanted
+
+    writes(late)
+    found = check(a_model(), {"time": [example]}, torch.float32)
+    assert found["time_say"] == pytest.approx(6 / 7)
+    assert found["time_begun"] == pytest.approx(1 / 2)
 
 
 def test_decisions_where_none_is_due_are_counted_for_each_that_is(writes):

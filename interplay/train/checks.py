@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from interplay.data.example import Example
@@ -24,13 +26,15 @@ Groups = Mapping[str, Sequence[Example]]  # of equal length within a group
 DECISIONS = (  # tokens of `act` by which something begins or ends
     *(tokens.DELEGATE, tokens.TIMER, tokens.EVERY, tokens.CLOCK, tokens.DUE, tokens.CANCEL),
 )
+SILENT_SLOTS = 8  # with nothing to say before an utterance begins
 SESSIONS = 4  # at a time
 
 
 def check(model: InteractionModel, groups: Groups, dtype: torch.dtype) -> dict[str, float]:
     """By GROUP_WHAT, the share of what should be written that is: words of `heard`, `say` and
-    `act`, and decisions (`decided`); and how many decisions are made where none is due, for each
-    that is (`undue`). What a group never asks for is left out."""
+    `act`, first words of utterances (`begun`), for the others follow from them, and decisions
+    (`decided`); and how many decisions are made where none is due, for each that is (`undue`). What
+    a group never asks for is left out."""
     found = {}
     for group, examples in groups.items():
         counts: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -77,6 +81,9 @@ def _told(
     for index, stream in enumerate(TEXT_OUT):
         words = _known(batch, stream) & (wanted[:, index] != PAD)
         found.append((stream, int(right[words, index].sum()), int(words.sum())))
+    say = TEXT_OUT.index("say")
+    begins = _begins(batch.tokens[..., say])[batch.scored].flatten()
+    found.append(("begun", int(right[begins, say].sum()), int(begins.sum())))
     act = TEXT_OUT.index("act")
     deciding, decided = _is_decision(wanted[:, act]), _is_decision(written[:, act])
     num_due = int(deciding.sum())
@@ -89,6 +96,14 @@ def _known(batch: Batch, stream: str) -> Tensor:
     """bool [slots], of the slots that are scored those whose word of a stream is."""
     known = batch.heard_known if stream == "heard" else torch.ones_like(batch.heard_known)
     return known[batch.scored].repeat_interleave(batch.tokens.shape[2])
+
+
+def _begins(say: Int[Tensor, "B N 4"]) -> Bool[Tensor, "B N 4"]:
+    """Where a word follows on silence."""
+    spoken = (say != PAD).flatten(1)
+    before = F.pad(spoken.float(), (SILENT_SLOTS, -1))
+    recent = F.max_pool1d(before, SILENT_SLOTS, stride=1) > 0
+    return (spoken & ~recent).view_as(say)
 
 
 def _is_decision(ids: Tensor) -> Tensor:
