@@ -15,11 +15,6 @@ from interplay.train.optim import OptimConfig
 from interplay.train.texts import TextConfig
 from interplay.train.warm import WarmConfig
 
-SEEN = (  # what an hour or two may teach of what the benches ask for
-    *(("count_reps", 0.33), ("changes", 0.18), ("start_stop", 0.14), ("entering", 0.1)),
-    *(("warn", 0.1), ("looking_on", 0.08), ("leaving", 0.03), ("count_objects", 0.04)),
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -72,7 +67,7 @@ def with_eyes(recipe: Recipe) -> Recipe:
         recipe,
         eyes=True,
         corpus=replace(recipe.corpus, eyes=3000),
-        compose=replace(recipe.compose, seen=0.2, eyes=SEEN),
+        compose=replace(recipe.compose, seen=0.2),
     )
 
 
@@ -165,7 +160,6 @@ def xs_whole() -> Recipe:
             drilled_until=0.12,
             rehearsed=0.85,
             seen=0.25,
-            eyes=SEEN,
         ),
         losses=replace(drilled.losses, kept=0.0),
         optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.9),

@@ -150,8 +150,11 @@ class ServeBench:
         loads: list[LoadReport] = []
 
         def load(num_sessions: int, seconds: float) -> LoadReport:
-            loads.append(self._load(num_sessions, seconds, until_miss=True))
-            return loads[-1]
+            report = self._load(num_sessions, seconds, until_miss=True)
+            loads.append(report)
+            found = f"{num_sessions} sessions: {report.num_misses} missed in {report.seconds:g} s"
+            print(found, flush=True)  # a search takes half an hour: what it has found is not lost
+            return report
 
         found = search(load, first=self._count(kind), seconds=self._seconds(kind))
         tried = [list(one) for one in found.tried]
