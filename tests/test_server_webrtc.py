@@ -217,6 +217,7 @@ def test_an_untrusted_client_is_held_to_its_permissions(open_server):
 )
 def test_a_session_that_cannot_be_had_is_refused_with_its_field(open_server, session, code, param):
     async def ask() -> httpx2.Response:
+        await until(lambda: not open_server.calls._tasks)  # the call of the test before is over
         client = Client()
         try:
             return await post(open_server, create_body(await client.offer(), **session))
