@@ -1,5 +1,6 @@
 """Learning to see: episodes with a camera, batches that mix sessions, training, the engine."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data.example import Example
 from interplay.data.families import eyes
 from interplay.data.scenes import conduct, events, objects, reps
+from interplay.data.scenes.sights import HAPPENS, QUESTIONS, UNKNOWN
 from interplay.data.talk import Talk
 from interplay.data.texts import questions
 from interplay.data.texts.vocabulary import NUMBERS
@@ -25,7 +27,8 @@ from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.untrained import untrained
 from interplay.train.batch import HistoryNoise, assemble
 from interplay.train.loop import TrainConfig, train
-from interplay.train.losses import LossConfig, PhoneHeads, compute_losses
+from interplay.train.losses import LossConfig, Losses, compute_losses
+from interplay.train.probes import Probes
 from interplay.turns.layout import lay_out
 from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import InputHalf, Streams
@@ -138,6 +141,18 @@ def test_what_happens_is_said_when_it_is_first_seen(films, tokenizer, seed, name
     assert all(0 <= turn - due <= 2 for turn, due in zip(starts, expected, strict=True))
     notes = [name for _, name in emitted(talk.timeline, "act")]
     assert notes[:2] == ["<note>", "<text>"] and "".join(notes[2:-1]).split() == text.split()
+
+
+def test_sights_lie_where_the_camera_is_on(films, tokenizer):
+    talk = talk_about(training_asks("enter")[0], tokenizer, 4)
+    assert eyes.entering(talk)
+    sights, see_on = talk.timeline.sights, talk.timeline.streams.see_on
+    assert sights is not None and see_on is not None
+    assert np.array_equal(sights[:, HAPPENS] != UNKNOWN, see_on)
+    entered = (sights[:, HAPPENS] == QUESTIONS["happens"].index("enters")).nonzero()[0]
+    word = ASKS[training_asks("enter")[0]].word
+    assert set(entered) <= {turn for turn, text in said(talk) if text == word}
+    assert len(entered) == len(films[-1].entries()) > 0
 
 
 def test_other_movements_than_those_asked_for_are_not_counted(films, tokenizer, monkeypatch):
@@ -306,6 +321,26 @@ def test_eyes_learn_in_batches_with_and_without_a_camera(tmp_path, monkeypatch, 
     capsys.readouterr()
 
 
+def test_what_a_camera_sees_is_asked_where_it_is_known():
+    def losses(example: Example, share: float) -> Losses:
+        return compute_losses(
+            a_model(),
+            Probes(64, eyes=True),
+            assemble([example], mel_mean=MEAN, mel_std=STD, noise=QUIET, seed=(0,)),
+            LossConfig(sights=share),
+            dtype=torch.float32,
+            generator=torch.Generator().manual_seed(1),
+        )
+
+    unknown = example(2, LATE)
+    assert "sights" not in losses(unknown, 1.0).parts
+    sights = np.full((6, len(QUESTIONS)), UNKNOWN, np.int8)
+    sights[3, HAPPENS] = 2
+    whole, none = (losses(replace(unknown, sights=sights), share) for share in (1.0, 0.0))
+    assert whole.parts["sights"] == pytest.approx(math.log(len(QUESTIONS["happens"])))
+    torch.testing.assert_close(whole.total - none.total, whole.parts["sights"])
+
+
 def test_a_session_with_a_camera_is_not_held_to_what_the_model_was():
     """The eyes of the model that a run begins with may have learnt nothing."""
     before, model = a_model(), a_model()
@@ -315,12 +350,12 @@ def test_a_session_with_a_camera_is_not_held_to_what_the_model_was():
     def kept(*examples: Example) -> torch.Tensor | None:
         return compute_losses(
             model,
-            PhoneHeads(64),
+            Probes(64),
             assemble(examples, mel_mean=MEAN, mel_std=STD, noise=QUIET, seed=(0,)),
             LossConfig(kept=4.0),
             dtype=torch.float32,
             generator=torch.Generator().manual_seed(1),
-            begun_with=before,
+            held_to=before,
         ).parts.get("kept")
 
     blind, seeing = example(1, None), example(2, LATE)

@@ -15,8 +15,9 @@ from interplay.model.named import model_config
 from interplay.recipes.named import find_recipe
 from interplay.train.batch import Batch, HistoryNoise, assemble
 from interplay.train.loop import TrainConfig, train
-from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
+from interplay.train.losses import LossConfig, Losses, compute_losses
 from interplay.train.own_past import SAY, draw_sessions, with_own_past
+from interplay.train.probes import Probes
 
 MEAN, STD = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
 ALWAYS = LossConfig(own_past=1.0, own_past_from=0.0)
@@ -38,7 +39,7 @@ def losses_of(
     generator = torch.Generator().manual_seed(seed)
     losses = compute_losses(
         model,
-        PhoneHeads(64),
+        Probes(64),
         batch,
         config,
         dtype=torch.float32,
@@ -120,7 +121,7 @@ def test_the_layers_run_once_more_whoever_is_drawn(monkeypatch, share):
 
 
 def test_the_losses_of_s_stay_finite_and_all_weights_learn():
-    model, heads = a_model(), PhoneHeads(64)
+    model, heads = a_model(), Probes(64)
     batch = a_batch([an_example(1), an_example(2)])
     for example in (batch.voice, batch.recent):
         assert example.isfinite().all()

@@ -62,7 +62,7 @@ def test_a_run_is_held_to_what_it_began_as_and_goes_a_part_of_the_way_back(monke
     model, start, given = trained(monkeypatch, tmp_path, start_share=0.25)
     torch.testing.assert_close(model.words, start.words + 0.75)
     for name, weight in start.named_parameters():
-        assert torch.equal(given["begun_with"].get_parameter(name), weight), name
+        assert torch.equal(given["held_to"].get_parameter(name), weight), name
     assert model.config.pad_bias == BIAS, "nothing was tuned"
     assert model.config.voice.contrast == model.voice.config.contrast == 1.2
 
@@ -73,7 +73,7 @@ def test_a_run_that_is_not_held_keeps_all_that_it_learnt(monkeypatch, tmp_path):
         monkeypatch, tmp_path, start_share=0.0, losses=losses, num_tuned=3
     )
     torch.testing.assert_close(model.words, start.words + 1.0)
-    assert given["begun_with"] is None and given["checked"] is None
+    assert given["held_to"] is None and given["checked"] is None
     assert model.config.pad_bias == PadBias(), "the tuning to come begins with none"
     assert model.config.voice.contrast == 1.0
 
@@ -84,7 +84,7 @@ def test_eyes_that_the_start_lacks_do_not_go_back_to_what_knows_nothing(monkeypa
     eyes = [name for name, _ in model.named_parameters() if name.startswith(EYES)]
     assert len(eyes) > 4
     for name in eyes:
-        begun = given["begun_with"].get_parameter(name)
+        begun = given["held_to"].get_parameter(name)
         torch.testing.assert_close(model.get_parameter(name), begun + 1.0)
 
 

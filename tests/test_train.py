@@ -23,8 +23,9 @@ from interplay.train.batch import Batch, HistoryNoise, assemble, smear
 from interplay.train.curves import draw_curves
 from interplay.train.feed import WorkerFeed
 from interplay.train.loop import TrainConfig, train
-from interplay.train.losses import LossConfig, PhoneHeads, compute_losses, phone_loss, word_loss
+from interplay.train.losses import LossConfig, compute_losses, word_loss
 from interplay.train.optim import OptimConfig
+from interplay.train.probes import Probes, phone_loss
 from interplay.turns.types import PAD
 
 MEAN, STD = np.full(80, -3.0, np.float32), np.ones(80, np.float32)
@@ -41,7 +42,7 @@ def a_batch(examples: list[Example], noise: HistoryNoise = QUIET, step: int = 0)
 
 
 def losses_of(model: InteractionModel, batch: Batch, config: LossConfig):
-    heads = PhoneHeads(64)
+    heads = Probes(64)
     generator = torch.Generator().manual_seed(1)
     return compute_losses(model, heads, batch, config, dtype=torch.float32, generator=generator)
 
@@ -91,24 +92,24 @@ def test_a_model_is_held_to_what_it_was_by_sessions_that_sound():
     examples = [an_example(1), replace(an_example(2), muted=True)]
     batch, config = a_batch(examples), LossConfig(kept=4.0)
 
-    def losses(progress: float, begun_with: InteractionModel | None, batch: Batch = batch):
+    def losses(progress: float, held_to: InteractionModel | None, batch: Batch = batch):
         return compute_losses(
             model,
-            PhoneHeads(64),
+            Probes(64),
             batch,
             config,
             dtype=torch.float32,
             generator=torch.Generator().manual_seed(1),
             progress=progress,
-            begun_with=begun_with,
+            held_to=held_to,
         )
 
     assert losses(0.0, before).parts["kept"] == 0, "nothing has moved yet"
     with torch.no_grad():
         model.get_parameter("backbone.layers.0.ff.down").add_(0.01 * torch.randn(64, 128))
     plain, held, late, last = (
-        losses(progress, begun_with)
-        for progress, begun_with in ((0.0, None), (0.0, before), (0.5, before), (1.0, before))
+        losses(progress, held_to)
+        for progress, held_to in ((0.0, None), (0.0, before), (0.5, before), (1.0, before))
     )
     apart = held.parts["kept"]
     assert 0 < apart < 1 and "kept" not in plain.parts

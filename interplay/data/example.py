@@ -19,6 +19,8 @@ class Example:
     user's and of the model's own voice; -1 where no phone loss applies.
     heard_known: bool [N], micro-turns whose `heard` is what should be written there; elsewhere it
     is context only (data.timeline).
+    sights: int8 [N, questions], what the camera sees (data.scenes.sights); -1 where it is unknown,
+    None where all of it is.
     voice_known: the voice is the one that the model shall have; where it is somebody else's, only
     when it sounds is learnt. muted: what stands on `say` is not spoken; neither gate nor voice are
     learnt.
@@ -32,6 +34,7 @@ class Example:
     phones_user: np.ndarray
     phones_own: np.ndarray
     heard_known: np.ndarray
+    sights: np.ndarray | None = None
     voice_known: bool = True
     muted: bool = False
     known: bool = True

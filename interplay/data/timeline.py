@@ -27,7 +27,7 @@ from interplay.turns.types import NUM_TILES, PAD, TILE_PX, Streams
 
 HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
-UNKNOWN = -1  # recordings of people come without phone times
+UNKNOWN = -1  # phones of recordings of people, what a camera sees where nobody drew it
 SAY_LEAD_SLOTS = 6
 PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
 MEL_FLOOR = -4.5  # log10; the synthesiser's digital zero would be an outlier to regress on
@@ -124,6 +124,7 @@ class Timeline:
         self.phones_user = np.full(self.num_slots, SILENCE, np.int8)
         self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
         self.heard_known = np.ones(self.num_turns, bool)
+        self.sights: np.ndarray | None = None  # int8 [num_turns, questions]
         self.running: list[Running | Standing] = []
         self.spoken_until = 0  # the output slot after the last that has own voice
         self.scored_from = 0
@@ -216,15 +217,23 @@ class Timeline:
         self.own[max(0, cut.ends) : max(0, spoken.ends)] = 0
         return cut
 
-    def show(self, frames: Iterable[np.ndarray], turn: int) -> int:
+    def show(
+        self, frames: Iterable[np.ndarray], turn: int, sights: np.ndarray | None = None
+    ) -> int:
         """The camera is on from micro-turn `turn`, one frame, uint8 [H, W, 3], in each; returns the
-        micro-turn after the last. Raises VideoError."""
+        micro-turn after the last. sights: int8 [frames, questions], what they show
+        (data.scenes.sights), where that is known. Raises VideoError."""
         streams, before = self.streams, None
         if streams.see is None:
             shape = (self.num_turns, NUM_TILES, 2, TILE_PX, TILE_PX, 3)
             streams.see = np.zeros(shape, np.uint8)
             streams.see_on = np.zeros(self.num_turns, bool)
         assert streams.see_on is not None, "it was made with the tiles"
+        if sights is not None:
+            if self.sights is None:
+                self.sights = np.full((self.num_turns, sights.shape[1]), UNKNOWN, np.int8)
+            known = self.sights[turn : turn + len(sights)]
+            known[:] = sights[: len(known)]
         for frame in frames:
             if turn >= self.num_turns:
                 break
@@ -272,6 +281,7 @@ class Timeline:
             phones_user=self.phones_user[slots].reshape(-1, NUM_SLOTS),
             phones_own=self.phones_own[slots].reshape(-1, NUM_SLOTS),
             heard_known=self.heard_known[start:stop],
+            sights=None if self.sights is None else self.sights[start:stop],
             scored_from=SCORED_FROM if start else self.scored_from,
             dry=dry,
         )

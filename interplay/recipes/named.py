@@ -23,8 +23,10 @@ class Recipe:
     eyes: the model has eyes; `corpus` and `compose` must give it something to see. Of a recipe
     without a size `start` decides, and `with_eyes` gives it what it needs.
     start: name or path of a model to go on from; None begins with nothing. size: None takes the
-    shape of `start`, which `interplay init` made; warm, text: how it is trained then. start_share:
-    how much of the weights that the run began with is in those that it ends with (train.start),
+    shape of `start`, which `interplay init` made; warm, text: how it is trained then.
+    held_to: name or path of the model that `losses.kept` holds the run to; None: `start`.
+    start_share: how much of the weights that the run began with is in those that it ends with
+    (train.start),
     but for eyes that `start` lacks.
     num_self: utterances of users that `start` reads aloud, so that the ears know its voice.
     num_checked: sessions of each group of families that are told with every snapshot.
@@ -45,6 +47,7 @@ class Recipe:
     num_threads: int = 2
     seed: int = 0
     start: str | None = None
+    held_to: str | None = None
     start_share: float = 0.0
     eyes: bool = False
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
@@ -163,6 +166,24 @@ def xs_whole() -> Recipe:
         ),
         losses=replace(drilled.losses, kept=0.0),
         optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.9),
+    )
+
+
+def xs_seeing() -> Recipe:
+    """Goes on from `xs-whole`, which sees little and hears worse than it did: twice the films, and
+    in sessions of nothing new held to `xs-further`, which hears well."""
+    whole = xs_whole()
+    return replace(
+        whole,
+        name="xs-seeing",
+        start="xs-whole",
+        held_to="xs-further",
+        num_self=0,
+        compose=replace(
+            whole.compose, known=0.45, drilled=0.1, drilled_first=0.0, drilled_until=0.0, seen=0.45
+        ),
+        losses=replace(whole.losses, kept=10.0, flow_from=0.9, flow_alone=True),
+        optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=0.9),
     )
 
 
@@ -307,6 +328,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs-further": xs_further,
     "xs-drilled": xs_drilled,
     "xs-whole": xs_whole,
+    "xs-seeing": xs_seeing,
     "xs-wide": xs_wide,
     "s": s,
     "s-moe": s_moe,

@@ -202,7 +202,7 @@ def train_model(
         print(f"{out}: operations are those of {chosen['operations']}", flush=True)
         print(f"{out}: row contract: {chosen['row contract']}", flush=True)
     model.to(device)
-    begun_with = deepcopy(model).eval() if recipe.losses.kept or recipe.start_share else None
+    begun_with = deepcopy(model).eval() if recipe.start_share else None
     config = TrainConfig(
         minutes=max(minutes, SHORTEST_MINUTES),
         seed=recipe.seed,
@@ -228,7 +228,7 @@ def train_model(
         out,
         resume=resume,
         texts=texts,
-        begun_with=begun_with if recipe.losses.kept else None,
+        held_to=_held_to(recipe, model) if recipe.losses.kept else None,
         checked=checked,
         kind=kind,
     )
@@ -236,6 +236,14 @@ def train_model(
         new = untaught(trained, start.model)
         mix_with_start(trained, begun_with, recipe.start_share, new)
     return trained.to("cpu")
+
+
+def _held_to(recipe: Recipe, model: InteractionModel) -> InteractionModel:
+    """What `losses.kept` holds a run to that begins with `model`."""
+    held_to = deepcopy(model)
+    if recipe.held_to:
+        start_from(held_to, load_checkpoint(recipe.held_to).model)
+    return held_to.eval()
 
 
 def _parcels(batches: CorpusBatches, config: TrainConfig, model: InteractionModel) -> Parcels:

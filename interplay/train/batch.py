@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.data.example import Example
+from interplay.data.timeline import UNKNOWN
 from interplay.model.embed import BIN_STEP
 from interplay.model.interaction import Inputs
 from interplay.train import ears
@@ -46,6 +47,7 @@ class Batch:
     scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
     voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
     nothing is; known: those of which nothing was new to the model that the run began with.
+    sights: int64, what cameras see (data.scenes.sights), -1 where that is unknown.
     sounds: of sessions that have not been heard yet; their `inputs.hear` is empty.
     """
 
@@ -62,6 +64,7 @@ class Batch:
     voice_known: Bool[Tensor, " B"]
     muted: Bool[Tensor, " B"]
     known: Bool[Tensor, " B"]
+    sights: Int[Tensor, "B N questions"] | None = None
     sounds: ears.Sounds | None = None
 
     def to(self, device: torch.device) -> "Batch":
@@ -136,6 +139,7 @@ def assemble(
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),
         known=torch.tensor([example.known for example in examples]),
+        sights=_stacked_sights([example.sights for example in examples]),
         sounds=ears.stack(dry) if (dry := [e.dry for e in examples if e.dry]) else None,
     )
 
@@ -173,6 +177,14 @@ def smear(rows: np.ndarray) -> np.ndarray:
 
 def _stacked(arrays: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
+
+
+def _stacked_sights(sights: list[np.ndarray | None]) -> Tensor | None:
+    """Of all sessions; None where none has any."""
+    unknown = next((np.full_like(s, UNKNOWN) for s in sights if s is not None), None)
+    if unknown is None:
+        return None
+    return _stacked([unknown if s is None else s for s in sights]).long()
 
 
 def _stacked_frames(frames: list[np.ndarray | None]) -> Tensor | None:

@@ -19,11 +19,12 @@ from interplay.train.batch import Batch, HistoryNoise, assemble
 from interplay.train.checks import Groups, note_check
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
-from interplay.train.losses import LossConfig, Losses, PhoneHeads, compute_losses
+from interplay.train.losses import LossConfig, Losses, compute_losses
 from interplay.train.monitor import Monitor, add_line
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.parcel import Examples, Parcel, Share, num_positions, shares_of, to_device
 from interplay.train.plan import Pace, Plan
+from interplay.train.probes import Probes
 from interplay.train.ranks import is_first
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
 from interplay.train.stopping import stop_requests
@@ -82,8 +83,8 @@ class TrainConfig:
 class Trainer:
     """Everything that changes while training, and the step that changes it.
 
-    texts: plain text to replay once the old weights learn, too. begun_with: what the model was,
-    which `losses.kept` holds it to.
+    texts: plain text to replay once the old weights learn, too. held_to: the model that
+    `losses.kept` holds this one to: as a rule what it was.
     """
 
     def __init__(
@@ -91,14 +92,14 @@ class Trainer:
         config: TrainConfig,
         model: InteractionModel,
         texts: Texts | None = None,
-        begun_with: InteractionModel | None = None,
+        held_to: InteractionModel | None = None,
     ) -> None:
         self.config = config
         self.model = model
         self.texts = texts
-        self.begun_with = begun_with
+        self.held_to = held_to
         backbone = model.config.backbone
-        self.phone_heads = PhoneHeads(backbone.dim).to(config.device)
+        self.probes = Probes(backbone.dim, eyes=model.config.see is not None).to(config.device)
         named = self._named()
         self._own = dict(named)
         self._pool = ThreadPoolExecutor(
@@ -121,7 +122,7 @@ class Trainer:
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
         """What is trained, as the optimizers move it."""
-        return [*self.model.named_parameters(), *self.phone_heads.named_parameters("phone")]
+        return [*self.model.named_parameters(), *self.probes.named_parameters("probes")]
 
     def _make_optimizer(self, named: list[tuple[str, nn.Parameter]], **settings) -> Optimizer:
         return Optimizer(named, self.config.optim, **settings)
@@ -194,13 +195,13 @@ class Trainer:
         seed = (config.seed * 1_000_003 + self.step) * 64 + number
         losses = compute_losses(
             self.model,
-            self.phone_heads,
+            self.probes,
             batch,
             config.losses,
             dtype=config.dtype,
             generator=torch.Generator(config.device).manual_seed(seed),
             progress=self.plan.progress(self.step),
-            begun_with=self.begun_with,
+            held_to=self.held_to,
         )
         if self.texts and not self.is_resting:
             rows = self.texts.draw((config.seed, self.step, number))
@@ -243,7 +244,7 @@ class Trainer:
     def state(self) -> dict:
         return {
             "model": self.model.state_dict(),
-            "phone_heads": self.phone_heads.state_dict(),
+            "probes": self.probes.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.values,
             **self.facts_to_keep(),
@@ -262,7 +263,7 @@ class Trainer:
         """Go on from `state()`. Raises ConfigError when it belongs to another run."""
         self.load_facts(state)
         self.model.load_state_dict(state["model"])
-        self.phone_heads.load_state_dict(state["phone_heads"])
+        self.probes.load_state_dict(state["probes"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load(state["average"])
 
@@ -304,7 +305,7 @@ def train(
     *,
     resume: bool = False,
     texts: Texts | None = None,
-    begun_with: InteractionModel | None = None,
+    held_to: InteractionModel | None = None,
     checked: Groups | None = None,
     kind: type[Trainer] = Trainer,
 ) -> InteractionModel:
@@ -312,7 +313,7 @@ def train(
 
     batches: (step, progress) -> examples of equal length, a pure function. out: a folder for
     log.jsonl, curves.png and snapshots. texts: to be replayed; how well they are told before and
-    after goes into the log. begun_with: see Trainer. checked: sessions by group, told at the start
+    after goes into the log. held_to: see Trainer. checked: sessions by group, told at the start
     and with every snapshot (train.checks). kind: where the run is computed (train.sharded).
     Ctrl-C or SIGTERM saves a snapshot and raises KeyboardInterrupt. Raises DeviceError when the
     folder cannot be written, ConfigError when it holds a run already and `resume` is not set.
@@ -326,7 +327,7 @@ def train(
     if not found and is_first():
         (out / "log.jsonl").unlink(missing_ok=True)
         _measure_texts(texts, model, config, out, 0, 0.0)
-    trainer = kind(config, model, texts, begun_with)
+    trainer = kind(config, model, texts, held_to)
     if found:
         trainer.restore(found[-1])
     if not trainer.is_done:

@@ -1,7 +1,7 @@
-"""What the model is trained on: text, speaking gate, voice, and phones as auxiliary targets.
+"""What the model is trained on: text, speaking gate, voice, and what probes are asked.
 
 Knows nothing of optimizers or of where batches come from. The voice is computed only on the slots
-where it is on; the phone heads live here because nothing but training needs them.
+where it is on.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from interplay.clock import NUM_SLOTS
-from interplay.data.phones import PHONES, SILENCE
 from interplay.model.interaction import InteractionModel
 from interplay.model.voice import PRIOR_STD
 from interplay.ops.linear import linear
 from interplay.train.batch import Batch
 from interplay.train.own_past import SAY, with_own_past
+from interplay.train.probes import Probes, phone_loss, sight_loss
 from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, token_weights
 from interplay.turns.types import PAD
@@ -27,7 +27,6 @@ HEARD = TEXT_OUT.index("heard")
 _FOLLOWS = 2 * len(TEXT_OUT)  # of Inputs.tokens, the column where `follow` begins
 SAY_FOLLOWS = [_FOLLOWS + k for k, (written, _) in enumerate(PAIRS) if written == "say"]
 ROWS_PER_CHUNK = 2048
-SILENCE_WEIGHT = 0.1  # of the phone losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,9 @@ class LossConfig:
     trained model would be torn by heads that know nothing yet. kept: of `kept_loss` at the start
     of training, for runs that go on from a model; it falls to nothing at the end. own_past: share
     of the sessions at the end of training whose past voice is what the model says (train.own_past),
-    to which it rises from nothing at `own_past_from`.
+    to which it rises from nothing at `own_past_from`. flow_alone: the flow head's error teaches the
+    flow head and nothing before it, which has words to think of. sights: of what the camera sees
+    (train.probes).
     """
 
     pad_weight: float = 0.2
@@ -60,8 +61,10 @@ class LossConfig:
     flow: float = 1.0
     phones_user: float = 1.0
     phones_own: float = 0.5
+    sights: float = 0.5
     num_flow_draws: int = 1
     flow_from: float = 0.0
+    flow_alone: bool = False
     recent_dropout: float = 0.2
     phone_delay: int = 2
     phones_alone: float = 0.0
@@ -79,15 +82,6 @@ class LossConfig:
         risen = max(0.0, (progress - self.heard_pad_from) / (1 - self.heard_pad_from))
         heard = self.pad_weight + (self.heard_pad_weight - self.pad_weight) * risen
         return tuple(heard if name == "heard" else self.pad_weight for name in TEXT_OUT)
-
-
-class PhoneHeads(nn.Module):
-    """Linear phone classifiers on hear slots (the user's phones) and output slots (the own)."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.user = nn.Parameter(torch.zeros(len(PHONES), dim))
-        self.own = nn.Parameter(torch.zeros(len(PHONES), dim))
 
 
 @dataclass(kw_only=True)
@@ -268,42 +262,23 @@ def voice_losses(
     noise = torch.randn(
         draws * len(mel), mel.shape[1], generator=generator, device=generator.device
     )
+    condition = hidden.detach() if config.flow_alone else hidden
     start = mean.detach().repeat(draws, 1) + PRIOR_STD * noise
     end = mel.repeat(draws, 1)
     velocity = head.velocity(
         start + time * (end - start),
         time,
-        hidden.repeat(draws, 1),
+        condition.repeat(draws, 1),
         say.repeat(draws, 1),
         recent.repeat(draws, 1),
     )
     return l1, (velocity - (end - start)).square().mean()
 
 
-def phone_loss(
-    hidden: Float[Tensor, "B N 4 d"], table: Tensor, phones: Int[Tensor, "B N 4"], delay: int
-) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
-    """Cross entropy of the phone `delay` slots ago, where one is known; zero where none is.
-
-    Silence weighs little: there is much of it, and it says little. Accuracy is that of phones.
-    """
-    late = F.pad(phones.flatten(1), (delay, 0), value=-1)[:, : phones[0].numel()]
-    rows = late >= 0
-    if not rows.any():
-        return hidden.new_zeros((), dtype=torch.float32), {}
-    logits = linear(hidden.flatten(1, 2)[rows], table).float()
-    target = late[rows]
-    spoken = target != SILENCE
-    weights = torch.where(spoken, 1.0, SILENCE_WEIGHT)
-    loss = (F.cross_entropy(logits, target, reduction="none") * weights).sum() / weights.sum()
-    right = (logits.argmax(-1) == target) & spoken
-    return loss, {"accuracy": (right.sum(), spoken.sum())}
-
-
 def kept_loss(
-    hidden: Float[Tensor, "B N 4 d"], batch: Batch, begun_with: InteractionModel, dtype: torch.dtype
+    hidden: Float[Tensor, "B N 4 d"], batch: Batch, held_to: InteractionModel, dtype: torch.dtype
 ) -> Float[Tensor, ""] | None:
-    """How far hidden states are from those of the model that the run began with, as a share of
+    """How far hidden states are from those of the model that the run is held to, as a share of
     their mean square, over sessions of what it knew that have a sound and no camera: its eyes may
     be untrained. None where there is no such session.
 
@@ -316,26 +291,26 @@ def kept_loss(
         return None
     with torch.no_grad():
         blind = replace(batch.inputs, see=None, see_on=None)
-        before = begun_with(blind.of(held), dtype)[0].float()
+        before = held_to(blind.of(held), dtype)[0].float()
     apart = hidden[held].float() - before
     return apart.square().mean() / before.square().mean()
 
 
 def compute_losses(
     model: InteractionModel,
-    phone_heads: PhoneHeads,
+    probes: Probes,
     batch: Batch,
     config: LossConfig,
     *,
     dtype: torch.dtype,
     generator: torch.Generator,
     progress: float = 0.0,
-    begun_with: InteractionModel | None = None,
+    held_to: InteractionModel | None = None,
 ) -> Losses:
     """All terms of one batch. generator: the source of every random number drawn here, on the
     batch's device.
-    progress: in [0, 1], how much of the training is done. begun_with: the model as it was before
-    the run, where `config.kept` asks for it."""
+    progress: in [0, 1], how much of the training is done. held_to: the model that `config.kept`
+    holds this one to."""
     cases: dict[str, tuple[Tensor, Tensor]] = {}
     if share := config.own_past_share(progress):
         batch, own = with_own_past(model, batch, share, dtype, generator)
@@ -355,8 +330,8 @@ def compute_losses(
     if on.any():
         l1, flow = voice_losses(model, out_hidden[on], batch, on, config, generator, progress)
         terms |= {"l1": (config.mean, l1), "flow": (config.flow, flow)}
-    if begun_with is not None:
-        kept = kept_loss(out_hidden, batch, begun_with, dtype)
+    if held_to is not None:
+        kept = kept_loss(out_hidden, batch, held_to, dtype)
         terms |= {"kept": (config.kept * (1 - progress), kept)} if kept is not None else {}
     for name, hidden, phones, delay, weight in (
         ("user", hear_hidden, batch.phones_user, config.phone_delay, config.phones_user),
@@ -365,9 +340,13 @@ def compute_losses(
         if weight:
             if progress < config.phones_alone:
                 hidden = hidden.detach()
-            loss, metrics = phone_loss(hidden, getattr(phone_heads, name), phones, delay)
+            loss, metrics = phone_loss(hidden, getattr(probes, name), phones, delay)
             losses.metrics |= {f"phones_{name}_{k}": v for k, v in metrics.items()}
             terms[f"phones_{name}"] = (weight, loss)
+    if batch.sights is not None and probes.seen_hear is not None:
+        loss, metrics = sight_loss(hear_hidden, out_hidden, probes, batch.sights)
+        losses.metrics |= metrics
+        terms["sights"] = (config.sights, loss)
     for name, (weight, loss) in terms.items():
         losses.total = losses.total + weight * loss
         losses.parts[name] = loss.detach()

@@ -95,9 +95,9 @@ def _exchange(bucket: list[tuple[Tensor, Place]]) -> Iterator[Tensor]:
 class _Gathered(nn.Module):
     """All that is trained. Its weights are whole while it runs what it is given."""
 
-    def __init__(self, model: nn.Module, phone_heads: nn.Module) -> None:
+    def __init__(self, model: nn.Module, probes: nn.Module) -> None:
         super().__init__()
-        self.model, self.phone_heads = model, phone_heads
+        self.model, self.probes = model, probes
 
     def forward(self, losses_of, *args) -> tuple[Tensor, Losses]:
         losses = losses_of(*args)
@@ -112,7 +112,7 @@ class ShardedTrainer(Trainer):
         config: TrainConfig,
         model: InteractionModel,
         texts: Texts | None = None,
-        begun_with: InteractionModel | None = None,
+        held_to: InteractionModel | None = None,
     ) -> None:
         if config.device.type != "cpu":
             raise ConfigError(
@@ -124,12 +124,12 @@ class ShardedTrainer(Trainer):
                 f"{ranks.num_ranks()} processes cannot share {config.num_threads} threads evenly; "
                 f"give --threads {ranks.num_ranks()} or a multiple of it"
             )
-        super().__init__(config, model, texts, begun_with)
+        super().__init__(config, model, texts, held_to)
         torch.set_num_threads(1)  # a core for every process, as for the threads of one
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
         mesh = init_device_mesh("cpu", (ranks.num_ranks(),))
-        self._gathered = _Gathered(self.model, self.phone_heads)
+        self._gathered = _Gathered(self.model, self.probes)
         for layer in self.model.backbone.layers:
             fully_shard(layer, mesh=mesh)
         fully_shard(self._gathered, mesh=mesh)

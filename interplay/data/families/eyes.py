@@ -7,8 +7,7 @@ drawn.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from interplay.data.scenes.conduct import Conduct, draw_conduct
 from interplay.data.scenes.events import Events, draw_events
 from interplay.data.scenes.objects import draw_objects
 from interplay.data.scenes.reps import COUNTS, KINDS, Reps, draw_reps
+from interplay.data.scenes.sights import Film, sights
 from interplay.data.scenes.visit import Visit, draw_visit
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.texts import vocabulary as words
@@ -32,16 +32,6 @@ OTHER = 0.15  # of the repetitions are not those that were asked for: nobody cou
 ASIDE = 0.2  # of the films the user talks meanwhile
 SETTLE_S = 1.6  # from the end of what is asked to what may happen first
 TRIES = 5  # films drawn until one is short enough
-
-
-@runtime_checkable
-class Film(Protocol):
-    """What `data.scenes` draws."""
-
-    @property
-    def length_s(self) -> float: ...
-
-    def __call__(self) -> Iterator[np.ndarray]: ...
 
 
 Due = Sequence[tuple[float, str]]  # seconds of film, what is said
@@ -142,7 +132,7 @@ def count_objects(talk: Talk) -> bool:
     film = draw_objects(talk.rng, _seed(talk), ask.about, length_s)
     if not talk.fits(film.length_s + 0.6):
         return False
-    stop = talk.timeline.show(film(), turn_with(talk.cursor))
+    stop = _show(talk, film, turn_with(talk.cursor))
     talk.rest(0.3, 0.9)
     _, end = talk.user(clip)
     talk.answer(words.NUMBERS[film.count(ask.about)], end)
@@ -155,7 +145,7 @@ def looking_on(talk: Talk) -> bool:
     film = _visit(talk, 0.0) if talk.rng.random() < 0.4 else _anything(talk)
     if not talk.fits(film.length_s + 0.4):
         return False
-    stop = talk.timeline.show(film(), turn_with(talk.cursor))
+    stop = _show(talk, film, turn_with(talk.cursor))
     talk.rest(0.3, 1.5)
     (listen if talk.rng.random() < 0.6 else question)(talk)
     talk.cursor = max(talk.cursor, stop * SAMPLES_PER_TURN)
@@ -172,6 +162,11 @@ def _anything(talk: Talk) -> Film:
     if kind in ("slump", "helmet"):
         return draw_conduct(talk.rng, seed, kind, 1)
     return draw_events(kind, talk.rng, seed, 2)
+
+
+def _show(talk: Talk, film: Film, turn: int) -> int:
+    """The film runs from micro-turn `turn` on; returns the one after its last frame."""
+    return talk.timeline.show(film(), turn, sights(film))
 
 
 def _seed(talk: Talk) -> int:
@@ -203,7 +198,7 @@ def _watch(talk: Talk, tag: str, draw: Callable[[Ask, float], Drawn]) -> bool:
     talk.answer(words.ACKNOWLEDGE, end)
     if not is_running:
         first = turn_with(talk.cursor) + 1 + int(5 * gap_s)
-    stop = talk.timeline.show(film(), first)
+    stop = _show(talk, film, first)
     if talk.rng.random() < ASIDE:
         _aside(talk, (first, stop))
     for time_s, text in due:

@@ -44,6 +44,16 @@ class Action:
     def _draw(self, canvas: Canvas, time_s: float) -> None:
         self.setting.person.draw(canvas, self.pose(time_s))
 
+    def sight(self, time_s: float) -> dict[str, str]:
+        """See data.scenes.sights."""
+        is_on = self.start_s <= time_s < self.end_s
+        people = 1 + self.setting.num_passing(time_s)
+        return {"people": str(people), "doing": self.kind if is_on else ""}
+
+    def happenings(self) -> list[tuple[float, str]]:
+        """See data.scenes.sights."""
+        return [(self.start_s, "starts"), (self.end_s, "stops")]
+
     def pose(self, time_s: float) -> Pose:
         """Standing, but between start and end."""
         if not self.start_s <= time_s < self.end_s:

@@ -50,6 +50,17 @@ class Conduct:
             level = max(level, min(1.0, into, out))
         return level
 
+    def sight(self, time_s: float) -> dict[str, str]:
+        """See data.scenes.sights."""
+        how = "wrong" if any(start <= time_s < end for start, end in self.breaks) else "right"
+        people = 1 + self.setting.num_passing(time_s)
+        return {"people": str(people), "conduct": f"{self.kind} {how}"}
+
+    def happenings(self) -> list[tuple[float, str]]:
+        """See data.scenes.sights."""
+        starts = [(start, "breaks") for start, _ in self.breaks]
+        return starts + [(end, "mends") for _, end in self.breaks]
+
     def pose(self, time_s: float) -> Pose:
         wrong, busy = self.wrong(time_s), math.sin(self.tempo * time_s)
         if self.kind == "slump":

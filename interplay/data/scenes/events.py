@@ -74,6 +74,18 @@ class Events:
         passes = self.kind in ("shape", "lamp") and time_s >= past[-1].time_s + STAY_S
         return None if passes else past[-1]
 
+    def sight(self, time_s: float) -> dict[str, str]:
+        """See data.scenes.sights."""
+        change = self.shown(time_s)
+        what = change.what if change else self.first
+        people = int(self.passer is not None and self.passer.is_in(time_s))
+        seen = {"people": str(people), "state": f"{self.kind} {what}".strip()}
+        return {**seen, "colour": change.colour} if change and change.colour else seen
+
+    def happenings(self) -> list[tuple[float, str]]:
+        """See data.scenes.sights."""
+        return [(change.time_s, "changes") for change in self.changes]
+
     def _draw(self, canvas: Canvas, time_s: float) -> None:
         if self.passer:
             self.passer.draw(canvas, time_s)

@@ -73,6 +73,14 @@ class Objects:
     def count(self, kind: str) -> int:
         return sum(thing.kind == kind for thing in self.things)
 
+    def sight(self, time_s: float) -> dict[str, str]:
+        """See data.scenes.sights: the same at every moment."""
+        return {"people": "0", **{kind: str(min(MOST, self.count(kind))) for kind in KINDS}}
+
+    def happenings(self) -> list[tuple[float, str]]:
+        """See data.scenes.sights: nothing does."""
+        return []
+
     def _backdrop(self, canvas: Canvas) -> None:
         self.room(canvas)
         canvas.polygon([(2, 66), (158, 66), (176, 122), (-16, 122)], self.table)

@@ -32,6 +32,7 @@ VIEWS = {"squat": ("squat", "squat_front")}  # exercises that are one kind, seen
 COUNTS = (3, 15)
 PERIODS_S = (0.8, 3.0)
 FAST_S, SLOW_S = (0.95, 1.4), (2.4, 2.9)  # on average; who counts on every 2 s gains little
+NUM_PHASES = 6  # that are told apart
 MAX_SLOW = 8  # more repetitions are fast ones: no film gets long
 
 
@@ -64,6 +65,19 @@ class Reps:
     def pose(self, time_s: float) -> Pose:
         """Of the person; "lift" has none."""
         return EXERCISES[self.exercise](self.reach(time_s))
+
+    def sight(self, time_s: float) -> dict[str, str]:
+        """See data.scenes.sights. What is done is told while it is."""
+        seen = {"people": str((self.kind != "lift") + self.setting.num_passing(time_s))}
+        for start, end in self.cycles:
+            if start <= time_s < end:
+                phase = int(NUM_PHASES * (time_s - start) / (end - start))
+                return {**seen, "doing": self.kind, "phase": str(phase)}
+        return {**seen, "phase": "rest"}
+
+    def happenings(self) -> list[tuple[float, str]]:
+        """See data.scenes.sights."""
+        return [(end, "repeats") for _, end in self.cycles]
 
     def _furniture(self, canvas: Canvas) -> None:
         if self.kind == "pull_up":

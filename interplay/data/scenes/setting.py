@@ -42,6 +42,11 @@ class Setting:
             passer = draw_visitor(rng, str(rng.choice(KINDS)), camera, enters_s, enters_s + 3)
         return Setting(room=Room.draw(rng), camera=camera, person=person, passer=passer, seed=seed)
 
+    def num_passing(self, time_s: float) -> int:
+        """Of other people in the picture."""
+        passer = self.passer
+        return int(passer is not None and passer.kind == "person" and passer.is_in(time_s))
+
     def film(
         self,
         length_s: float,

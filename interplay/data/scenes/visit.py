@@ -16,6 +16,7 @@ from interplay.data.scenes.pose import STANDING, walk
 from interplay.data.scenes.room import GROUND, Room
 
 KINDS = ("person", "cat", "ball")
+MOST_PEOPLE = 3  # that are counted
 SPEED_PX = {"person": (24.0, 48.0), "cat": (25.0, 55.0), "ball": (40.0, 80.0)}  # per second
 FUR: tuple[Colour, ...] = ((40, 38, 40), (150, 150, 150), (205, 130, 60), (235, 230, 220))
 
@@ -44,6 +45,10 @@ class Visitor:
         if self.leaves_s is not None and time_s > self.leaves_s - way / self.speed_px:
             gone, heading = self.speed_px * (self.leaves_s - time_s), -inwards
         return self.edge_x + inwards * gone, heading
+
+    def is_in(self, time_s: float) -> bool:
+        """Whether the middle of the body is in the picture."""
+        return self.enters_s <= time_s and (self.leaves_s is None or time_s < self.leaves_s)
 
     def draw(self, canvas: Canvas, time_s: float) -> None:
         x, heading = self.x(time_s)
@@ -144,6 +149,16 @@ class Visit:
     def _draw(self, canvas: Canvas, time_s: float) -> None:
         for visitor in self.visitors:
             visitor.draw(canvas, time_s)
+
+    def sight(self, time_s: float) -> dict[str, str]:
+        """See data.scenes.sights."""
+        people = sum(v.kind == "person" and v.is_in(time_s) for v in self.visitors)
+        return {"people": str(min(MOST_PEOPLE, people))}
+
+    def happenings(self) -> list[tuple[float, str]]:
+        """See data.scenes.sights: of people alone."""
+        came = [(time_s, "enters") for time_s in self.entries()]
+        return came + [(time_s, "leaves") for time_s in self.exits()]
 
     def entries(self, kind: str = "person") -> list[float]:
         """When somebody of that kind comes in, in order."""
