@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
@@ -50,6 +51,16 @@ class Red(VideoStreamTrack):
         frame = VideoFrame.from_ndarray(np.full((120, 160, 3), [200, 10, 10], np.uint8))
         frame.pts, frame.time_base = await self.next_timestamp()
         return frame
+
+
+def without_calls(serving: Serving) -> Serving:
+    """The same once the calls of tests before are over, which a client that hangs up does not wait
+    for."""
+    deadline = time.monotonic() + PATIENCE_S
+    while serving.calls._tasks:
+        assert time.monotonic() < deadline, "a call goes on that nobody is in"
+        time.sleep(0.01)
+    return serving
 
 
 class Client:

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from interplay.server.limits import Limits
 from interplay.server.run import Serving
-from tests.rtc_helpers import PATIENCE_S, Client
+from tests.rtc_helpers import PATIENCE_S, Client, without_calls
 from tests.server_helpers import kinds, server, url
 
 CALLS = "/v1/realtime/calls"
@@ -19,9 +19,14 @@ SDP = {"Content-Type": "application/sdp"}
 
 
 @pytest.fixture(scope="module")
-def open_server() -> Iterator[Serving]:
+def shared_server() -> Iterator[Serving]:
     with server(2, Limits(start_s=PATIENCE_S)) as serving:
         yield serving
+
+
+@pytest.fixture
+def open_server(shared_server) -> Serving:
+    return without_calls(shared_server)
 
 
 async def talk(client: Client, sdp: str) -> list[dict]:
