@@ -115,7 +115,7 @@ def xs_drilled() -> Recipe:
             mix=tuple(CORE.items()),
             without_voices=accented,
         ),
-        losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, phones_alone=0.03, kept=10.0),
+        losses=LossConfig(flow_from=0.95, heard_pad_from=0.0, probes_alone=0.03, kept=10.0),
         optim=OptimConfig(muon_lr=0.007, adam_lr=1.4e-3, decay_share=0.85),
     )
 
@@ -180,7 +180,7 @@ def xs_seeing() -> Recipe:
         held_to="xs-further",
         num_self=0,
         compose=replace(
-            whole.compose, known=0.45, drilled=0.1, drilled_first=0.0, drilled_until=0.0, seen=0.45
+            whole.compose, known=0.4, drilled=0.1, drilled_first=0.0, drilled_until=0.0, seen=0.45
         ),
         losses=replace(whole.losses, kept=10.0, flow_from=0.9, flow_alone=True),
         optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=0.9),

@@ -40,9 +40,9 @@ class LossConfig:
     and easy. pad_share: of the empty tokens that are looked at in one step. num_flow_draws: (time,
     noise) pairs per slot of voice.
     recent_dropout: share of slots whose condition lacks the slot before. phone_delay: hear slots
-    between the end of a phone and its target. phones_alone: share of training, at its start, in
-    which only the phone heads learn of phones: no checkpoint holds them, and what goes on from a
-    trained model would be torn by heads that know nothing yet. kept: of `kept_loss` at the start
+    between the end of a phone and its target. probes_alone: share of training, at its start, in
+    which probes alone learn of what they are asked: no checkpoint holds them, and what goes on from
+    a trained model would be torn by probes that know nothing yet. kept: of `kept_loss` at the start
     of training, for runs that go on from a model; it falls to nothing at the end. own_past: share
     of the sessions at the end of training whose past voice is what the model says (train.own_past),
     to which it rises from nothing at `own_past_from`. flow_alone: the flow head's error teaches the
@@ -61,13 +61,13 @@ class LossConfig:
     flow: float = 1.0
     phones_user: float = 1.0
     phones_own: float = 0.5
-    sights: float = 0.5
+    sights: float = 0.25
     num_flow_draws: int = 1
     flow_from: float = 0.0
     flow_alone: bool = False
     recent_dropout: float = 0.2
     phone_delay: int = 2
-    phones_alone: float = 0.0
+    probes_alone: float = 0.0
     kept: float = 0.0
     own_past: float = 0.0
     own_past_from: float = 0.5
@@ -338,13 +338,16 @@ def compute_losses(
         ("own", out_hidden, batch.phones_own, 0, config.phones_own),
     ):
         if weight:
-            if progress < config.phones_alone:
+            if progress < config.probes_alone:
                 hidden = hidden.detach()
             loss, metrics = phone_loss(hidden, getattr(probes, name), phones, delay)
             losses.metrics |= {f"phones_{name}_{k}": v for k, v in metrics.items()}
             terms[f"phones_{name}"] = (weight, loss)
     if batch.sights is not None and probes.seen_hear is not None:
-        loss, metrics = sight_loss(hear_hidden, out_hidden, probes, batch.sights)
+        ears, mouth = hear_hidden, out_hidden
+        if progress < config.probes_alone:
+            ears, mouth = ears.detach(), mouth.detach()
+        loss, metrics = sight_loss(ears, mouth, probes, batch.sights)
         losses.metrics |= metrics
         terms["sights"] = (config.sights, loss)
     for name, (weight, loss) in terms.items():
