@@ -47,8 +47,6 @@ class LlamaCpp:
     def __init__(self, work: Workload, kind: str = "F32") -> None:
         self._lib = lib = llama_c.library()
         self._window, self._vocab_size = work.config.window, len(work.head)
-        self._log = llama_c.LOG(lambda level, text, data: None)
-        lib.llama_log_set(self._log, None)  # it tells a model in 300 lines
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.gguf"
             write_gguf(work, path, kind)

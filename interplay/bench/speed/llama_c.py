@@ -76,6 +76,8 @@ class Batch(ctypes.Structure):
 
 
 LOG = ctypes.CFUNCTYPE(None, c_int32, ctypes.c_char_p, c_void_p)  # ggml_log_callback
+# It tells a model in 300 lines, and what frees one logs, too: the callback outlives them all.
+QUIET = LOG(lambda level, text, data: None)
 SIGNATURES: dict[str, tuple[Any, list[Any]]] = {  # name -> result, arguments
     "llama_log_set": (None, [LOG, c_void_p]),
     "llama_print_system_info": (ctypes.c_char_p, []),
@@ -112,6 +114,7 @@ def library() -> Any:
     found = {name: getattr(params, name) for name in DEFAULTS}
     if found != DEFAULTS or params.ctx_other or not params.offload_kqv:
         raise LayoutError("this xllamacpp has another llama.cpp; pip install 'interplay[speed]'")
+    lib.llama_log_set(QUIET, None)
     return lib
 
 
