@@ -26,7 +26,7 @@ from interplay.ops import kernels
 from interplay.ops.kernels import choose_kernels
 from interplay.turns import follow as plain_follow
 from interplay.turns import layout
-from interplay.turns.types import PAD, InputHalf
+from interplay.turns.types import PAD, SEE_SHAPE, InputHalf
 
 CPU = torch.device("cpu")
 SAMPLING = SamplingConfig(say_temperature=0.7)
@@ -38,10 +38,24 @@ def loaded():
     return untrained(seed=2)
 
 
-def halves(seed: int) -> list[InputHalf]:
+@pytest.fixture(scope="module")
+def with_eyes():
+    return untrained(seed=2, camera=True)
+
+
+def halves(seed: int, camera: str = "....") -> list[InputHalf]:
+    """camera: "o" for each micro-turn in which it is on."""
     rng = np.random.default_rng(seed)
     sound = rng.normal(0, 0.1, (NUM_TURNS, SAMPLES_PER_TURN)).astype(np.float32)
-    return [InputHalf(hear=x, read=(80 + i, 81) if i % 2 else ()) for i, x in enumerate(sound)]
+    tiles = rng.integers(0, 256, (NUM_TURNS, *SEE_SHAPE), np.uint8)
+    return [
+        InputHalf(
+            hear=sound[i],
+            read=(80 + i, 81) if i % 2 else (),
+            see=tiles[i] if camera[i] == "o" else None,
+        )
+        for i in range(NUM_TURNS)
+    ]
 
 
 def engine_of(kind, loaded, num_slots=3):
@@ -106,14 +120,16 @@ def test_mouth_speaks_as_on_the_host(loaded):
         assert torch.equal(ours, plain)
 
 
-def test_ticks_give_what_the_plain_engine_gives(loaded):
+@pytest.mark.parametrize("cameras", [("....", "...."), ("oo.o", ".oo.")], ids=["blind", "seeing"])
+def test_ticks_give_what_the_plain_engine_gives(loaded, with_eyes, cameras):
     """Two sessions, the second one alone in some ticks; one is interrupted, one is moved."""
     taken = {}
     for kind in (Engine, DeviceEngine):
-        engine = engine_of(kind, loaded)
+        engine = engine_of(kind, with_eyes if "o" in cameras[0] else loaded)
         one, two = engine.open(seed=5, prefix="say one two"), engine.open(seed=6, first_turn=9)
         out = []
-        for i, (a, b) in enumerate(zip(halves(1), halves(2), strict=True)):
+        pairs = zip(halves(1, cameras[0]), halves(2, cameras[1]), strict=True)
+        for i, (a, b) in enumerate(pairs):
             if i == 2:
                 a = replace(a, num_played=900)
                 two = two.copy()
@@ -128,13 +144,13 @@ def test_ticks_give_what_the_plain_engine_gives(loaded):
         np.testing.assert_allclose(ours.voice, plain.voice, atol=2e-3)
 
 
-def test_a_session_does_not_notice_the_others(loaded):
-    alone, shared = engine_of(DeviceEngine, loaded, 1), engine_of(DeviceEngine, loaded, 5)
+def test_a_session_does_not_notice_the_others(with_eyes):
+    alone, shared = (engine_of(DeviceEngine, with_eyes, num) for num in (1, 5))
     other = [shared.open(seed=i) for i in range(2)]
     one, two = alone.open(seed=7), shared.open(seed=7)
-    for i, half in enumerate(halves(3)):
+    for i, half in enumerate(halves(3, ".oo.")):
         single = alone.tick({one: half})[one]
-        both = shared.tick({other[0]: halves(4)[i], two: half, other[1]: halves(5)[i]})[two]
+        both = shared.tick({other[0]: halves(4)[i], two: half, other[1]: halves(5, "..oo")[i]})[two]
         assert np.array_equal(single.voice, both.voice)
         assert one.trace and two.trace
         assert torch.equal(one.trace.numbers.log_probs, two.trace.numbers.log_probs)
@@ -156,7 +172,7 @@ def test_the_way_is_chosen_by_name(loaded, monkeypatch):
     assert type(open_engine(loaded, num_slots=2)) is Engine
     static = open_engine(loaded, device="static", num_slots=2)
     assert isinstance(static, DeviceEngine) and static.num_slots == 2
-    assert not static.has_eyes and static.facts["device"] == "cpu, ticks of fixed shapes"
+    assert static.facts["device"] == "cpu, ticks of fixed shapes"
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     with pytest.raises(DeviceError, match="there is no cuda here"):
         open_engine(loaded, device="cuda")
@@ -173,11 +189,11 @@ def test_static_slots_that_memory_cannot_hold_are_refused(loaded, tmp_path, monk
 
 
 @pytest.mark.parametrize("where", ["midway", "after"])
-def test_a_tick_that_fails_moves_no_session(loaded, where, monkeypatch):
-    engine = engine_of(DeviceEngine, loaded, 2)
+def test_a_tick_that_fails_moves_no_session(with_eyes, where, monkeypatch):
+    engine = engine_of(DeviceEngine, with_eyes, 2)
     session, twin = (engine.open(seed=4, prefix="say one two") for _ in range(2))
     assert isinstance(engine, DeviceEngine)
-    first, second = halves(1)[:2]
+    first, second = halves(1, ".o..")[:2]
     engine.tick({session: first, twin: first})
     before, read_slot, run = session.past, engine.model.read_slot, engine._graphs.run
 
@@ -186,8 +202,8 @@ def test_a_tick_that_fails_moves_no_session(loaded, where, monkeypatch):
             raise RuntimeError
         return read_slot(*args)
 
-    def stop_after(num):
-        run(num)
+    def stop_after(num, **kwargs):
+        run(num, **kwargs)
         raise RuntimeError
 
     with monkeypatch.context() as patch:
@@ -241,15 +257,15 @@ def test_kernels_that_do_not_run_are_not_chosen(error, line, monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_captured_ticks_equal_themselves_alone(loaded):
+def test_captured_ticks_equal_themselves_alone(with_eyes):
     device = torch.device("cuda")
     made = []
     for num_others in (0, 6):
-        engine = DeviceEngine(loaded, device=device, num_slots=8, sampling=SAMPLING)
+        engine = DeviceEngine(with_eyes, device=device, num_slots=8, sampling=SAMPLING)
         others = [engine.open(seed=i) for i in range(num_others)]
         one = engine.open(seed=7)
-        for i, half in enumerate(halves(3)):
-            out = engine.tick({one: half} | {s: halves(9)[i] for s in others})[one]
+        for i, half in enumerate(halves(3, "..oo")):
+            out = engine.tick({one: half} | {s: halves(9, ".o.o")[i] for s in others})[one]
             made.append(out.voice)
     for alone, together in zip(made[:NUM_TURNS], made[NUM_TURNS:], strict=True):
         assert np.array_equal(alone, together)

@@ -23,7 +23,7 @@ from interplay.data.phones import SILENCE
 from interplay.media.video import tile_pairs
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
-from interplay.turns.types import NUM_TILES, PAD, TILE_PX, Streams
+from interplay.turns.types import PAD, SEE_SHAPE, Streams
 
 HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
@@ -225,8 +225,7 @@ class Timeline:
         (data.scenes.sights), where that is known. Raises VideoError."""
         streams, before = self.streams, None
         if streams.see is None:
-            shape = (self.num_turns, NUM_TILES, 2, TILE_PX, TILE_PX, 3)
-            streams.see = np.zeros(shape, np.uint8)
+            streams.see = np.zeros((self.num_turns, *SEE_SHAPE), np.uint8)
             streams.see_on = np.zeros(self.num_turns, bool)
         assert streams.see_on is not None, "it was made with the tiles"
         if sights is not None:

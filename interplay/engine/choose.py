@@ -14,7 +14,7 @@ from interplay.model.checkpoint import Loaded
 DEVICES = (PLAIN, STATIC, GPU)
 HELP = (
     "cpu: the plain loop; cuda: ticks of fixed shapes on a GPU, captured as graphs; static: the "
-    f"same ticks on the CPU, not captured; both without a camera (default: {PLAIN})"
+    f"same ticks on the CPU, not captured (default: {PLAIN})"
 )
 
 

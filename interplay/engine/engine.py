@@ -36,9 +36,8 @@ from interplay.model.mark import Mark
 from interplay.model.vocoder import HOP
 from interplay.turns.follow import no_memory
 from interplay.turns.tokens import END, Tokenizer
-from interplay.turns.types import InputHalf, OutputHalf
+from interplay.turns.types import SEE_SHAPE, InputHalf, OutputHalf
 
-SEE_SHAPE = (12, 2, 40, 40, 3)
 ONE_THREAD_BELOW = 50_000_000  # parameters: smaller products are over before threads have met
 
 

@@ -12,6 +12,7 @@ from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 NUM_MELS = 80
 TILE_PX = 40
 NUM_TILES = 12  # 160x120 pixels -> 4x3 tiles
+SEE_SHAPE = (NUM_TILES, 2, TILE_PX, TILE_PX, 3)  # what a camera sees in a micro-turn
 PAD = 0  # the empty token of every text stream
 
 

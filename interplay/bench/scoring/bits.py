@@ -16,7 +16,7 @@ from torch import Tensor
 
 from interplay.bench.scoring.score import Outcome
 from interplay.clock import SAMPLES_PER_TURN
-from interplay.engine.engine import SEE_SHAPE, Engine
+from interplay.engine.engine import Engine
 from interplay.engine.past import SessionState
 from interplay.engine.precision import choose_operations
 from interplay.engine.record import Recorder, read_record
@@ -28,7 +28,7 @@ from interplay.model.checkpoint import Loaded
 from interplay.model.untrained import untrained
 from interplay.ops.attention import BLOCK
 from interplay.turns.layout import positions_per_turn
-from interplay.turns.types import InputHalf
+from interplay.turns.types import SEE_SHAPE, InputHalf
 
 CPU = torch.device("cpu")
 DTYPES = (torch.bfloat16, torch.float32)

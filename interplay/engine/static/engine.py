@@ -29,7 +29,7 @@ from interplay.engine.session import Correction, Session, Trace, slot_of
 from interplay.engine.speech import Speaking
 from interplay.engine.static.graphs import TickGraphs
 from interplay.engine.static.tick import SlotStates, StaticTick
-from interplay.errors import ConfigError, SessionError
+from interplay.errors import ConfigError
 from interplay.media.dmel import DmelConfig, StreamingDmel
 from interplay.model.checkpoint import Loaded
 from interplay.model.vocoder import Vocoder
@@ -37,7 +37,7 @@ from interplay.turns.types import PAD, InputHalf, OutputHalf
 
 
 class DeviceEngine(Engine):
-    """Runs up to `num_slots` sessions of one model on `device`; without a camera.
+    """Runs up to `num_slots` sessions of one model on `device`.
 
     traces: keep what each micro-turn read and emitted, which records need and thousands of sessions
     have no time for. strict: raise ConfigError where the fast way is not available here.
@@ -93,10 +93,6 @@ class DeviceEngine(Engine):
             ) from None
         self._sessions: list[Session | None] = [None] * num_slots
 
-    @property
-    def has_eyes(self) -> bool:
-        return False  # not yet: a camera is another shape of tick
-
     def open(self, *, seed: int = 0, first_turn: int = 0, prefix: str = "") -> Session:
         session = super().open(seed=seed, first_turn=first_turn, prefix=prefix)
         self._write(session)
@@ -124,38 +120,48 @@ class DeviceEngine(Engine):
         for session, half in halves.items():
             self._check_open(session)
             self._check_half(half)
-            if half.see is not None:
-                raise SessionError(
-                    "ticks of fixed shapes have no eyes yet; send micro-turns without `see`"
-                )
+        outputs: dict[Session, OutputHalf] = {}
         with self._all_or_none(halves):
             corrections = self._take_back({s: h.num_played for s, h in halves.items()})
-            buffers = self._graphs.buffers(len(halves))
-            reads, waiting = [], []
-            for row, (session, half) in enumerate(halves.items()):
-                text = (*session.past.waiting, *half.read)
-                read = text[:NUM_SLOTS]
-                reads.append(read + (PAD,) * (NUM_SLOTS - len(read)))
-                waiting.append(text[NUM_SLOTS:])
-                buffers.slots[row] = slot_of(session)
-                buffers.hear[row] = torch.from_numpy(half.hear)
-            num = len(reads)
-            buffers.read[:num] = torch.tensor(reads, dtype=torch.int32)
-            made = {name: x[:num].clone() for name, x in self._graphs.run(num).items()}
-            tokens, on, sound = (
-                made[name].cpu().numpy() for name in ("tokens", "voice_on", "sound")
+            for camera in (False, True):
+                group = {s: h for s, h in halves.items() if (h.see is not None) == camera}
+                if group:
+                    outputs |= self._tick_alike(group, camera, corrections)
+        return {session: outputs[session] for session in halves}
+
+    def _tick_alike(
+        self,
+        halves: Mapping[Session, InputHalf],
+        camera: bool,
+        corrections: Mapping[Session, Correction],
+    ) -> dict[Session, OutputHalf]:
+        """A tick of sessions that all have a camera, or none."""
+        buffers = self._graphs.buffers(len(halves), camera=camera)
+        reads, waiting = [], []
+        for row, (session, half) in enumerate(halves.items()):
+            text = (*session.past.waiting, *half.read)
+            read = text[:NUM_SLOTS]
+            reads.append(read + (PAD,) * (NUM_SLOTS - len(read)))
+            waiting.append(text[NUM_SLOTS:])
+            buffers.slots[row] = slot_of(session)
+            buffers.hear[row] = torch.from_numpy(half.hear)
+            if buffers.see is not None and half.see is not None:
+                buffers.see[row] = torch.from_numpy(half.see)
+        num = len(reads)
+        buffers.read[:num] = torch.tensor(reads, dtype=torch.int32)
+        made = {name: x[:num].clone() for name, x in self._graphs.run(num, camera=camera).items()}
+        tokens, on, sound = (made[name].cpu().numpy() for name in ("tokens", "voice_on", "sound"))
+        outputs = {}
+        for row, session in enumerate(halves):
+            past = session.past
+            turns = {"turn": past.turn + 1, "num_turns": past.num_turns + 1}
+            session.past = replace(past, waiting=waiting[row], **turns)
+            if self._keeps_traces:
+                session.trace = _trace(session, reads[row], made, row, corrections.get(session))
+            heard, say, act = (tuple(column) for column in tokens[row].T.tolist())
+            outputs[session] = OutputHalf(
+                heard=heard, say=say, act=act, voice_on=on[row], voice=sound[row]
             )
-            outputs = {}
-            for row, session in enumerate(halves):
-                past = session.past
-                turns = {"turn": past.turn + 1, "num_turns": past.num_turns + 1}
-                session.past = replace(past, waiting=waiting[row], **turns)
-                if self._keeps_traces:
-                    session.trace = _trace(session, reads[row], made, row, corrections.get(session))
-                heard, say, act = (tuple(column) for column in tokens[row].T.tolist())
-                outputs[session] = OutputHalf(
-                    heard=heard, say=say, act=act, voice_on=on[row], voice=sound[row]
-                )
         return outputs
 
     @contextmanager

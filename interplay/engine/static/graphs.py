@@ -1,4 +1,5 @@
-"""The tick as CUDA graphs, one per size of batch. Knows nothing of sessions or of what a tick does.
+"""The tick as CUDA graphs, one per size of batch, with a camera and without. Knows nothing of
+sessions or of what a tick does.
 
 A tick of n sessions runs in the smallest bucket that holds them; what is left over works on a
 scratch slot. Inputs and outputs pass through page-locked buffers of fixed places, and the host
@@ -27,13 +28,14 @@ def bucket_of(num: int, sizes: list[int]) -> int:
 
 
 class _Bucket:
-    """One batch size: buffers on both sides, and the graph between them once it is captured."""
+    """One batch size, with a camera or without: buffers on both sides, and the graph between them
+    once it is captured."""
 
-    def __init__(self, size: int, tick: StaticTick, scratch: int) -> None:
+    def __init__(self, size: int, camera: bool, tick: StaticTick, scratch: int) -> None:
         device = tick.cache.k.device
         self._tick, self._on_gpu = tick, device.type == "cuda"
-        self.host = Buffers.empty(size, torch.device("cpu"), pinned=self._on_gpu)
-        self.device = Buffers.empty(size, device)
+        self.host = Buffers.empty(size, torch.device("cpu"), camera=camera, pinned=self._on_gpu)
+        self.device = Buffers.empty(size, device, camera=camera)
         self.device.slots.fill_(scratch)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._made: dict[str, Tensor] = {}
@@ -57,7 +59,7 @@ class _Bucket:
 
     def run(self) -> dict[str, Tensor]:
         """What the host's buffers ask for; the result is overwritten by the next run."""
-        for name, source in vars(self.host).items():
+        for name, source in self.host.tensors().items():
             getattr(self.device, name).copy_(source, non_blocking=True)
         if self._graph is None:
             return self._tick(self.device)
@@ -69,23 +71,32 @@ class _Bucket:
 
 
 class TickGraphs:
-    """Buckets for up to `num_slots` sessions. The cache has one slot more, for scratch."""
+    """Buckets for up to `num_slots` sessions, of a model with eyes twice: sessions with a camera
+    have ticks of their own. The cache has one slot more, for scratch."""
 
     def __init__(self, tick: StaticTick) -> None:
         self.scratch = tick.cache.num_slots - 1
         assert self.scratch > 0, "one slot is for scratch"
         self.sizes = bucket_sizes(self.scratch)
-        self._buckets = {size: _Bucket(size, tick, self.scratch) for size in self.sizes}
+        cameras = (False, True) if tick.model.config.see else (False,)
+        self._buckets = {
+            (size, camera): _Bucket(size, camera, tick, self.scratch)
+            for camera in cameras
+            for size in self.sizes
+        }
         tick.cache.reset_slot(self.scratch)
 
-    def buffers(self, num: int) -> Buffers:
+    def buffers(self, num: int, *, camera: bool = False) -> Buffers:
         """The host's buffers for a tick of `num` sessions, to be filled in their first rows; the
         rows after them are made to work on the scratch slot."""
-        host = self._buckets[bucket_of(num, self.sizes)].host
+        host = self._bucket(num, camera).host
         host.slots[num:] = self.scratch
         return host
 
-    def run(self, num: int) -> dict[str, Tensor]:
+    def run(self, num: int, *, camera: bool = False) -> dict[str, Tensor]:
         """Advance the sessions in the buffers; outputs [bucket, ...], the first `num` rows count.
         They are overwritten by the next tick of the same bucket."""
-        return self._buckets[bucket_of(num, self.sizes)].run()
+        return self._bucket(num, camera).run()
+
+    def _bucket(self, num: int, camera: bool) -> _Bucket:
+        return self._buckets[bucket_of(num, self.sizes), camera]

@@ -22,7 +22,7 @@ from interplay.model.interaction import Inputs
 from interplay.model.ring_cache import RingCache
 from interplay.turns.follow import MEMORY, STREAMS
 from interplay.turns.layout import TEXT_OUT
-from interplay.turns.types import PAD
+from interplay.turns.types import PAD, SEE_SHAPE
 
 NUM_KEPT = NUM_SLOTS + 1  # output slots of the past: the newest half and the slot before it
 
@@ -101,22 +101,31 @@ class SlotStates:
 
 @dataclass(frozen=True, kw_only=True)
 class Buffers:
-    """What one tick of b sessions takes: slots int64 [b], hear float32 [b, 3200] and read int32
-    [b, 4]. pinned: in page-locked memory of the host."""
+    """What one tick of b sessions takes: slots int64 [b], hear float32 [b, 3200], read int32 [b, 4]
+    and, where all of them have a camera, see uint8 [b, 12, 2, 40, 40, 3]."""
 
     slots: Tensor
     hear: Tensor
     read: Tensor
+    see: Tensor | None = None
 
     @staticmethod
-    def empty(size: int, device: torch.device, *, pinned: bool = False) -> "Buffers":
-        """Silence into slot 0."""
+    def empty(
+        size: int, device: torch.device, *, camera: bool = False, pinned: bool = False
+    ) -> "Buffers":
+        """Silence and darkness into slot 0. pinned: in page-locked memory of the host."""
         parts = {
             "slots": torch.zeros(size, dtype=torch.int64, device=device),
             "hear": torch.zeros(size, SAMPLES_PER_TURN, device=device),
             "read": torch.full((size, NUM_SLOTS), PAD, dtype=torch.int32, device=device),
         }
+        if camera:
+            parts["see"] = torch.zeros(size, *SEE_SHAPE, dtype=torch.uint8, device=device)
         return Buffers(**{k: x.pin_memory() if pinned else x for k, x in parts.items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Those there are, by name."""
+        return {name: part for name, part in vars(self).items() if part is not None}
 
 
 class StaticTick:
@@ -147,6 +156,7 @@ class StaticTick:
             tokens=nothing,
             voice=nothing,
             voice_on=nothing,
+            see=None if given.see is None else given.see.unsqueeze(1),
         )
         self.model.read_input(inputs, self.cache, given.slots, self.dtype)
         said, numbers, memory = self._emit(given.slots, rows, memory)
