@@ -56,6 +56,12 @@ def test_everything_comes_back(saved):
         assert all(torch.equal(value, state[key]) for key, value in theirs.state_dict().items())
 
 
+def test_others_may_read_what_the_umask_lets_them(saved, tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+
+
 def test_int8_quarters_the_file_and_rounds_every_row_by_its_own_scale(tmp_path, saved):
     ours, path = tiny(), tmp_path / "small.safetensors"
     assert isinstance(ours.vocoder, Vocoder)

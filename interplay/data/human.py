@@ -8,7 +8,7 @@ nothing about training; the split is always named by the caller.
 import csv
 import os
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,12 @@ _EDGE_S = 0.1  # weak consonants at the edges stay inside
 _BLOCK = SAMPLE_RATE_HZ // 100
 _SOUND_DB = 30.0  # a word's blocks lie within this of its loudest
 _OVER_NOISE_DB = 6.0
+
+
+@cache
+def _tell_missing(folder: Path) -> None:
+    """Once."""
+    print(f"no human recordings at {folder}; set {FOLDER_VARIABLE} to use some")
 
 
 class HumanClips(Sequence[Clip]):
@@ -50,7 +56,7 @@ class HumanClips(Sequence[Clip]):
         folder = Path(folder or os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)
         table = folder / "labels.csv"
         if not table.is_file():
-            print(f"no human recordings at {folder}; set {FOLDER_VARIABLE} to use some")
+            _tell_missing(folder)
             return HumanClips(folder, [])
         rows = _read_table(table)
         return HumanClips(folder, [row for row in rows if row["split"] == split])

@@ -108,6 +108,7 @@ def save_checkpoint(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             save_file(stored, draft, metadata)
+            draft.chmod(0o666 & ~_umask())  # it leaves files that only their owner can read
             os.replace(draft, path)
         finally:
             draft.unlink(missing_ok=True)
@@ -115,6 +116,13 @@ def save_checkpoint(
         raise CheckpointError(
             f"cannot write {path}: {error}; choose a folder that you may write to"
         ) from None
+
+
+def _umask() -> int:
+    """What the process withholds of new files' permissions, which it can only learn by setting."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:

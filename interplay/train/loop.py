@@ -165,7 +165,7 @@ class Trainer:
         for weight, *gradients in zip(self.learning, *(r[1] for r in results), strict=True):
             found = [gradient for gradient in gradients if gradient is not None]
             weight.grad = torch.stack(found).sum(0) if len(found) > 1 else next(iter(found), None)
-        return Losses.joined([result[0] for result in results])
+        return Losses.joined([result[0] for result in results], list(map(len, parts)))
 
     def _batch(self, share: Share, number: int) -> Batch:
         """Share `number` of the batch, on the device."""

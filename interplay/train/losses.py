@@ -102,19 +102,21 @@ class Losses:
         return values
 
     @staticmethod
-    def joined(shares: "Sequence[Losses]") -> "Losses":
-        """Of a batch from those of its equal shares; without a graph."""
+    def joined(shares: "Sequence[Losses]", sizes: Sequence[int]) -> "Losses":
+        """Of a batch from those of its shares of so many sessions; without a graph."""
         if len(shares) == 1:
             return shares[0]
+        known = list(zip(shares, sizes, strict=True))
 
-        def mean(values: list[Tensor]) -> Tensor:
-            return torch.stack([value.detach() for value in values]).mean()
+        def mean(values: list[tuple[Tensor, int]]) -> Tensor:
+            total = sum(size for _, size in values)
+            return torch.stack([value.detach() * (size / total) for value, size in values]).sum()
 
         names = dict.fromkeys(name for share in shares for name in share.parts)
         cases = dict.fromkeys(name for share in shares for name in share.metrics)
-        out = Losses(total=mean([share.total for share in shares]))
+        out = Losses(total=mean([(share.total, size) for share, size in known]))
         for name in names:
-            out.parts[name] = mean([s.parts[name] for s in shares if name in s.parts])
+            out.parts[name] = mean([(s.parts[name], n) for s, n in known if name in s.parts])
         for name in cases:
             found = [share.metrics[name] for share in shares if name in share.metrics]
             out.metrics[name] = sum(f[0] for f in found), sum(f[1] for f in found)  # type: ignore[assignment]

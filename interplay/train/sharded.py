@@ -174,7 +174,7 @@ class ShardedTrainer(Trainer):
             self._own[name].grad = None if rests else gradient.to_local()
         everybodys = [pair for pairs in ranks.of_all(list(found.items())) for pair in pairs]
         everybodys.sort(key=lambda pair: pair[0])
-        return Losses.joined([losses for _, losses in everybodys])
+        return Losses.joined([losses for _, losses in everybodys], list(map(len, shares)))
 
     def _losses_touching_all(self, share: Share, number: int) -> Losses:
         """A share without voice or camera leaves weights without gradients; gradients of zero keep
