@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr int ROWS = 4, BLOCK = 512, STEP = 16, MAX_WIDTH = 256;
+constexpr int ROWS = 4, BLOCK = 512, STEP = 16, MAX_WIDTH = 256, NEAR = 16;
 constexpr float NOTHING = -std::numeric_limits<float>::infinity();
 
 // torch's exp_u20
@@ -51,29 +51,44 @@ float exponentials(float* x, int64_t num, float most) {
     return sum.total();
 }
 
-// out += the sum over j of p[row][j] * v[j], j from `first` to `end` of a block of keys.
+// sums += the sum over j of p[row][j] * v[j], j from `from` to `to` of a block of keys, of which p
+// has those from `first` on.
+template <int NUM, int TILES>
+void add_some(const float* p, int64_t stride, const float* v, int64_t first, int64_t from,
+              int64_t to, int64_t width, float* sums) {
+    for (int64_t column = 0; column < width; column += TILES * LANES) {
+        __m256 sum[NUM][TILES];
+        for (int r = 0; r < NUM; r++)
+            for (int t = 0; t < TILES; t++)
+                sum[r][t] = _mm256_loadu_ps(sums + r * width + column + t * LANES);
+        for (int64_t j = from; j < to; j++)
+            for (int t = 0; t < TILES; t++) {
+                const __m256 value = _mm256_loadu_ps(v + j * width + column + t * LANES);
+                for (int r = 0; r < NUM; r++)
+                    sum[r][t] = _mm256_fmadd_ps(
+                        _mm256_broadcast_ss(p + r * stride + j - first), value, sum[r][t]);
+            }
+        for (int r = 0; r < NUM; r++)
+            for (int t = 0; t < TILES; t++)
+                _mm256_storeu_ps(sums + r * width + column + t * LANES, sum[r][t]);
+    }
+}
+
+// out += the sum over j of p[row][j] * v[j], j from `first` to `end` of a block of keys. Keys are
+// taken by as many as the nearest cache holds, so that all columns of them are read from there.
 template <int NUM, int TILES>
 void add_values(const float* p, int64_t stride, const float* v, int64_t first, int64_t end,
                 int64_t width, int64_t step, float* out) {
-    for (int64_t column = 0; column < width; column += TILES * LANES)
-        for (int64_t begin = first / step * step; begin < end; begin += step) {
-            __m256 sum[NUM][TILES];
-            for (auto& row : sum)
-                for (auto& value : row) value = _mm256_setzero_ps();
-            const int64_t stop = std::min(end, begin + step);
-            for (int64_t j = std::max(first, begin); j < stop; j++)
-                for (int t = 0; t < TILES; t++) {
-                    const __m256 value = _mm256_loadu_ps(v + j * width + column + t * LANES);
-                    for (int r = 0; r < NUM; r++)
-                        sum[r][t] = _mm256_fmadd_ps(
-                            _mm256_broadcast_ss(p + r * stride + j - first), value, sum[r][t]);
-                }
-            for (int r = 0; r < NUM; r++)
-                for (int t = 0; t < TILES; t++) {
-                    float* to = out + r * width + column + t * LANES;
-                    _mm256_storeu_ps(to, _mm256_add_ps(_mm256_loadu_ps(to), sum[r][t]));
-                }
-        }
+    const int64_t size = NUM * width;
+    for (int64_t begin = first / step * step; begin < end; begin += step) {
+        float sums[ROWS * MAX_WIDTH];
+        std::fill(sums, sums + size, 0.0f);
+        const int64_t stop = std::min(end, begin + step);
+        for (int64_t from = std::max(first, begin); from < stop; from += NEAR)
+            add_some<NUM, TILES>(p, stride, v, first, from, std::min(stop, from + NEAR), width,
+                                 sums);
+        for (int64_t i = 0; i < size; i++) out[i] += sums[i];
+    }
 }
 
 // What one row sees of a block of keys: the first `pinned` ones and those from `lower` to `upper`.

@@ -8,12 +8,14 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 namespace {
 
 constexpr int LANES = 8;
+constexpr int64_t AHEAD = 2048;  // weights
 
 inline void load_transposed(const float* weight, int64_t stride, __m256 (&t)[LANES]) {
     __m256 row[LANES], pair[LANES];
@@ -39,8 +41,9 @@ template <int ROWS, int TILES>
 void tile(const float* x, const float* weight, float* out, int64_t n, int64_t k, int64_t block) {
     __m256 total[ROWS][TILES], sum[ROWS][TILES];
     // Eight rows are read side by side, which no hardware prefetcher follows; as bytes the next
-    // tile lies right behind this one.
-    const char* ahead = reinterpret_cast<const char*>(weight + TILES * LANES * k);
+    // tile lies right behind this one. A tile of short rows, as keys are, is over before memory
+    // answers.
+    const char* ahead = reinterpret_cast<const char*>(weight + std::max(TILES * LANES * k, AHEAD));
     for (int64_t first = 0; first < k; first += block) {
         const int64_t end = first + block < k ? first + block : k;
         for (auto& row : sum)
