@@ -180,10 +180,16 @@ def xs_seeing() -> Recipe:
         held_to="xs-further",
         num_self=0,
         compose=replace(
-            whole.compose, known=0.4, drilled=0.1, drilled_first=0.0, drilled_until=0.0, seen=0.45
+            whole.compose,
+            known=0.4,
+            drilled=0.2,
+            drilled_first=0.0,
+            drilled_until=0.0,
+            rehearsed=0.5,
+            seen=0.45,
         ),
         losses=replace(whole.losses, kept=10.0, flow_from=0.9, flow_alone=True),
-        optim=OptimConfig(muon_lr=0.006, adam_lr=1.2e-3, decay_share=0.9),
+        optim=OptimConfig(muon_lr=0.0045, adam_lr=9e-4, decay_share=0.9),
     )
 
 
