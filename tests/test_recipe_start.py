@@ -67,6 +67,17 @@ def test_a_run_is_held_to_what_it_began_as_and_goes_a_part_of_the_way_back(monke
     assert model.config.voice.contrast == model.voice.config.contrast == 1.2
 
 
+def test_a_run_may_be_held_to_another_model_than_it_begins_with(monkeypatch, tmp_path):
+    shipped = load_checkpoint("xs")
+    vocab_size = shipped.tokenizer.vocab_size
+    other = replace(shipped, model=InteractionModel(model_config("tiny", vocab_size=vocab_size)))
+    monkeypatch.setattr(run, "load_checkpoint", lambda name: other)
+    model, start, given = trained(monkeypatch, tmp_path, start_share=0.25, held_to="other")
+    torch.testing.assert_close(model.words, start.words + 0.75)  # back to what it began with
+    for name, weight in other.model.named_parameters():
+        assert torch.equal(given["held_to"].get_parameter(name), weight), name
+
+
 def test_a_run_that_is_not_held_keeps_all_that_it_learnt(monkeypatch, tmp_path):
     losses = replace(find_recipe("xs-drilled").losses, kept=0.0)
     model, start, given = trained(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from train_helpers import VOCAB, Batches, an_example
 
 from interplay.data.example import Example
@@ -171,13 +172,17 @@ def test_a_silent_batch_trains_text_and_gate_only():
     assert model.words.grad is not None
 
 
-def test_flow_gradient_leaves_the_mean_head_alone():
+def test_flow_gradient_leaves_the_mean_head_alone_and_if_asked_all_before_it():
     model = a_model()
-    config = LossConfig(text=0, gate=0, mean=0, phones_user=0, phones_own=0)
-    losses_of(model, a_batch([an_example(1)]), config).total.backward()
-    assert model.voice.flow_out.grad is not None
-    unmoved = model.voice.mean_out.grad
-    assert unmoved is not None and not unmoved.any()
+    nn.init.normal_(model.voice.flow_out)  # it begins as nothing, of which nothing learns
+    for alone in (False, True):
+        model.zero_grad()
+        config = LossConfig(text=0, gate=0, mean=0, phones_user=0, phones_own=0, flow_alone=alone)
+        losses_of(model, a_batch([an_example(1)]), config).total.backward()
+        flow, mean = model.voice.flow_out.grad, model.voice.mean_out.grad
+        assert flow is not None and flow.any() and mean is not None and not mean.any()
+        before = model.backbone.norm.grad
+        assert before is not None and before.any() != alone
 
 
 def test_a_sample_of_empty_tokens_keeps_the_expected_loss():
