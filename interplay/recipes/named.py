@@ -178,6 +178,7 @@ def xs_seeing() -> Recipe:
         name="xs-seeing",
         start="xs-whole",
         held_to="xs-further",
+        start_share=0.4,
         num_self=0,
         compose=replace(
             whole.compose,
