@@ -27,6 +27,7 @@ from interplay.bench.speed.workload import (
     ROWS_PER_TICK,
     Runtime,
     Workload,
+    fill,
     run_tick,
     workload,
 )
@@ -157,16 +158,12 @@ class SpeedBench:
             run = timing.Runner(run=lambda index: run_tick(again, work.rows(index)))
             num = min(MAX_TICKS_AGAIN, self.num_ticks)
             times |= timing.interleaved({runtimes.AGAIN: run}, num, lambda done: None).times
-        whole = {
-            n: t for n, t in times.items() if len(t.cpu_ms) == len(times[runtimes.OURS].cpu_ms)
-        }
-        full = work.config.window // ROWS_PER_TICK
         self.found.workloads[work.name] = {
             "weights": work.about,
             "products": self.products,
             "times": {name: each.summary() for name, each in times.items()},
             "cpu_ms": {name: each.cpu_ms for name, each in times.items()},
-            "growth": {n: timing.growth(each.cpu_ms, full) for n, each in whole.items()},
+            "growth": {runtimes.OURS: self._growth(work, ours)},
             "missing": found.missing | turns.failed,
             "stopped": turns.stopped,
             "ways": found.ways,
@@ -177,6 +174,19 @@ class SpeedBench:
             "float32_bytes": work.weight_bytes(),
             **_bandwidth(work, ours),
         }
+
+    def _growth(self, work: Workload, old: Ours) -> float | None:
+        """Of a tick of the session that `old` has just played, over one whose window is just full;
+        None where the session ended before its own was."""
+        full = work.config.window // ROWS_PER_TICK
+        if self.num_ticks <= full:
+            return None
+        young = Ours(work)
+        fill(young, work)
+        return timing.growth(
+            lambda tick: run_tick(old, work.rows(self.num_ticks + tick)),
+            lambda tick: run_tick(young, work.rows(full + tick)),
+        )
 
     def _ratios(self, prefix: str) -> tuple[float | None, dict[str, Any]]:
         """The worst case of `s` and `s-moe`, each against the fastest runtime of that name."""
@@ -232,7 +242,7 @@ class SpeedBench:
         )
         grown = {name: each["growth"][runtimes.OURS] for name, each in self.found.workloads.items()}
         known = [value for value in grown.values() if value is not None]
-        short = {} if known else {"why": "the session ends before the window has long been full"}
+        short = {} if known else {"why": "the session ends before the window is full"}
         self.found.rows["tick_growth"] = (max(known) if known else None, grown | short)
 
     def _bits(self) -> None:

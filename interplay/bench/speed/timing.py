@@ -4,7 +4,7 @@ Knows nothing of the runtimes it times.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ BLOCK_TICKS = 5  # of one runtime in a row: caches warm up, and a busy second hi
 WARM_UP_TICKS = 3
 TRIAL_TICKS = 300  # of all ways to run one rival; the fastest goes on
 BANDWIDTH_BYTES = 1 << 28  # far larger than any cache
-GROWN_SHARE = 0.1  # of the ticks at either end that growth compares
+AGE_TICKS = 150  # of the old and of the young that are compared
 
 
 @dataclass(kw_only=True)
@@ -129,16 +129,15 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
-def growth(cpu_ms: Sequence[float], full_after: int) -> float | None:
-    """How much longer a tick takes at the end than once the window was full; None if too short.
-
-    Medians of a tenth of the ticks at either end, of CPU time: waiting is not growth.
-    """
-    ticks = np.asarray(cpu_ms[full_after:])
-    num = int(len(ticks) * GROWN_SHARE)
-    if num < 5:
-        return None
-    return float(np.median(ticks[-num:]) / np.median(ticks[:num]) - 1)
+def growth(
+    old: Callable[[int], Any], young: Callable[[int], Any], num_ticks: int = AGE_TICKS
+) -> float:
+    """How much longer a tick of the old one takes than one of the young one, as a share: medians of
+    CPU time, for waiting is not growth. Both take turns, since a machine's own speed drifts by
+    more than what is looked for."""
+    runners = {"old": Runner(run=old, vital=True), "young": Runner(run=young, vital=True)}
+    times = interleaved(runners, num_ticks, lambda done: None).times
+    return float(np.median(times["old"].cpu_ms) / np.median(times["young"].cpu_ms) - 1)
 
 
 def read_bandwidth(repeats: int = 5) -> float:
