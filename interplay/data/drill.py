@@ -11,10 +11,10 @@ import numpy as np
 
 from interplay.clock import NUM_SLOTS
 from interplay.data.dry import Dry
-from interplay.data.example import Example
+from interplay.data.example import UNKNOWN, Example
 from interplay.data.texts.questions import Question, facts
 from interplay.data.texts.vocabulary import OPPOSITE
-from interplay.data.timeline import UNKNOWN, Timeline
+from interplay.data.timeline import Timeline
 from interplay.turns import tokens
 
 SHARES = {"arithmetic": 0.6, "opposite": 0.3, "colour": 0.04, "day": 0.03, "spelling": 0.03}

@@ -10,6 +10,8 @@ import numpy as np
 from interplay.data.dry import Dry
 from interplay.turns.types import Streams
 
+UNKNOWN = -1  # phones of recordings of people, what a camera sees where nobody drew it
+
 
 @dataclass(kw_only=True)
 class Example:

@@ -18,7 +18,7 @@ import numpy as np
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data.bank import Clip
 from interplay.data.dry import Dry
-from interplay.data.example import Example
+from interplay.data.example import UNKNOWN, Example
 from interplay.data.phones import SILENCE
 from interplay.media.video import tile_pairs
 from interplay.turns import tokens
@@ -27,7 +27,6 @@ from interplay.turns.types import PAD, SEE_SHAPE, Streams
 
 HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
-UNKNOWN = -1  # phones of recordings of people, what a camera sees where nobody drew it
 SAY_LEAD_SLOTS = 6
 PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
 MEL_FLOOR = -4.5  # log10; the synthesiser's digital zero would be an outlier to regress on

@@ -26,8 +26,7 @@ class Recipe:
     shape of `start`, which `interplay init` made; warm, text: how it is trained then.
     held_to: name or path of the model that `losses.kept` holds the run to; None: `start`.
     start_share: how much of the weights that the run began with is in those that it ends with
-    (train.start),
-    but for eyes that `start` lacks.
+    (train.start), but for eyes that `start` lacks.
     num_self: utterances of users that `start` reads aloud, so that the ears know its voice.
     num_checked: sessions of each group of families that are told with every snapshot.
     num_tuned: items per kind that the bias of the empty token and the contrast of the voice are

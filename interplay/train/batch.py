@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interplay.data.example import Example
-from interplay.data.timeline import UNKNOWN
+from interplay.data.example import UNKNOWN, Example
 from interplay.model.embed import BIN_STEP
 from interplay.model.interaction import Inputs
 from interplay.train import ears
 from interplay.turns.layout import TEXT_OUT, lay_out
+
+BLACK = 0  # of pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Batch:
     scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
     voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
     nothing is; known: those of which nothing was new to the model that the run began with.
-    sights: int64, what cameras see (data.scenes.sights), -1 where that is unknown.
+    sights: int8, what cameras see (data.scenes.sights), -1 where that is unknown.
     sounds: of sessions that have not been heard yet; their `inputs.hear` is empty.
     """
 
@@ -119,7 +120,7 @@ def assemble(
         tokens=_stacked([p.as_read() for p in previous]),
         voice=torch.from_numpy(disturbed),
         voice_on=torch.from_numpy(recent_on),
-        see=_stacked_frames([item.see for item in laid]),
+        see=_stacked_known([item.see for item in laid], BLACK),
         see_on=_stacked([item.see_on for item in laid]),
     )
     scored = np.arange(num_turns) >= np.array([[example.scored_from] for example in examples])
@@ -139,7 +140,7 @@ def assemble(
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),
         known=torch.tensor([example.known for example in examples]),
-        sights=_stacked_sights([example.sights for example in examples]),
+        sights=_stacked_known([example.sights for example in examples], UNKNOWN),
         sounds=ears.stack(dry) if (dry := [e.dry for e in examples if e.dry]) else None,
     )
 
@@ -179,15 +180,7 @@ def _stacked(arrays: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
 
 
-def _stacked_sights(sights: list[np.ndarray | None]) -> Tensor | None:
-    """Of all sessions; None where none has any."""
-    unknown = next((np.full_like(s, UNKNOWN) for s in sights if s is not None), None)
-    if unknown is None:
-        return None
-    return _stacked([unknown if s is None else s for s in sights]).long()
-
-
-def _stacked_frames(frames: list[np.ndarray | None]) -> Tensor | None:
-    """Tiles of all sessions, black where one has no camera; None while every camera is off."""
-    black = next((np.zeros_like(f) for f in frames if f is not None), None)
-    return None if black is None else _stacked([black if f is None else f for f in frames])
+def _stacked_known(arrays: list[np.ndarray | None], otherwise: int) -> Tensor | None:
+    """Of all sessions, `otherwise` all over those that have none; None while no session has any."""
+    filled = next((np.full_like(one, otherwise) for one in arrays if one is not None), None)
+    return None if filled is None else _stacked([filled if a is None else a for a in arrays])

@@ -75,7 +75,7 @@ def sight_loss(
         known = sights[..., k] >= 0
         if not known.any():
             continue
-        target = sights[..., k][known]
+        target = sights[..., k][known].long()
         weights = torch.where((target == 0) & (k == HAPPENS), IDLE_WEIGHT, 1.0)
         for logits in (ears[known], mouth[known]):
             losses = F.cross_entropy(logits, target, reduction="none") * weights

@@ -17,10 +17,10 @@ from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data.bank import Clip, own_mel
 from interplay.data.compose import LOUDNESS_DB, SPEECH_LEVEL, ComposeConfig, Composer, Kind
 from interplay.data.corpus import Corpus
-from interplay.data.example import Example
+from interplay.data.example import UNKNOWN, Example
 from interplay.data.own.store import OwnData, Session
 from interplay.data.own.words import MODEL, USER, Word
-from interplay.data.timeline import PLAYBACK_SLOTS, UNKNOWN, VOCODER_DELAY, Timeline
+from interplay.data.timeline import PLAYBACK_SLOTS, VOCODER_DELAY, Timeline
 from interplay.media.video import tile_pairs
 
 CONTEXT_TURNS = 3  # after a cut: what was said before it is not known

@@ -10,10 +10,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int8
 
+from interplay.data.example import UNKNOWN
 from interplay.data.scenes import action, conduct, events, objects, reps, visit
 from interplay.data.scenes.film import moments
 
-UNKNOWN = -1
 NOTHING = ""
 _EXERCISES = tuple(dict.fromkeys((*reps.KINDS, *action.KINDS)))
 _CONDUCT = tuple(f"{kind} {how}" for kind in conduct.KINDS for how in ("right", "wrong"))
