@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from interplay.data.scenes import action, canvas, conduct, events, objects, pose, reps, visit
-from interplay.data.scenes.film import STILL
+from interplay.data.scenes.film import STILL, Take
 from interplay.data.scenes.room import Room
 from interplay.data.scenes.setting import Setting
 
@@ -166,3 +166,48 @@ def test_a_mirrored_lens_shows_the_other_side_and_knows_its_edges():
     turned = visit.mirrored(lens, 50.0)
     assert turned.see((50.0, 80.0)) == pytest.approx(lens.see((50.0, 80.0)))
     assert turned.see((60.0, 80.0)) == pytest.approx(lens.see((40.0, 80.0)))
+
+
+@pytest.mark.parametrize("kind", ["reps", "person", "cat", "slump", "helmet", "gauge"])
+def test_what_moves_is_marked_by_its_part(kind):
+    """Where two frames differ, one of them shows something that has a name."""
+    scene = plainly(drawn(kind))
+    frames, parts = (np.stack(list(scene(Take(parts=parts)))) for parts in (False, True))
+    assert parts.shape == (len(frames), 24, 32)
+    differ = np.abs(np.diff(frames.astype(int), axis=0)).max(-1) > 60
+    somewhere = np.maximum(parts[1:], parts[:-1]) > 0
+    # a thing may be beside the middle of its cell: then it is in the middle of one beside it
+    near = np.pad(somewhere, ((0, 0), (1, 1), (1, 1)))
+    near = np.lib.stride_tricks.sliding_window_view(near, (3, 3), axis=(1, 2)).any((-1, -2))
+    cells = differ.reshape(len(differ), 24, 5, 32, 5).any((2, 4))
+    assert cells.sum() > 20 and (cells & near).sum() >= 0.95 * cells.sum()
+
+
+def test_a_person_has_all_parts_and_a_table_what_lies_on_it():
+    name = dict(enumerate(canvas.PARTS))
+    person = plainly(reps.draw_reps(np.random.default_rng(1), 1, kind="jack"))
+    seen = next(iter(person(Take(first=10, num=1, parts=True))))
+    assert {name[int(k)] for k in np.unique(seen)} == {"nothing", "head", "arm", "torso", "leg"}
+    height = {
+        part: np.nonzero(seen == canvas.PARTS.index(part))[0].mean()
+        for part in name.values()
+        if (seen == canvas.PARTS.index(part)).any()
+    }
+    assert height["head"] < height["torso"] < height["leg"]
+    cups = plainly(drawn("cup"))
+    seen = next(iter(cups(Take(num=1, parts=True))))
+    assert {name[int(k)] for k in np.unique(seen)} == {"nothing", *(t.kind for t in cups.things)}
+
+
+def test_a_take_is_a_part_of_the_film_and_shakes_with_it():
+    scene = plainly(drawn("person"))
+    whole, part = list(scene()), list(scene(Take(first=4, num=3)))
+    assert len(part) == 3 and all(
+        np.array_equal(a, b) for a, b in zip(whole[4:], part, strict=False)
+    )
+    assert list(scene(Take(first=len(whole)))) == []
+    shaken = replace(scene, camera=replace(scene.camera, shake=1.4))
+    moved = [
+        change(a, b) for a, b in zip(scene(Take(parts=True)), shaken(Take(parts=True)), strict=True)
+    ]
+    assert max(moved) > 0

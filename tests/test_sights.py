@@ -8,7 +8,7 @@ import torch
 
 from interplay.data.scenes import action, conduct, events, objects, reps, visit
 from interplay.data.scenes.sights import QUESTIONS, UNKNOWN, sights
-from interplay.train.probes import Probes, sight_loss
+from interplay.train.probes import Probes, answer_loss, sight_loss
 
 
 def rng() -> np.random.Generator:
@@ -83,3 +83,14 @@ def test_a_probe_learns_only_what_is_known():
     assert probes.seen_hear is not None and probes.seen_hear.grad is not None
     rows = probes.seen_hear.grad.abs().sum(1)
     assert rows[:4].all() and not rows[4:].any()
+
+
+def test_a_question_counts_as_often_as_it_is_answered():
+    logits = torch.zeros(4, sum(map(len, QUESTIONS.values())))
+    often = torch.full((4, len(QUESTIONS)), UNKNOWN)
+    often[:, 0] = 1
+    seldom = often.clone()
+    seldom[0, 1] = 3
+    people, both = (float(answer_loss(logits, sights)[0]) for sights in (often, seldom))
+    one_of_four = math.log(len(QUESTIONS["doing"])) / 4
+    assert people == pytest.approx(math.log(4)) and both == pytest.approx(people + one_of_four)

@@ -97,6 +97,22 @@ class See(nn.Module):
 
         dtype: the type to compute in; the same when training and serving, or bits differ.
         """
-        x = tiles.reshape(-1, *tiles.shape[-4:]).float() / 255
-        x = ((x - self.mean.float()) / self.std.float()).to(dtype)
+        x = self.pixels(tiles.reshape(-1, *tiles.shape[-4:]), dtype)
         return self.layers(x).view(*tiles.shape[:-4], self.config.dim)
+
+    def pixels(
+        self, tiles: UInt8[Tensor, "*lead 40 40 3"], dtype: torch.dtype
+    ) -> Float[Tensor, "*lead 40 40 3"]:
+        """What the first layer gets: colours of about mean 0 and variance 1."""
+        return ((tiles.float() / 255 - self.mean.float()) / self.std.float()).to(dtype)
+
+    def film(
+        self, frames: UInt8[Tensor, "films moments tiles 40 40 3"], dtype: torch.dtype
+    ) -> Float[Tensor, "films pairs tiles dim"]:
+        """The vectors of every two moments that follow each other, the bits of `forward`, for half
+        of its work: what is done with one moment alone is done once."""
+        films, moments, tiles = frames.shape[:3]
+        x = self.pixels(frames.reshape(-1, 1, *frames.shape[3:]), dtype)
+        x = self.layers[:-1](x).view(films, moments, tiles, -1)
+        pairs = torch.stack([x[:, :-1], x[:, 1:]], dim=3).view(-1, 2, 1, 1, x.shape[-1])
+        return self.layers[-1](pairs).view(films, moments - 1, tiles, self.config.dim)

@@ -27,6 +27,8 @@ class Recipe:
     held_to: name or path of the model that `losses.kept` holds the run to; None: `start`.
     start_share: how much of the weights that the run began with is in those that it ends with
     (train.start), but for eyes that `start` lacks.
+    eyes_share: part of the minutes in which the eyes are trained alone, before all else, on drawn
+    films (train.eyes); those of `start` are left behind then. 0: they learn with the model.
     num_self: utterances of users that `start` reads aloud, so that the ears know its voice.
     num_checked: sessions of each group of families that are told with every snapshot.
     num_tuned: items per kind that the bias of the empty token and the contrast of the voice are
@@ -49,6 +51,7 @@ class Recipe:
     held_to: str | None = None
     start_share: float = 0.0
     eyes: bool = False
+    eyes_share: float = 0.0
     corpus: CorpusPlan = field(default_factory=CorpusPlan)
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
@@ -193,6 +196,19 @@ def xs_seeing() -> Recipe:
     )
 
 
+def xs_watching() -> Recipe:
+    """Goes on from `xs-seeing` with eyes that were trained alone: those it had hardly saw."""
+    seeing = xs_seeing()
+    return replace(
+        seeing,
+        name="xs-watching",
+        minutes=110,
+        start="xs-seeing",
+        eyes_share=0.18,
+        compose=replace(seeing.compose, known=0.35, seen=0.35),
+    )
+
+
 def xs_wide() -> Recipe:
     """`xs-long` grown to twice its body, with all voices and with speech for others."""
     return Recipe(
@@ -220,6 +236,7 @@ def s() -> Recipe:
         vocoder_share=0.1,
         num_checked=3,
         eyes=True,
+        eyes_share=0.05,
         corpus=CorpusPlan(scale=3.0, eyes=3000),
         compose=ComposeConfig(
             batch_size=64,
@@ -288,6 +305,7 @@ def eyes() -> Recipe:
         num_said=20,
         num_tuned=2,
         eyes=True,
+        eyes_share=0.3,
         corpus=CorpusPlan(scale=0.03, eyes=12000),
         compose=ComposeConfig(
             listening_until=0.0, seen=0.85, eyes=(("count_reps", 0.6), ("entering", 0.4))
@@ -335,6 +353,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs-drilled": xs_drilled,
     "xs-whole": xs_whole,
     "xs-seeing": xs_seeing,
+    "xs-watching": xs_watching,
     "xs-wide": xs_wide,
     "s": s,
     "s-moe": s_moe,

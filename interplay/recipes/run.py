@@ -1,7 +1,7 @@
 """A full run: from nothing to a checkpoint, as a recipe says.
 
 A run is a folder. Each stage leaves its product there and is skipped when the product exists:
-corpus/ (utterances, tokenizer), model/ (log, curves, snapshots), vocoder/, NAME.safetensors.
+corpus/ (utterances, tokenizer), eyes/, model/ (log, curves, snapshots), vocoder/, NAME.safetensors.
 """
 
 import os
@@ -17,21 +17,24 @@ from interplay import __version__
 from interplay.bench.tune import tune
 from interplay.data.compose import Composer, own_voice_statistics
 from interplay.data.corpus import Corpus, add_kinds, build_corpus
+from interplay.data.scenes.glimpses import Glimpses
 from interplay.engine.precision import choose_device, choose_dtype, choose_operations
 from interplay.errors import ConfigError
 from interplay.model.checkpoint import SUFFIX, Loaded, load_checkpoint, save_checkpoint
 from interplay.model.interaction import InteractionModel
 from interplay.model.named import model_config
+from interplay.model.see import See
 from interplay.model.vocoder import Vocoder
 from interplay.recipes.batches import CorpusBatches, Own, check_own, checked_sessions, note_own
 from interplay.recipes.named import Recipe, with_eyes
 from interplay.recipes.own_ears import add_own_voice
 from interplay.train import ranks
+from interplay.train.eyes import EyesAlone, EyesTraining, train_eyes
 from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.parcel import Parcels
 from interplay.train.said import say_all
 from interplay.train.snapshots import prepare_folder, snapshots
-from interplay.train.start import mix_with_start, start_from, untaught
+from interplay.train.start import eyes_of, mix_with_start, start_from
 from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
@@ -112,13 +115,23 @@ def run_recipe(
     if ranks.is_first():
         note_own(own, out)
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
-    spent = (time.monotonic() - began) / 60 + vocoder_minutes + EXPORT_MINUTES
+    eyes_minutes = recipe.eyes_share * recipe.minutes
+    spent = (time.monotonic() - began) / 60 + vocoder_minutes + eyes_minutes + EXPORT_MINUTES
     spent += TUNING_MINUTES * recipe.num_tuned
     minutes = ranks.of_first(recipe.minutes - spent)
+    eyes = _train_eyes(recipe, data, out / "eyes", eyes_minutes) if eyes_minutes else None
     compose = replace(recipe.compose, seed=recipe.seed)
     batches = CorpusBatches(folder, compose, own, dry=recipe.hears_there)
     model = train_model(
-        recipe, data, batches, out / "model", minutes, start=start, texts=texts, resume=resume
+        recipe,
+        data,
+        batches,
+        out / "model",
+        minutes,
+        start=start,
+        eyes=eyes,
+        texts=texts,
+        resume=resume,
     )
     if not ranks.is_first():
         return None
@@ -154,6 +167,29 @@ def _num_speakers(recipe: Recipe) -> int:
     return recipe.num_threads if recipe.device == "cpu" else len(os.sched_getaffinity(0))
 
 
+def _train_eyes(recipe: Recipe, data: Corpus, out: Path, minutes: float) -> EyesAlone:
+    """By the first process; the others find it done."""
+    if not ranks.is_first():
+        ranks.wait()
+    assert recipe.size is not None and recipe.eyes, "named recipes see to it"
+    print(f"{out}: training eyes alone", flush=True)
+    torch.manual_seed(recipe.seed)
+    sizes = model_config(recipe.size, vocab_size=data.tokenizer.vocab_size, eyes=True)
+    assert sizes.see is not None
+    device = choose_device(recipe.device)
+    config = EyesTraining(
+        budget_s=60 * minutes,
+        glimpses=Glimpses(seed=recipe.seed),
+        dtype=choose_dtype(None, device)[0],
+        device=device,
+        num_threads=recipe.num_threads,
+    )
+    eyes = train_eyes(See(sizes.see), config, out)
+    if ranks.is_first():
+        ranks.wait()
+    return eyes
+
+
 def _tune(made: Loaded, recipe: Recipe) -> None:
     if not recipe.num_tuned:
         return
@@ -171,6 +207,7 @@ def train_model(
     minutes: float,
     *,
     start: Loaded | None = None,
+    eyes: EyesAlone | None = None,
     texts: Texts | None = None,
     resume: bool,
 ) -> InteractionModel:
@@ -197,6 +234,8 @@ def train_model(
         if not recipe.num_tuned:
             model.set_pad_bias(start.config.pad_bias)
             model.set_contrast(start.config.voice.contrast)
+    if eyes is not None:
+        eyes.give_to(model)
     chosen = choose_operations(model, None, dtype, device)  # by every process, as in serving
     if ranks.is_first():
         print(f"{out}: operations are those of {chosen['operations']}", flush=True)
@@ -233,7 +272,8 @@ def train_model(
         kind=kind,
     )
     if start and begun_with is not None:
-        new = untaught(trained, start.model)
+        anew = eyes is not None or start.config.see is None
+        new = eyes_of(trained) if anew else ()
         mix_with_start(trained, begun_with, recipe.start_share, new)
     return trained.to("cpu")
 

@@ -61,7 +61,7 @@ class LossConfig:
     flow: float = 1.0
     phones_user: float = 1.0
     phones_own: float = 0.5
-    sights: float = 0.25
+    sights: float = 0.5
     num_flow_draws: int = 1
     flow_from: float = 0.0
     flow_alone: bool = False

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024, steepest at zero
 NUM_NEWTON_SCHULZ = 5
-HIDDEN = "backbone."  # embeddings and heads are AdamW's, as is usual with Muon
+# Matrices between hidden states; embeddings and heads are AdamW's, as is usual with Muon.
+HIDDEN = ("backbone.", "see.", "embed.see.")
 MOST_AT_ONCE = 5  # matrices orthogonalised in one batched product
 
 

@@ -59,28 +59,35 @@ def sight_loss(
     probes: Probes,
     sights: Int[Tensor, "B N questions"],
 ) -> tuple[Float[Tensor, ""], Metrics]:
-    """Cross entropy of the answers that are known, per question, summed over those that have any.
-
-    That nothing happens weighs little, as silence does. Accuracy is that of the output slots, of
-    "happens" where something does.
-    """
+    """`answer_loss` at both slots, halved; accuracy is that of the output slots."""
     assert probes.seen_hear is not None and probes.seen_out is not None
-    at_ears = linear(hear_hidden[:, :, -1], probes.seen_hear).float()
-    at_mouth = linear(out_hidden[:, :, 0], probes.seen_out).float()
+    seen = (sights >= 0).any(-1)
+    at_ears = linear(hear_hidden[:, :, -1][seen], probes.seen_hear)
+    at_mouth = linear(out_hidden[:, :, 0][seen], probes.seen_out)
+    ears, _ = answer_loss(at_ears, sights[seen])
+    mouth, metrics = answer_loss(at_mouth, sights[seen])
+    return (ears + mouth) / 2, metrics
+
+
+def answer_loss(
+    logits: Float[Tensor, "rows answers"], sights: Int[Tensor, "rows questions"]
+) -> tuple[Float[Tensor, ""], Metrics]:
+    """Cross entropy of the answers that are known. A question counts as often as it is answered: a
+    mean over few rows is mostly noise (docs/log.md).
+
+    That nothing happens weighs little, as silence does. Accuracy of "happens" is of what does.
+    """
     sizes = [len(answers) for answers in QUESTIONS.values()]
-    total, metrics = at_ears.new_zeros(()), {}
-    for k, (name, ears, mouth) in enumerate(
-        zip(QUESTIONS, at_ears.split(sizes, -1), at_mouth.split(sizes, -1), strict=True)
-    ):
-        known = sights[..., k] >= 0
+    total, metrics = logits.new_zeros((), dtype=torch.float32), {}
+    for k, (name, told) in enumerate(zip(QUESTIONS, logits.float().split(sizes, -1), strict=True)):
+        known = sights[:, k] >= 0
         if not known.any():
             continue
-        target = sights[..., k][known].long()
+        target = sights[known, k].long()
         weights = torch.where((target == 0) & (k == HAPPENS), IDLE_WEIGHT, 1.0)
-        for logits in (ears[known], mouth[known]):
-            losses = F.cross_entropy(logits, target, reduction="none") * weights
-            total = total + losses.sum() / weights.sum() / 2
+        losses = F.cross_entropy(told[known], target, reduction="none") * weights
+        total = total + losses.sum() / weights.sum() * known.float().mean()
         counted = target > 0 if k == HAPPENS else torch.ones_like(target, dtype=torch.bool)
-        right = (mouth[known].argmax(-1) == target) & counted
+        right = (told[known].argmax(-1) == target) & counted
         metrics[f"seen_{name}"] = right.sum(), counted.sum()
     return total, metrics

@@ -59,11 +59,8 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
     return grown + sorted({match[0] + "*" for match in new.values() if match})
 
 
-def untaught(model: InteractionModel, old: InteractionModel) -> list[str]:
-    """Names of the weights of `model` that know nothing when it begins as `old`: eyes that `old`
-    lacks."""
-    if old.config.see is not None:
-        return []
+def eyes_of(model: InteractionModel) -> list[str]:
+    """Names of the weights that see."""
     return [name for name, _ in model.named_parameters() if EYES.match(name)]
 
 

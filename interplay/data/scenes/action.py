@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from interplay.data.scenes.canvas import Canvas
-from interplay.data.scenes.film import Frame
+from interplay.data.scenes.film import WHOLE, Take
 from interplay.data.scenes.pose import EXERCISES, STANDING, Pose, sit_up
 from interplay.data.scenes.setting import Setting
 
@@ -37,9 +37,9 @@ class Action:
     length_s: float
     setting: Setting
 
-    def __call__(self) -> Iterator[Frame]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
-        return self.setting.film(self.length_s, self._draw)
+        return self.setting.film(self.length_s, self._draw, take=take)
 
     def _draw(self, canvas: Canvas, time_s: float) -> None:
         self.setting.person.draw(canvas, self.pose(time_s))

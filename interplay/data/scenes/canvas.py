@@ -2,7 +2,8 @@
 
 Positions and sizes are in pixels, x to the right, y down. Colours are RGB, 0 to 255. Shapes are
 drawn by Pillow three times too large, with a margin, through a lens that may stand closer or askew;
-`pixels` averages 3x3 of them: soft edges for half a millisecond a picture.
+`pixels` averages 3x3 of them: soft edges for half a millisecond a picture. A `PartCanvas` is drawn
+on in the same way and tells what is to be seen where.
 """
 
 import math
@@ -10,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 from interplay.media.video import HEIGHT_PX, WIDTH_PX
@@ -28,6 +28,8 @@ COLOURS: dict[str, Colour] = {
 SHAPES = ("square", "circle", "triangle")
 OVER = 3  # drawn pixels per pixel and axis
 MARGIN_PX = 6  # around the picture: what a shaking camera may see
+CELL_PX = 5  # of a map of parts
+PARTS = ("nothing", "thing", "head", "arm", "torso", "leg", "ball", "cup", "box", "bottle", "book")
 # Which of the seven bars of a digit are on: top, upper left and right, middle, lower ones, bottom.
 _BARS = ("1110111", "0010010", "1011101", "1011011", "0111010")
 _BARS += ("1101011", "1101111", "1010010", "1111111", "1111011")
@@ -69,22 +71,32 @@ class Lens:
 
 
 class Canvas:
-    """Starts as one colour or as a copy of another canvas; later shapes cover earlier ones."""
+    """Starts as one colour or as a copy of another canvas; later shapes cover earlier ones.
+
+    part: one of PARTS, what is being drawn: "thing" is what moves and has no name of its own.
+    """
 
     def __init__(self, background: "Colour | Canvas", lens: Lens | None = None) -> None:
+        self.part = PARTS[0]
         if isinstance(background, Canvas):
             self._image, self.lens = background._image.copy(), background.lens
         else:
             size = (OVER * (WIDTH_PX + 2 * MARGIN_PX), OVER * (HEIGHT_PX + 2 * MARGIN_PX))
-            self._image, self.lens = Image.new("RGB", size, background), lens or Lens()
+            self._image, self.lens = self._empty(size, background), lens or Lens()
         self._draw = ImageDraw.Draw(self._image)
+
+    def _empty(self, size: tuple[int, int], background: Colour) -> Image.Image:
+        return Image.new("RGB", size, background)
+
+    def _ink(self, colour: Colour) -> Colour | int:
+        return colour
 
     def show(self, other: "Canvas") -> None:
         """What is on another canvas, and nothing else."""
         self._image.paste(other._image)
 
     def polygon(self, points: Sequence[Point], colour: Colour) -> None:
-        self._draw.polygon([self.lens.see(point) for point in points], fill=colour)
+        self._draw.polygon([self.lens.see(point) for point in points], fill=self._ink(colour))
 
     def box(self, centre: Point, width: float, height: float, colour: Colour) -> None:
         x, y, across, down = *centre, width / 2, height / 2
@@ -93,13 +105,13 @@ class Canvas:
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
         (x, y), size = self.lens.see(centre), self.lens.length(radius)
-        self._draw.ellipse((x - size, y - size, x + size, y + size), fill=colour)
+        self._draw.ellipse((x - size, y - size, x + size, y + size), fill=self._ink(colour))
 
     def oval(self, centre: Point, width: float, height: float, colour: Colour) -> None:
         """Upright, whatever the lens."""
         x, y = self.lens.see(centre)
         across, down = self.lens.length(width) / 2, self.lens.length(height) / 2
-        self._draw.ellipse((x - across, y - down, x + across, y + down), fill=colour)
+        self._draw.ellipse((x - across, y - down, x + across, y + down), fill=self._ink(colour))
 
     def triangle(self, centre: Point, size: float, colour: Colour) -> None:
         """Of equal sides, point up."""
@@ -147,11 +159,33 @@ class Canvas:
             if is_on == "1":
                 self.line(start, end, height / 9, colour)
 
-    def pixels(self, shift: Point = (0.0, 0.0)) -> UInt8[np.ndarray, "120 160 3"]:
-        """The picture, seen `shift` pixels (at most MARGIN_PX) further to the right and down."""
-        left, top = (round(OVER * (MARGIN_PX + step)) for step in shift)
+    def pixels(self, shift: Point = (0.0, 0.0)) -> np.ndarray:
+        """uint8 [120, 160, 3]: the picture, seen `shift` pixels (at most MARGIN_PX) further to the
+        right and down."""
+        left, top = self._corner(shift)
         cut = (left, top, left + OVER * WIDTH_PX, top + OVER * HEIGHT_PX)
         return np.asarray(self._image.reduce(OVER, cut))
+
+    def _corner(self, shift: Point) -> tuple[int, int]:
+        left, top = (round(OVER * (MARGIN_PX + step)) for step in shift)
+        return left, top
+
+
+class PartCanvas(Canvas):
+    """What is drawn on it is remembered by its part, not by its colour."""
+
+    def _empty(self, size: tuple[int, int], background: Colour) -> Image.Image:
+        return Image.new("L", size, 0)
+
+    def _ink(self, colour: Colour) -> int:
+        return PARTS.index(self.part)
+
+    def pixels(self, shift: Point = (0.0, 0.0)) -> np.ndarray:
+        """uint8 [24, 32]: the number in PARTS of what is in the middle of each cell."""
+        left, top = self._corner(shift)
+        step = OVER * CELL_PX
+        rows = slice(top + step // 2, top + OVER * HEIGHT_PX, step)
+        return np.asarray(self._image)[rows, left + step // 2 : left + OVER * WIDTH_PX : step]
 
 
 def shade(colour: Colour, factor: float) -> Colour:

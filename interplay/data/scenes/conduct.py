@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from interplay.data.scenes.canvas import Canvas, Colour, shade
-from interplay.data.scenes.film import Frame
+from interplay.data.scenes.film import WHOLE, Take
 from interplay.data.scenes.person import HELMETS
 from interplay.data.scenes.pose import SEAT_HEIGHT, STANDING, Pose, seated
 from interplay.data.scenes.setting import Setting
@@ -37,9 +37,9 @@ class Conduct:
     wood: Colour
     tempo: float
 
-    def __call__(self) -> Iterator[Frame]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
-        return self.setting.film(self.length_s, self._draw, furniture=self._furniture)
+        return self.setting.film(self.length_s, self._draw, furniture=self._furniture, take=take)
 
     def wrong(self, time_s: float) -> float:
         """0 while the rule is kept, 1 while it is broken, NEAR where a stretch starts or ends."""

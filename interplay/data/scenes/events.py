@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interplay.data.scenes.canvas import COLOURS, SHAPES, Canvas, Point
-from interplay.data.scenes.film import Camera, Frame, film
+from interplay.data.scenes.film import WHOLE, Camera, Take, film
 from interplay.data.scenes.room import Room
 from interplay.data.scenes.visit import Visitor, draw_visitor
 
@@ -50,7 +50,7 @@ class Events:
     camera: Camera
     passer: Visitor | None = None
 
-    def __call__(self) -> Iterator[Frame]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
         return film(
             self.length_s,
@@ -60,6 +60,7 @@ class Events:
             backdrop=self.room,
             camera=self.camera,
             light=self._light if self.kind == "light" else None,
+            take=take,
         )
 
     def _light(self, time_s: float) -> float:

@@ -5,13 +5,14 @@ Knows nothing of what is drawn. A film is a function of its seed: drawn twice, i
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
 
 from interplay.clock import TURN_S
-from interplay.data.scenes.canvas import MARGIN_PX, Canvas, Colour, Lens
+from interplay.data.scenes.canvas import MARGIN_PX, Canvas, Colour, Lens, PartCanvas
 from interplay.media.video import HEIGHT_PX, WIDTH_PX
 
 Frame: TypeAlias = UInt8[np.ndarray, "120 160 3"]
@@ -61,6 +62,24 @@ class Camera:
 STILL = Camera()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """How much of a film is drawn, and how: `num` frames from `first` on, None for all. parts: as
+    maps of what is to be seen where (uint8 [24, 32], numbers in canvas.PARTS) instead of as frames;
+    the camera shakes in both alike."""
+
+    first: int = 0
+    num: int | None = None
+    parts: bool = False
+
+    def moments(self, length_s: float) -> Iterator[tuple[int, float]]:
+        stop = None if self.num is None else self.first + self.num
+        return islice(moments(length_s), self.first, stop)
+
+
+WHOLE = Take()
+
+
 def moments(length_s: float) -> Iterator[tuple[int, float]]:
     """(k, k / 5 s) of every frame of a film."""
     index = 0
@@ -78,26 +97,32 @@ def film(
     backdrop: Draw | None = None,
     camera: Camera = STILL,
     light: Callable[[float], float] | None = None,
-) -> Iterator[Frame]:
-    """Frames, five per second.
+    take: Take = WHOLE,
+) -> Iterator[np.ndarray]:
+    """Frames, five per second, or what `take` says.
 
     draw: what moves, at a moment, on a copy of the backdrop. backdrop: what stands still, on an
     empty canvas. light: factor of the light at a moment. seed: of noise and shaking.
     """
-    still = Canvas(background, camera.lens)
+    kind = PartCanvas if take.parts else Canvas
+    still = kind(background, camera.lens)
     if backdrop:
         backdrop(still)
     rng = np.random.default_rng(seed)
     table = rng.standard_normal((_NOISE_ROWS, WIDTH_PX + _SPARE, 3), np.float32) * camera.noise
     table += 0.5  # what follows rounds down
-    hand, canvas = np.zeros(2), Canvas(still)
+    hand, canvas = np.zeros(2), kind(still)
+    canvas.part = "thing"
     seen = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
-    for _, time_s in moments(length_s):
+    for _, time_s in take.moments(length_s):
         canvas.show(still)
         draw(canvas, time_s)
         hand = np.clip(0.7 * hand + rng.normal(0, camera.shake, 2), -MARGIN_PX, MARGIN_PX)
         level = (light(time_s) if light else 1.0) * (1 + camera.flicker * rng.standard_normal())
         row, column = (int(at) for at in rng.integers(0, _SPARE + 1, 2))
+        if take.parts:
+            yield canvas.pixels((hand[0], hand[1])).copy()
+            continue
         grain = table[row : row + HEIGHT_PX, column : column + WIDTH_PX]
         gain = np.array(camera.light, np.float32) * np.float32(level)
         np.multiply(canvas.pixels((hand[0], hand[1])), gain, out=seen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interplay.data.scenes.canvas import Canvas, Colour, Point, shade
-from interplay.data.scenes.film import Camera, Frame, film
+from interplay.data.scenes.film import WHOLE, Camera, Take, film
 from interplay.data.scenes.room import Room
 
 KINDS = {"ball": "balls", "cup": "cups", "box": "boxes", "bottle": "bottles", "book": "books"}
@@ -59,7 +59,7 @@ class Objects:
     table: Colour
     seed: int
 
-    def __call__(self) -> Iterator[Frame]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
         return film(
             self.length_s,
@@ -68,6 +68,7 @@ class Objects:
             lambda canvas, time_s: None,
             backdrop=self._backdrop,
             camera=self.camera,
+            take=take,
         )
 
     def count(self, kind: str) -> int:
@@ -86,6 +87,7 @@ class Objects:
         canvas.polygon([(2, 66), (158, 66), (176, 122), (-16, 122)], self.table)
         canvas.box((80, 66), 158, 2, shade(self.table, 1.2))
         for thing in self.things:
+            canvas.part = thing.kind
             thing.draw(canvas)
 
 

@@ -82,7 +82,7 @@ class Person:
     ) -> None:
         """Far limbs first, near ones last. helmet: of its colour on the head. weights: in both
         hands."""
-        looks = self.looks
+        looks, before = self.looks, canvas.part
         wide = 0.085 * looks.build if pose.is_front else 0.015
         hips_wide = 0.05 * looks.build if pose.is_front else 0.012
         order = (0, 1) if pose.is_front else (1, 0)
@@ -93,12 +93,13 @@ class Person:
             self._head(canvas, pose, helmet)
             for index in order:
                 self._arm(canvas, pose, index, wide, shadow[index], weights)
-            return
-        self._arm(canvas, pose, 1, wide, shadow[1], weights)
-        self._legs(canvas, pose, order, hips_wide, shadow)
-        self._torso(canvas, pose, wide, hips_wide)
-        self._head(canvas, pose, helmet)
-        self._arm(canvas, pose, 0, wide, shadow[0], weights)
+        else:
+            self._arm(canvas, pose, 1, wide, shadow[1], weights)
+            self._legs(canvas, pose, order, hips_wide, shadow)
+            self._torso(canvas, pose, wide, hips_wide)
+            self._head(canvas, pose, helmet)
+            self._arm(canvas, pose, 0, wide, shadow[0], weights)
+        canvas.part = before
 
     def _limb(
         self,
@@ -122,6 +123,7 @@ class Person:
         self, canvas: Canvas, pose: Pose, index: int, wide: float, shadow: float, weights: bool
     ) -> None:
         looks, (x, y) = self.looks, pose.shoulders()
+        canvas.part = "arm"
         shoulder = (x + (wide if index else -wide), y - 0.01)
         skin, sleeve = shade(looks.skin, shadow), shade(looks.top, 0.9 * shadow)
         colours = (sleeve, sleeve if looks.has_sleeves else skin)
@@ -144,6 +146,7 @@ class Person:
         shadow: tuple[float, float],
     ) -> None:
         looks, (x, y) = self.looks, pose.hips()
+        canvas.part = "leg"
         for index in order:
             hip = (x + (wide if index else -wide), y)
             cloth = shade(looks.trousers, shadow[index])
@@ -161,7 +164,7 @@ class Person:
 
     def _torso(self, canvas: Canvas, pose: Pose, wide: float, hips_wide: float) -> None:
         looks, hips, shoulders = self.looks, pose.hips(), pose.shoulders()
-        thick = self.height * 0.105 * looks.build
+        canvas.part, thick = "torso", self.height * 0.105 * looks.build
         for shift in (-1, 1):
             start = self.place((shoulders[0] + shift * wide * 0.7, shoulders[1] - 0.02))
             end = self.place((hips[0] + shift * hips_wide * 0.7, hips[1]))
@@ -176,6 +179,7 @@ class Person:
 
     def _head(self, canvas: Canvas, pose: Pose, helmet: Colour | None) -> None:
         looks, size, centre = self.looks, self.height, pose.head()
+        canvas.part = "head"
         neck, middle = self.place(pose.shoulders()), self.place(centre)
         # Up and forward, as the head is held: what is on or behind it turns with it.
         tilt = pose.lean + pose.nod

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interplay.data.scenes.canvas import COLOURS, Canvas, Colour, shade
-from interplay.data.scenes.film import Frame
+from interplay.data.scenes.film import WHOLE, Take
 from interplay.data.scenes.pose import BAR_HEIGHT, EXERCISES, WEIGHTS, Pose
 from interplay.data.scenes.setting import Setting
 
@@ -51,9 +51,9 @@ class Reps:
     setting: Setting
     colour: Colour
 
-    def __call__(self) -> Iterator[Frame]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
-        return self.setting.film(self.length_s, self._draw, furniture=self._furniture)
+        return self.setting.film(self.length_s, self._draw, furniture=self._furniture, take=take)
 
     def reach(self, time_s: float) -> float:
         """How far from rest the body is: 0 at rest, 1 in the middle of a repetition."""

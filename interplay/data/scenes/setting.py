@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interplay.data.scenes.canvas import Canvas
-from interplay.data.scenes.film import Camera, Draw, DrawAt, Frame, film
+from interplay.data.scenes.film import WHOLE, Camera, Draw, DrawAt, Take, film
 from interplay.data.scenes.person import SIZE_PX, Looks, Person
 from interplay.data.scenes.room import GROUND, Room
 from interplay.data.scenes.visit import KINDS, Visitor, draw_visitor
@@ -54,7 +54,8 @@ class Setting:
         *,
         furniture: Draw | None = None,
         light: Callable[[float], float] | None = None,
-    ) -> Iterator[Frame]:
+        take: Take = WHOLE,
+    ) -> Iterator[np.ndarray]:
         """draw: what moves. furniture: what stands still in front of the room."""
 
         def backdrop(canvas: Canvas) -> None:
@@ -75,4 +76,5 @@ class Setting:
             backdrop=backdrop,
             camera=self.camera,
             light=light,
+            take=take,
         )

@@ -12,7 +12,7 @@ from jaxtyping import Int8
 
 from interplay.data.example import UNKNOWN
 from interplay.data.scenes import action, conduct, events, objects, reps, visit
-from interplay.data.scenes.film import moments
+from interplay.data.scenes.film import WHOLE, Take, moments
 
 NOTHING = ""
 _EXERCISES = tuple(dict.fromkeys((*reps.KINDS, *action.KINDS)))
@@ -54,7 +54,7 @@ class Film(Protocol):
     @property
     def length_s(self) -> float: ...
 
-    def __call__(self) -> Iterator[np.ndarray]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
         ...
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from interplay.data.scenes.canvas import COLOURS, Canvas, Colour, Lens, shade
-from interplay.data.scenes.film import Camera, Frame, film
+from interplay.data.scenes.film import WHOLE, Camera, Take, film
 from interplay.data.scenes.person import SIZE_PX, Looks, Person
 from interplay.data.scenes.pose import STANDING, walk
 from interplay.data.scenes.room import GROUND, Room
@@ -139,11 +139,17 @@ class Visit:
     camera: Camera
     seed: int
 
-    def __call__(self) -> Iterator[Frame]:
+    def __call__(self, take: Take = WHOLE) -> Iterator[np.ndarray]:
         """The frames, five per second."""
         wall = self.room.wall
         return film(
-            self.length_s, wall, self.seed, self._draw, backdrop=self.room, camera=self.camera
+            self.length_s,
+            wall,
+            self.seed,
+            self._draw,
+            backdrop=self.room,
+            camera=self.camera,
+            take=take,
         )
 
     def _draw(self, canvas: Canvas, time_s: float) -> None:
