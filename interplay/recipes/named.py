@@ -205,7 +205,7 @@ def xs_watching() -> Recipe:
         minutes=110,
         start="xs-seeing",
         eyes_share=0.18,
-        compose=replace(seeing.compose, known=0.35, seen=0.35),
+        compose=replace(seeing.compose, known=0.35, drilled=0.25, rehearsed=0.6, seen=0.35),
     )
 
 
