@@ -15,7 +15,7 @@ from interplay.turns.follow import (
     no_memory,
     remember,
 )
-from interplay.turns.tokens import DUE, END, TEXT, TIMER, count_token
+from interplay.turns.tokens import DUE, END, EVERY, TEXT, TIMER, count_token
 
 A, B, C, D = range(FIRST_WORD, FIRST_WORD + 4)
 
@@ -99,3 +99,15 @@ def test_the_memory_forgets_the_oldest():
     memory = memory_of(say=[A] * (MEMORY + 5) + [B])
     assert memory.shape == (1, len(STREAMS), MEMORY)
     assert memory[0, STREAMS.index("say")].tolist() == [A] * (MEMORY - 1) + [B]
+
+
+def test_a_word_that_is_waited_for_is_known_from_one_that_is_said_then():
+    waiting = [EVERY, A, TEXT, B, END]
+    assert found("heard", "act", act=waiting, heard=[C, D]) == 0
+    assert found("heard", "act", act=waiting, heard=[C, A]) == TEXT
+    assert found("heard", "act", act=waiting, heard=[C, B]) == END
+    counting = [EVERY, A, count_token(2), END]
+    assert found("heard", "act", act=counting, heard=[A]) == count_token(2)
+    of_two_words = [EVERY, A, B, TEXT, C, END]
+    assert found("heard", "act", act=of_two_words, heard=[D, A]) == B
+    assert found("heard", "act", act=of_two_words, heard=[A, B]) == TEXT

@@ -10,7 +10,7 @@ from torch import Tensor
 from interplay.errors import ConfigError
 from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
-from interplay.train.start import eyes_of, mix_with_start, start_from
+from interplay.train.start import learnt_anew, mix_with_start, start_from
 
 VOCAB = 96
 
@@ -44,7 +44,7 @@ def everything_said(model: InteractionModel) -> list[Tensor]:
         hear=ids(16, 2, 6, 4, 4, 80).to(torch.uint8),
         read=ids(VOCAB, 2, 6, 4, 2),
         turn=torch.arange(6).expand(2, 6),
-        tokens=ids(VOCAB, 2, 6, 4, 11),
+        tokens=ids(VOCAB, 2, 6, 4, 12),
         voice=torch.randn(2, 6, 4, 4, 80, generator=made),
         voice_on=ids(2, 2, 6, 4).bool(),
     )
@@ -152,7 +152,8 @@ def test_eyes_that_the_start_lacks_keep_all_they_learnt():
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(1.0)
-    new = eyes_of(model)
+    new = learnt_anew(model, old, eyes=True)
+    assert learnt_anew(model, old, eyes=False) == []
     assert {*dict(model.named_parameters())} - {*dict(old.named_parameters())} == {*new}
     mix_with_start(model, begun_with, 0.25, new)
     for name, weight in model.named_parameters():

@@ -21,14 +21,14 @@ from interplay.model.cache import SlotValue
 from interplay.turns.follow import PAIRS, follow, newest, remember
 from interplay.turns.types import NUM_MELS, PAD
 
-FORMAT = "interplay session 2"
+FORMAT = "interplay session 3"
 COUNTERS = ("seed", "turn", "num_turns")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """What R output slots emitted: tokens int32 [R, 3] (heard, say, act), latest int32 [R, 3]
-    the newest word of each stream before, follow int32 [R, 5] what came next the last time
+    the newest word of each stream before, follow int32 [R, 6] what came next the last time
     (turns.follow), voice float32 [R, S, 80] log10 mel (0 where off), voice_on bool [R]."""
 
     tokens: Tensor
@@ -70,7 +70,7 @@ class Said:
         return Said(**{key: value[-1:] for key, value in vars(self).items()})
 
     def as_read(self) -> Tensor:
-        """int32 [R, 11]: tokens, latest and follow side by side, as the model reads them."""
+        """int32 [R, 12]: tokens, latest and follow side by side, as the model reads them."""
         return torch.cat([self.tokens, self.latest, self.follow], dim=-1)
 
     def played(self, num_samples: int) -> "Said":

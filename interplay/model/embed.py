@@ -39,6 +39,7 @@ class EmbedConfig:
     dim: int
     vocab_size: int
     subframes: int = 4
+    num_follow: int = len(PAIRS)
 
 
 def _signs(rows: int, dim: int) -> nn.Parameter:
@@ -61,7 +62,7 @@ class Embed(nn.Module):
         self.tags = nn.Parameter(torch.randn(len(STREAMS), dim) * 0.1)
         self.before_role = _signs(1, dim)
         self.newest_roles = _signs(len(TEXT_OUT), dim)
-        self.follow_roles = _signs(len(PAIRS), dim)
+        self.follow_roles = _signs(config.num_follow, dim)
         self.hear_slots = nn.Parameter(torch.randn(NUM_SLOTS, dim) * 0.1)
         self.out_slots = nn.Parameter(torch.randn(NUM_SLOTS, dim) * 0.1)
         self.quiet = nn.Parameter(torch.randn(dim) * 0.1)
@@ -123,7 +124,7 @@ class Embed(nn.Module):
 
     def out(
         self,
-        tokens: Int[Tensor, "B N R 11"],
+        tokens: Int[Tensor, "B N R 12"],
         voice: Float[Tensor, "B N R S 80"],
         voice_on: Tensor,
         slot: int | None,
@@ -132,12 +133,14 @@ class Embed(nn.Module):
         """Output slots: what the slot before emitted. `slot` names the one slot given, None
         means all four; `tokens` are heard, say and act, the newest word of each before, and what
         came next the last time (turns.follow)."""
-        emitted, latest, follow = tokens.split([len(TEXT_OUT), len(TEXT_OUT), len(PAIRS)], dim=-1)
+        num_follow = self.config.num_follow
+        tokens = tokens[..., : 2 * len(TEXT_OUT) + num_follow]
+        emitted, latest, follow = tokens.split([len(TEXT_OUT), len(TEXT_OUT), num_follow], dim=-1)
         there = emitted != PAD
         newest = torch.where(there, emitted, latest)
         # all words at once, since a live micro-turn waits for the calls, not for the words
         vectors = self.text(torch.cat([emitted, latest, newest, follow], dim=-1))
-        now, before, newest, follow = vectors.split([*[len(TEXT_OUT)] * 3, len(PAIRS)], dim=-2)
+        now, before, newest, follow = vectors.split([*[len(TEXT_OUT)] * 3, num_follow], dim=-2)
         now = now + before * self.before_role[0] + self.tags[: len(TEXT_OUT)]
         now = (now * there.unsqueeze(-1)).unbind(-2)
         newest = (newest * self.newest_roles).unbind(-2)

@@ -40,13 +40,15 @@ class PadBias:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """A whole interaction model. `see` is None for a model without eyes."""
+    """A whole interaction model. `see` is None for a model without eyes. num_follow: pairs of
+    turns.follow that are read, the first ones; a config that does not tell is an early one."""
 
     backbone: BackboneConfig
     voice: VoiceConfig
     vocoder: VocoderConfig
     vocab_size: int = 1024
     subframes: int = 4
+    num_follow: int = 5
     see: SeeConfig | None = None
     pad_bias: PadBias = field(default_factory=PadBias)
 
@@ -55,7 +57,7 @@ class ModelConfig:
 class Inputs:
     """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B).
 
-    tokens: [B, N, 4, 11], `previous.as_read()`. see_on: bool [B, N]; None: where there is `see`,
+    tokens: [B, N, 4, 12], `previous.as_read()`. see_on: bool [B, N]; None: where there is `see`,
     the camera is on all the time.
     """
 
@@ -93,6 +95,7 @@ class InteractionModel(nn.Module):
             dim=dim,
             vocab_size=config.vocab_size,
             subframes=config.subframes,
+            num_follow=config.num_follow,
         )
         self.embed = Embed(tables, see)
         self.backbone = Backbone(config.backbone)
@@ -100,8 +103,9 @@ class InteractionModel(nn.Module):
         # first step on: each pair of streams writes where the written stream's head looks.
         self.words = nn.Parameter(0.02 / WORD_STD * self.embed.tokens.detach())
         self.word_streams = nn.Parameter(torch.randint(0, 2, (len(TEXT_OUT), dim)) * 2.0 - 1.0)
-        written = [TEXT_OUT.index(name) for name, _ in PAIRS]
-        self.embed.follow_roles.data.copy_(self.word_streams.detach()[written])
+        for role, (written, _) in zip(self.embed.follow_roles.data, PAIRS, strict=False):
+            if written != "heard":  # what it is followed by elsewhere is not heard next
+                role.copy_(self.word_streams.detach()[TEXT_OUT.index(written)])
         self.pad_bias: Tensor  # in the order of TEXT_OUT; of the config, so not among the weights
         self.register_buffer("pad_bias", torch.zeros(len(TEXT_OUT)), persistent=False)
         self.set_pad_bias(config.pad_bias)
@@ -144,7 +148,7 @@ class InteractionModel(nn.Module):
 
     def read_slot(
         self,
-        tokens: Int[Tensor, "b R 11"],
+        tokens: Int[Tensor, "b R 12"],
         voice: Float[Tensor, "b R S 80"],
         voice_on: Tensor,
         slot: int | None,

@@ -9,6 +9,7 @@ from interplay.model.see import SeeConfig
 from interplay.model.sizes import backbone_config
 from interplay.model.vocoder import VocoderConfig
 from interplay.model.voice import VoiceConfig
+from interplay.turns.follow import PAIRS
 
 SIZES = ("tiny", "tiny-moe", "xs", "xs-wide", "s", "s-moe")
 _TINY = BackboneConfig(
@@ -36,5 +37,6 @@ def model_config(name: str, *, vocab_size: int = 1024, eyes: bool = False) -> Mo
         voice=voice,
         vocoder=vocoder,
         vocab_size=vocab_size,
+        num_follow=len(PAIRS),
         see=SeeConfig(dim=backbone.dim) if eyes else None,
     )

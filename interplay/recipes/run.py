@@ -34,7 +34,7 @@ from interplay.train.loop import TrainConfig, Trainer, train
 from interplay.train.parcel import Parcels
 from interplay.train.said import say_all
 from interplay.train.snapshots import prepare_folder, snapshots
-from interplay.train.start import eyes_of, mix_with_start, start_from
+from interplay.train.start import learnt_anew, mix_with_start, start_from
 from interplay.train.texts import Texts
 from interplay.train.throughput import probe_throughput
 from interplay.train.vocoder import VocoderTraining, train_vocoder
@@ -272,8 +272,8 @@ def train_model(
         kind=kind,
     )
     if start and begun_with is not None:
-        anew = eyes is not None or start.config.see is None
-        new = eyes_of(trained) if anew else ()
+        are_new = eyes is not None or start.config.see is None
+        new = learnt_anew(trained, start.model, eyes=are_new)
         mix_with_start(trained, begun_with, recipe.start_share, new)
     return trained.to("cpu")
 

@@ -53,10 +53,20 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
             grown.append(at)
             value = _prepare(at, value, into, old_config.dim / new_config.dim)
         into[_places(at, value, into, old_config, new_config)] = value
+        if _kind(at) == "follow_roles":
+            into[len(value) :] = 0.0  # words that the old model did not read
     new = {name: LAYER.match(name) or EYES.match(name) for name in target}
     if missing := [name for name, match in new.items() if not match]:
         raise ConfigError(f"cannot start from these weights: they lack {min(missing)}")
     return grown + sorted({match[0] + "*" for match in new.values() if match})
+
+
+def learnt_anew(model: InteractionModel, old: InteractionModel, *, eyes: bool) -> list[str]:
+    """Names of the weights of `model` that have nothing to go back to when it began as `old`: eyes,
+    if they are new, and how words are read that `old` did not read."""
+    new = eyes_of(model) if eyes else []
+    reads_more = model.config.num_follow > old.config.num_follow
+    return [*new, "embed.follow_roles"] if reads_more else new
 
 
 def eyes_of(model: InteractionModel) -> list[str]:

@@ -2,8 +2,9 @@
 
 A pure function of the tokens so far, part of the layout: every output slot reads it. Copying a
 text word by word (from `read` to `say`, from `heard` to `act`) then takes no search: attention
-only finds the first word and chooses whose words to follow. Small models trained for an hour do
-not grow that search by themselves (docs/log.md). Knows nothing of models or of sound.
+only finds the first word and chooses whose words to follow. And a word that the user says and that
+is waited for, as `act` has it, is known by what stands behind it there. Small models trained for an
+hour do not grow that search by themselves (docs/log.md). Knows nothing of models or of sound.
 """
 
 import numpy as np
@@ -12,17 +13,21 @@ from jaxtyping import Int
 from interplay.turns.types import PAD
 
 STREAMS = ("heard", "say", "act", "read")
-PAIRS = (  # (written, followed)
+PAIRS = (  # (written, followed); models made earlier read the first five
     ("say", "read"),
     ("say", "heard"),
     ("say", "act"),
     ("act", "heard"),
     ("act", "act"),
+    ("heard", "act"),
 )
 CONTEXT = 3  # words of the written stream that are compared
 MEMORY = 128  # newest words of a stream that are remembered
 FIRST_WORD = 74  # ids below are control tokens (turns.tokens); as neighbours all count as one
 BORDER = 1  # that one: `<end>`
+# Where control tokens that follow are told apart: a word that is waited for stands before `<text>`,
+# the last of what is said then before `<end>`.
+TOLD_APART = np.array([written == "heard" for written, _ in PAIRS])
 _WRITTEN = [STREAMS.index(written) for written, _ in PAIRS]
 _FOLLOWED = [STREAMS.index(followed) for _, followed in PAIRS]
 
@@ -45,12 +50,13 @@ def newest(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 4"]:
     return memory[..., -1]
 
 
-def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 5"]:
+def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 6"]:
     """For each of PAIRS the word that came next in the followed stream, where that stream read
     like the end of the written one: longest agreement (up to CONTEXT words) first, then newest.
 
-    PAD where nothing agrees, `<end>` where the followed text ended. What comes after a border
-    is the first word of a text, never another control token.
+    PAD where nothing agrees, `<end>` where the followed text ended (of a pair in TOLD_APART the
+    control token that stands there). What comes after a border is the first word of a text, never
+    another control token.
     """
     words = np.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
     context, source = words[:, _WRITTEN, -CONTEXT:].copy(), words[:, _FOLLOWED]
@@ -65,4 +71,5 @@ def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 5"]:
     agreed[(after == BORDER) & (context[..., -1:] == BORDER)] = 0
     last = after.shape[-1] - 1 - agreed[..., ::-1].argmax(-1)[..., None]
     found = np.take_along_axis(agreed, last, -1) > 0
+    after = np.where(TOLD_APART[:, None], memory[:, _FOLLOWED, CONTEXT:], after)
     return np.where(found, np.take_along_axis(after, last, -1), PAD)[..., 0].astype(np.int32)

@@ -42,7 +42,7 @@ class Emitted:
     """What one output slot emitted, as the next slot reads it.
 
     tokens: int32 [3] (heard, say, act). latest: int32 [3], the newest word of each stream before
-    these tokens, however long ago. follow: int32 [5], what came next the last time
+    these tokens, however long ago. follow: int32 [6], what came next the last time
     (turns.follow), seen from behind these tokens. voice: float32 [S, 80] log10 mel.
     voice_on: bool [].
     """
@@ -54,7 +54,7 @@ class Emitted:
     voice_on: np.ndarray
 
     def as_read(self) -> np.ndarray:
-        """int32 [..., 11]: tokens, latest and follow side by side, as the model reads them."""
+        """int32 [..., 12]: tokens, latest and follow side by side, as the model reads them."""
         return np.concatenate([self.tokens, self.latest, self.follow], axis=-1)
 
     @staticmethod

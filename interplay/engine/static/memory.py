@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from interplay.turns.follow import BORDER, CONTEXT, FIRST_WORD, PAIRS, STREAMS
+from interplay.turns.follow import BORDER, CONTEXT, FIRST_WORD, PAIRS, STREAMS, TOLD_APART
 from interplay.turns.types import PAD
 
 READ = STREAMS.index("read")
@@ -22,7 +22,7 @@ def remember(memory: Int[Tensor, "b 4 M"], tokens: Int[Tensor, "b 4"]) -> Int[Te
     return torch.where((tokens != PAD)[..., None], longer, memory)
 
 
-def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 5"]:
+def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 6"]:
     """For each of PAIRS the word that came next the last time."""
     words = torch.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
     context = torch.stack([words[:, i, -CONTEXT:] for i in _WRITTEN], dim=1)
@@ -41,6 +41,14 @@ def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 5"]:
     place = torch.arange(after.shape[-1], device=memory.device)
     last = (agreed.long() * len(place) + place).argmax(-1, keepdim=True)  # longest, then newest
     found = agreed.gather(-1, last) > 0
+    as_they_are = [memory[:, i, CONTEXT:] for i in _FOLLOWED]
+    after = torch.stack(
+        [
+            plain if is_apart else after[:, pair]
+            for pair, (plain, is_apart) in enumerate(zip(as_they_are, TOLD_APART, strict=True))
+        ],
+        dim=1,
+    )
     return torch.where(found, after.gather(-1, last), PAD)[..., 0].int()
 
 
