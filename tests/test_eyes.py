@@ -28,6 +28,7 @@ from interplay.model.untrained import untrained
 from interplay.train.batch import HistoryNoise, assemble
 from interplay.train.loop import TrainConfig, train
 from interplay.train.losses import LossConfig, Losses, compute_losses
+from interplay.train.optim import OptimConfig
 from interplay.train.probes import Probes
 from interplay.turns.layout import lay_out
 from interplay.turns.tokens import Tokenizer
@@ -308,7 +309,13 @@ def test_eyes_learn_in_batches_with_and_without_a_camera(tmp_path, monkeypatch, 
                 one.streams.say[2:, 1] = (90, 91)[k]
         return made
 
-    config = TrainConfig(num_steps=20, dtype=torch.float32, num_threads=1, num_workers=0)
+    config = TrainConfig(
+        num_steps=30,
+        dtype=torch.float32,
+        num_threads=1,
+        num_workers=0,
+        optim=OptimConfig(warmup_steps=2),
+    )
     before = {name: value.clone() for name, value in a_model().named_parameters()}
     model = train(config, seeing, a_model(), tmp_path / "run")
     moved = [n for n, value in model.named_parameters() if not torch.equal(value, before[n])]

@@ -80,6 +80,21 @@ def test_a_film_gives_the_bits_of_its_pairs(dtype):
         assert torch.equal(see.film(frames, dtype), see(pairs, dtype))
 
 
+def test_rows_that_follow_each_other_give_the_same_bits_and_gradients():
+    see = tower()
+    frames = torch.randint(0, 256, (7, 12, 40, 40, 3), dtype=torch.uint8)
+    before, now = [0, 0, 1, 2, 5, 0, 3], [0, 1, 2, 3, 6, 4, 5]
+    pairs = torch.stack([frames[before], frames[now]], dim=2)
+    seen = see.in_a_row(pairs, torch.float32)
+    plain = see(pairs, torch.float32)
+    assert torch.equal(seen, plain)
+    weights = list(see.parameters())
+    found = torch.autograd.grad(seen.square().mul(seen).sum(), weights)
+    expected = torch.autograd.grad(plain.square().mul(plain).sum(), weights)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
+
+
 def test_white_patches_come_out_of_the_first_layer():
     see = tower()
     frames = torch.from_numpy(np.stack([glimpse.frames for glimpse in FEW(0, 0.0)]))

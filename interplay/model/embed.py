@@ -120,7 +120,10 @@ class Embed(nn.Module):
         """What the camera sees in a micro-turn: a vector per pair of tiles, marked with where in
         the picture it is."""
         assert self.see is not None, "callers check that the model has eyes"
-        return self.see(pairs, dtype) + self.tile_places.to(dtype)
+        rows = pairs.flatten(0, -6)
+        is_film = torch.is_grad_enabled() and len(rows) > 1  # live, rows are of different cameras
+        seen = self.see.in_a_row(rows, dtype) if is_film else self.see(rows, dtype)
+        return seen.view(*pairs.shape[:-5], -1, self.see.config.dim) + self.tile_places.to(dtype)
 
     def out(
         self,

@@ -111,8 +111,29 @@ class See(nn.Module):
     ) -> Float[Tensor, "films pairs tiles dim"]:
         """The vectors of every two moments that follow each other, the bits of `forward`, for half
         of its work: what is done with one moment alone is done once."""
-        films, moments, tiles = frames.shape[:3]
-        x = self.pixels(frames.reshape(-1, 1, *frames.shape[3:]), dtype)
-        x = self.layers[:-1](x).view(films, moments, tiles, -1)
-        pairs = torch.stack([x[:, :-1], x[:, 1:]], dim=3).view(-1, 2, 1, 1, x.shape[-1])
-        return self.layers[-1](pairs).view(films, moments - 1, tiles, self.config.dim)
+        films, moments = frames.shape[:2]
+        x = self._moments(frames.flatten(0, 1), dtype).unflatten(0, (films, moments))
+        return self._paired(x[:, :-1], x[:, 1:])
+
+    def in_a_row(
+        self, pairs: UInt8[Tensor, "rows tiles 2 40 40 3"], dtype: torch.dtype
+    ) -> Float[Tensor, "rows tiles dim"]:
+        """As `forward`, for rows of which most begin with the moment that the row before ended
+        with: that moment is looked at once."""
+        follows = (pairs[1:, :, 0] == pairs[:-1, :, 1]).flatten(1).all(1)
+        others = torch.cat([follows.new_ones(1), ~follows]).nonzero().squeeze(1)
+        x = self._moments(torch.cat([pairs[:, :, 1], pairs[others, :, 0]]), dtype)
+        before = torch.arange(-1, len(pairs) - 1, device=pairs.device)
+        before[others] = torch.arange(len(pairs), len(x), device=pairs.device)
+        return self._paired(x[before], x[: len(pairs)])
+
+    def _moments(
+        self, tiles: UInt8[Tensor, "rows tiles 40 40 3"], dtype: torch.dtype
+    ) -> Float[Tensor, "rows tiles width"]:
+        """All layers but the last, which alone looks at two moments."""
+        x = self.layers[:-1](self.pixels(tiles.flatten(0, 1).unsqueeze(1), dtype))
+        return x.view(*tiles.shape[:2], -1)
+
+    def _paired(self, before: Tensor, now: Tensor) -> Tensor:
+        pairs = torch.stack([before, now], dim=-2).view(-1, 2, 1, 1, now.shape[-1])
+        return self.layers[-1](pairs).view(*now.shape[:-1], self.config.dim)
