@@ -3,9 +3,9 @@
 Function-preserving growth (Net2Net, Chen et al. 2015, arXiv 1511.05641; for transformers Gesmundo
 and Maile 2023, arXiv 2308.06103): old weights fill their places in the new ones. What writes to
 the residual stream or is a summand begins at zero where it is new (but for words that the layout
-tells it and the old model did not read); what reads keeps its random start, so that both learn from the first step on. Norms over a wider row are scaled down to the old
-values; new layers stand between old ones and begin as the identity. Knows nothing of files or
-optimizers.
+tells it and the old model did not read); what reads keeps its random start, so that both learn from
+the first step on. Norms over a wider row are scaled down to the old values; new layers stand
+between old ones and begin as the identity. Knows nothing of files or optimizers.
 """
 
 import re
