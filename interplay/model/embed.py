@@ -20,6 +20,10 @@ from interplay.turns.follow import PAIRS, STREAMS
 from interplay.turns.layout import TEXT_OUT
 from interplay.turns.types import NUM_TILES, PAD
 
+# Of turns.follow.PAIRS the first so many are read in every slot; what stands behind a word that was
+# heard is news in the slot after it alone: something may be due then.
+NUM_LASTING = sum(written != "heard" for written, _ in PAIRS)
+
 READ = STREAMS.index("read")
 PHASE_PERIODS = (5, 50, 300)  # micro-turns: one second, ten seconds, one minute
 WORD_STD = 0.3  # of an untrained word's vector; the sound's has 1: louder words delay the ears
@@ -141,6 +145,10 @@ class Embed(nn.Module):
         emitted, latest, follow = tokens.split([len(TEXT_OUT), len(TEXT_OUT), num_follow], dim=-1)
         there = emitted != PAD
         newest = torch.where(there, emitted, latest)
+        if num_follow > NUM_LASTING:
+            heard = there[..., TEXT_OUT.index("heard"), None]
+            passing = follow[..., NUM_LASTING:].where(heard, PAD)
+            follow = torch.cat([follow[..., :NUM_LASTING], passing], dim=-1)
         # all words at once, since a live micro-turn waits for the calls, not for the words
         vectors = self.text(torch.cat([emitted, latest, newest, follow], dim=-1))
         now, before, newest, follow = vectors.split([*[len(TEXT_OUT)] * 3, num_follow], dim=-2)
