@@ -124,6 +124,7 @@ class Timeline:
         self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
         self.heard_known = np.ones(self.num_turns, bool)
         self.sights: np.ndarray | None = None  # int8 [num_turns, questions]
+        self.heard_by: list[int] = []  # of the newest clip's words the slots that read them written
         self.running: list[Running | Standing] = []
         self.spoken_until = 0  # the output slot after the last that has own voice
         self.scored_from = 0
@@ -166,6 +167,7 @@ class Timeline:
             self._mark_phone(self.phones_user, phone, start, begin_s, end_s)
         first = start + (int(clip.words[0][1] * SAMPLE_RATE_HZ) if clip.words else 0)
         end, at = first, 0
+        self.heard_by = []
         for k, (word, _, end_s) in enumerate(clip.words):
             end = start + int(end_s * SAMPLE_RATE_HZ)
             turn = turn_with(end + HEARD_DELAY)
@@ -174,9 +176,10 @@ class Timeline:
                 self.heard_known[min(turn, turn + slip) : max(turn, turn + slip)] = False
             ids = [tokens.TEXT] if k == 0 and 0 in borders else []
             ids += self.tokenizer.encode_word(word)
-            if k + 1 in borders:
-                ids.append(tokens.TEXT)
             at = self.write("heard", ids, max(at, NUM_SLOTS * (turn + slip)))
+            self.heard_by.append(at)
+            if k + 1 in borders:
+                at = self.write("heard", [tokens.TEXT], at)
         return first, end
 
     def overhear(self, sound: np.ndarray, start: int) -> None:

@@ -133,9 +133,9 @@ class Turn:
     def _reply(self, rule: Rule, clip: Clip, place: int, start: int) -> None:
         """`<due>`, which cue, what is said; it is said when the first of it stands on `act`."""
         timeline = self.talk.timeline
-        word, _, end_s = clip.words[place]
+        _, _, end_s = clip.words[place]
         decided = decided_turn(start + int(end_s * SECOND))
-        slot = NUM_SLOTS * decided + len(timeline.tokenizer.encode_word(word))
+        slot = timeline.heard_by[place]  # not before: what is not written yet cannot be compared
         reply = rule.reply(clip.text, place)
         if reply.text and self.spoken:
             slot = max(slot, self.spoken.last - len(reply.before))
