@@ -7,6 +7,7 @@ from html import escape
 import pytest
 import torch
 
+from interplay.bench.results.report import command_of
 from interplay.bench.scoring import bits
 from interplay.bench.speed import hour, price, runtimes, timing, training
 from interplay.bench.speed.gpt_fast import GptFast
@@ -189,6 +190,7 @@ def test_the_command_writes_rows_and_a_page(fast, tmp_path, capsys, monkeypatch)
     to = tmp_path / "r.json", tmp_path / "r.html"
     assert main(["bench", "speed", "--ticks", "8", "--json", str(to[0]), "--html", str(to[1])]) == 0
     report = json.loads(to[0].read_text())
+    assert command_of(report, "r.json") == "interplay bench speed --ticks 8 --json r.json"
     assert list(report["rows"]) == [row.name for row in SPEED]
     rows = report["rows"]
     assert rows["bits_differing"]["value"] == 0 and rows["s_sessions"]["value"] == 4

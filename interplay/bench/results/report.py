@@ -135,6 +135,8 @@ def goal(row: Row | Mapping[str, Any]) -> str:
 
 def command_of(report: Mapping[str, Any], file: str) -> str:
     """What was typed to get a report into `file`."""
+    if report["suite"] == "speed":  # which chooses its models itself
+        return f"interplay bench speed --ticks {report['num_ticks']} --json {file}"
     endpoint = report.get("endpoint")
     is_plain = endpoint in (None, f"local:{report['model']}", f"baseline:{report['model']}")
     options = f"--model {report['model']}" if is_plain else f"--endpoint {endpoint}"
