@@ -93,16 +93,7 @@ def run_recipe(
     folder = corpus or out / "corpus"
     if ranks.is_first():
         prepare_folder(out)
-        plan, speakers = replace(recipe.corpus, seed=recipe.seed), _num_speakers(recipe)
-        if not (folder / "corpus.json").exists():
-            print(f"{folder}: synthesising the corpus", flush=True)
-            tokenizer = start.tokenizer if start and recipe.size is None else None
-            build_corpus(folder, plan, tokenizer=tokenizer, num_workers=speakers)
-        if lacking := Corpus(folder).lacking(eyes=recipe.eyes):
-            print(f"{folder}: synthesising what it lacks: {', '.join(lacking)}", flush=True)
-            add_kinds(folder, plan, lacking, num_workers=speakers)
-        if start and recipe.num_self:
-            add_own_voice(folder / "bank", start, recipe.num_self, seed=recipe.seed)
+        _synthesise(recipe, folder, start)
     ranks.wait()
     data = Corpus(folder)
     if start and start.tokenizer.to_json() != data.tokenizer.to_json():
@@ -160,6 +151,20 @@ def run_recipe(
     _tune(made, recipe)
     save_checkpoint(checkpoint, model, vocoder, data.tokenizer, facts, recipe.export)
     return checkpoint
+
+
+def _synthesise(recipe: Recipe, folder: Path, start: Loaded | None) -> None:
+    """The corpus, or what is lacking of it."""
+    plan, speakers = replace(recipe.corpus, seed=recipe.seed), _num_speakers(recipe)
+    if not (folder / "corpus.json").exists():
+        print(f"{folder}: synthesising the corpus", flush=True)
+        tokenizer = start.tokenizer if start and recipe.size is None else None
+        build_corpus(folder, plan, tokenizer=tokenizer, num_workers=speakers)
+    if lacking := Corpus(folder).lacking(eyes=recipe.eyes):
+        print(f"{folder}: synthesising what it lacks: {', '.join(lacking)}", flush=True)
+        add_kinds(folder, plan, lacking, num_workers=speakers)
+    if start and recipe.num_self:
+        add_own_voice(folder / "bank", start, recipe.num_self, seed=recipe.seed)
 
 
 def _num_speakers(recipe: Recipe) -> int:
