@@ -204,6 +204,7 @@ def xs_watching() -> Recipe:
         name="xs-watching",
         minutes=110,
         start="xs-seeing",
+        start_share=0.2,
         eyes_share=0.18,
         compose=replace(seeing.compose, known=0.35, drilled=0.25, rehearsed=0.6, seen=0.35),
     )
