@@ -11,6 +11,7 @@ from interplay.data.families.rules import agreement
 from interplay.data.texts import claims, kinds, vocabulary, wordings
 from interplay.data.texts.kinds import NOD, REFUSAL, SECRET
 from interplay.turns import tokens
+from interplay.turns.types import PAD
 
 ACK, BRIDGE = vocabulary.ACKNOWLEDGE, vocabulary.BRIDGE
 OVER = {"cue", "once", "running", "changed", "two", "event", "talked", "duet", "recite"}
@@ -368,3 +369,16 @@ def test_foreign_words_and_claims_have_one_answer():
     assert 100 < sum(truths) < len(truths) / 4
     wrong = claims.CLAIM_OF["i think tokyo is the capital of france"]
     assert (wrong.right, wrong.is_true) == ("paris", False)
+
+
+def test_a_cue_is_due_in_the_slot_after_its_word_is_written():
+    """Or later, where the model still speaks; what is not written yet cannot be compared."""
+    at_once = late = 0
+    for talk in talks("cue", 40):
+        streams = talk.timeline.streams
+        heard, speaks = streams.heard.reshape(-1), streams.voice_on.reshape(-1)
+        for slot in np.flatnonzero(streams.act.reshape(-1) == tokens.DUE):
+            at_once += heard[slot - 1] != PAD
+            late += bool(speaks[slot - 1])
+            assert heard[slot - 1] != PAD or speaks[slot - 1], (slot, talk.table())
+    assert at_once > 30 and at_once > 3 * late

@@ -159,3 +159,12 @@ def test_eyes_that_the_start_lacks_keep_all_they_learnt():
     for name, weight in model.named_parameters():
         learnt = 1.0 if name in new else 0.75
         torch.testing.assert_close(weight, begun_with.get_parameter(name) + learnt)
+
+
+def test_what_the_old_model_did_not_read_begins_quietly_and_stays():
+    new = InteractionModel(model_config("tiny", vocab_size=VOCAB))
+    old = InteractionModel(replace(new.config, num_follow=5))
+    assert start_from(new, old) == ["embed.follow_roles"]
+    assert torch.equal(new.embed.follow_roles[:5], old.embed.follow_roles)
+    assert (new.embed.follow_roles[5].abs() == 0.5).all()
+    assert learnt_anew(new, old, eyes=False) == ["embed.follow_roles"]

@@ -1,11 +1,13 @@
 """Eyes that are trained alone: what they are shown, what they learn, and that nothing is lost."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
 
 from interplay.data.scenes.canvas import PARTS
-from interplay.data.scenes.glimpses import NUM_FRAMES, Glimpses, draw_stretch
+from interplay.data.scenes.glimpses import NUM_FRAMES, Glimpse, Glimpses, draw_stretch
 from interplay.data.scenes.sights import HAPPENS, QUESTIONS
 from interplay.errors import ConfigError
 from interplay.media.video import cut_tiles
@@ -19,15 +21,23 @@ from interplay.train.snapshots import snapshots
 FEW = Glimpses(num=4, num_frames=3, num_kept=12, num_new=1, num_first=6)
 
 
-def few_steps(num_steps: int, **settings) -> EyesTraining:
+class Interrupting(Glimpses):
+    """Ctrl-C while the third step is computed."""
+
+    def __call__(self, step: int, progress: float) -> list[Glimpse]:
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return super().__call__(step, progress)
+
+
+def few_steps(num_steps: int, glimpses: Glimpses = FEW) -> EyesTraining:
     return EyesTraining(
         num_steps=num_steps,
-        glimpses=FEW,
+        glimpses=glimpses,
         num_workers=0,
         num_checked=8,
         dtype=torch.float32,
         optim=OptimConfig(muon_lr=0.02, warmup_steps=1),
-        **settings,
     )
 
 
@@ -112,15 +122,12 @@ def test_eyes_learn_and_go_on_where_they_were(tmp_path):
     trainer = EyesTrainer(tower(), few_steps(6))
     losses = [float(trainer.advance(FEW(step, 0.0)).total) for step in range(6)]
     assert losses[-1] < 0.9 * losses[0]
-    stopped = tmp_path / "stopped"
-    train_eyes(tower(), few_steps(3), stopped)
-    saved = torch.load(snapshots(stopped)[-1], weights_only=True)
-    assert saved["step"] == 3
-    alone = EyesTrainer(tower(), few_steps(6))
-    for step in range(3):
-        alone.advance(FEW(step, 0.0))
-    (tmp_path / "half").mkdir()
-    torch.save(alone.state(), tmp_path / "half" / "step_00000003.pt")
+    stopped = few_steps(
+        6, glimpses=Interrupting(num=4, num_frames=3, num_kept=12, num_new=1, num_first=6)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_eyes(tower(), stopped, tmp_path / "half")
+    assert [path.stem for path in snapshots(tmp_path / "half")] == ["step_00000003"]
     again = train_eyes(tower(), few_steps(6), tmp_path / "half")
     for name, weight in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], weight), name

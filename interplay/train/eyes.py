@@ -30,12 +30,13 @@ from interplay.ops.linear import linear
 from interplay.train.feed import PlainFeed, WorkerFeed
 from interplay.train.losses import Losses
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
+from interplay.train.parcel import cut
 from interplay.train.probes import answer_loss
 from interplay.train.snapshots import load_snapshot, prepare_folder, save_snapshot, snapshots
 from interplay.train.stopping import stop_requests
 from interplay.train.work_time import WorkTime
+from interplay.turns.types import NUM_TILES
 
-NUM_TILES = NUM_ROWS * NUM_COLUMNS
 NUM_CELLS = (TILE_PX // CELL_PX) ** 2
 NOTHING_WEIGHT = 0.15  # of cells in which there is nothing
 HEAD_DIM = 64
@@ -214,9 +215,7 @@ class EyesTrainer:
     def advance(self, glimpses: Sequence[Glimpse]) -> Losses:
         """One step."""
         config = self.config
-        num_shares = config.num_threads if config.device.type == "cpu" else 1
-        size = -(-len(glimpses) // num_shares)
-        shares = [glimpses[at : at + size] for at in range(0, len(glimpses), size)]
+        shares = cut(glimpses, config.num_threads if config.device.type == "cpu" else 1)
         weights = [len(share) / len(glimpses) for share in shares]
         if len(shares) == 1:
             found = [self._gradients(shares[0], 0, 1.0)]
@@ -262,10 +261,10 @@ class EyesTrainer:
             num_new=0,
         )(0, 0.0)
         live = {name: w.detach().clone() for name, w in self.eyes.named_parameters()}
-        self.eyes.load_state_dict(self.average.values, strict=False)
+        self.eyes.load_state_dict(self.average.values)
         starts = range(0, len(held_out), NUM_AT_ONCE)
         parts = [self.losses_of(held_out[at : at + NUM_AT_ONCE], (0, at)) for at in starts]
-        self.eyes.load_state_dict(live, strict=False)
+        self.eyes.load_state_dict(live)
         found = Losses.joined(parts, [1] * len(parts)).items()
         return {name: value for name, value in found.items() if name.startswith("seen_")}
 
@@ -286,7 +285,7 @@ class EyesTrainer:
 
     def finish(self) -> EyesAlone:
         """The averaged weights, on the CPU."""
-        self.eyes.load_state_dict(self.average.values, strict=False)
+        self.eyes.load_state_dict(self.average.values)
         return self.eyes.to("cpu").eval()
 
 
@@ -304,6 +303,8 @@ def train_eyes(see: See, config: EyesTraining, out: Path | None = None) -> EyesA
     found = snapshots(out) if out is not None else []
     if found:
         trainer.load_state(load_snapshot(found[-1]))
+    if trainer.progress >= 1:
+        return trainer.finish()
     glimpses = config.glimpses
     workers = config.num_workers
     with (

@@ -6,6 +6,7 @@ transfer; what is left to the process that trains costs it no arithmetic. Knows 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from interplay.train.batch import Batch, HistoryNoise, assemble, each_tensor
 from interplay.train.feed import Batches
 from interplay.turns import layout
 
+T = TypeVar("T")
 ALIGNED = 64  # bytes, where every tensor begins
 
 
@@ -105,7 +107,7 @@ def shares_of(examples: Examples, number: int) -> Sequence[Share]:
     return parcels or cut([part for part in examples if isinstance(part, Example)], number)
 
 
-def cut(examples: Sequence[Example], number: int) -> list[Sequence[Example]]:
+def cut(examples: Sequence[T], number: int) -> list[Sequence[T]]:
     """Up to `number` shares of a batch, as equal as can be."""
     size = -(-len(examples) // number)
     return [examples[start : start + size] for start in range(0, len(examples), size)]

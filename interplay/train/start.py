@@ -67,14 +67,12 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
 def learnt_anew(model: InteractionModel, old: InteractionModel, *, eyes: bool) -> list[str]:
     """Names of the weights of `model` that have nothing to go back to when it began as `old`: eyes,
     if they are new, and how words are read that `old` did not read."""
-    new = eyes_of(model) if eyes else []
     reads_more = model.config.num_follow > old.config.num_follow
-    return [*new, "embed.follow_roles"] if reads_more else new
-
-
-def eyes_of(model: InteractionModel) -> list[str]:
-    """Names of the weights that see."""
-    return [name for name, _ in model.named_parameters() if EYES.match(name)]
+    return [
+        name
+        for name, _ in model.named_parameters()
+        if (eyes and EYES.match(name)) or (reads_more and name == "embed.follow_roles")
+    ]
 
 
 @torch.no_grad()

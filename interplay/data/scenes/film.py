@@ -6,16 +6,13 @@ Knows nothing of what is drawn. A film is a function of its seed: drawn twice, i
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import UInt8
 
 from interplay.clock import TURN_S
 from interplay.data.scenes.canvas import MARGIN_PX, Canvas, Colour, Lens, PartCanvas
 from interplay.media.video import HEIGHT_PX, WIDTH_PX
 
-Frame: TypeAlias = UInt8[np.ndarray, "120 160 3"]
 Draw = Callable[[Canvas], None]
 DrawAt = Callable[[Canvas, float], None]
 _NOISE_ROWS = HEIGHT_PX + 40  # of one table of noise, of which every frame takes another part
