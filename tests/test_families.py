@@ -11,6 +11,7 @@ from interplay.data.families.rules import agreement
 from interplay.data.texts import claims, kinds, vocabulary, wordings
 from interplay.data.texts.kinds import NOD, REFUSAL, SECRET
 from interplay.turns import tokens
+from interplay.turns.follow import FIRST_WORD
 from interplay.turns.types import PAD
 
 ACK, BRIDGE = vocabulary.ACKNOWLEDGE, vocabulary.BRIDGE
@@ -371,14 +372,16 @@ def test_foreign_words_and_claims_have_one_answer():
     assert (wrong.right, wrong.is_true) == ("paris", False)
 
 
-def test_a_cue_is_due_in_the_slot_after_its_word_is_written():
-    """Or later, where the model still speaks; what is not written yet cannot be compared."""
-    at_once = late = 0
+def test_a_cue_is_due_when_all_of_its_word_is_written():
+    """What is not written yet cannot be compared with the word that was agreed."""
+    whole = parts = 0
     for talk in talks("cue", 40):
-        streams = talk.timeline.streams
-        heard, speaks = streams.heard.reshape(-1), streams.voice_on.reshape(-1)
-        for slot in np.flatnonzero(streams.act.reshape(-1) == tokens.DUE):
-            at_once += heard[slot - 1] != PAD
-            late += bool(speaks[slot - 1])
-            assert heard[slot - 1] != PAD or speaks[slot - 1], (slot, talk.table())
-    assert at_once > 30 and at_once > 3 * late
+        heard, act = (getattr(talk.timeline.streams, name).reshape(-1) for name in ("heard", "act"))
+        for slot in np.flatnonzero(act == tokens.DUE):
+            named = next(k for k, token in enumerate(act[slot + 1 :]) if token < FIRST_WORD)
+            word = act[slot + 1 : slot + 1 + named].tolist()  # which cue it is
+            written = [int(token) for token in heard[:slot] if token != PAD]
+            begun = [k for k in range(1, named) if written[-k:] == word[:k]]
+            whole += written[-named:] == word
+            parts += bool(begun) and written[-named:] != word
+    assert whole > 30 and not parts
