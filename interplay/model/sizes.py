@@ -9,8 +9,8 @@ _S = BackboneConfig(dim=512, num_layers=10, num_heads=8, num_kv_heads=2, ff_dim=
 
 BACKBONES = {
     "xs": BackboneConfig(dim=192, num_layers=5, num_heads=3, num_kv_heads=1, ff_dim=512),
-    # what `xs` can grow into (train.start): twice its backbone's parameters
-    "xs-wide": BackboneConfig(dim=256, num_layers=6, num_heads=4, num_kv_heads=1, ff_dim=704),
+    # what `xs` can grow into (train.start): two and a half times its backbone's parameters
+    "xs-wide": BackboneConfig(dim=256, num_layers=6, num_heads=6, num_kv_heads=2, ff_dim=704),
     "s": _S,
     # two experts and the shared one are as wide as the feed-forward of `s`: the same work per row
     "s-moe": dataclasses.replace(

@@ -211,17 +211,17 @@ def xs_watching() -> Recipe:
 
 
 def xs_wide() -> Recipe:
-    """`xs-long` grown to twice its body, with all voices and with speech for others."""
-    return Recipe(
+    """Goes on from `xs-watching` in a body two and a half times as large, whose new heads have keys
+    of their own: what it has learnt has no room left."""
+    watching = xs_watching()
+    return replace(
+        watching,
         name="xs-wide",
         size="xs-wide",
-        minutes=100,
-        vocoder_share=0.06,
-        start="xs-long",
-        corpus=CorpusPlan(scale=1.5),
-        compose=ComposeConfig(listening_until=0.0, long_from=0.3),
-        losses=LossConfig(flow_from=0.9, heard_pad_from=0.3),
-        optim=OptimConfig(muon_lr=0.008, adam_lr=1.5e-3, decay_share=0.6),
+        start="xs-watching",
+        start_share=0.0,
+        eyes_share=0.0,
+        optim=OptimConfig(muon_lr=0.005, adam_lr=1e-3, decay_share=0.9),
     )
 
 

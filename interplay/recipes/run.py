@@ -284,10 +284,13 @@ def train_model(
 
 
 def _held_to(recipe: Recipe, model: InteractionModel) -> InteractionModel:
-    """What `losses.kept` holds a run to that begins with `model`."""
-    held_to = deepcopy(model)
-    if recipe.held_to:
-        start_from(held_to, load_checkpoint(recipe.held_to).model)
+    """What `losses.kept` holds a run to that begins with `model`: as wide as it is, for its work
+    grows with the square."""
+    if not recipe.held_to:
+        return deepcopy(model).eval()
+    old = load_checkpoint(recipe.held_to).model
+    held_to = InteractionModel(replace(old.config, num_follow=model.config.num_follow))
+    start_from(held_to, old)
     return held_to.eval()
 
 

@@ -286,7 +286,8 @@ def kept_loss(
 
     What is learnt then takes other ways than those that ears, gate and voice depend on: learning
     without forgetting (Li and Hoiem 2016, arXiv 1606.09282), of what all heads read instead of what
-    each says.
+    each says. A narrower model holds the first of the hidden states alone, where `train.start` puts
+    what has grown.
     """
     held = batch.known & ~batch.muted & ~batch.inputs.camera.any(1)
     if not held.any():
@@ -294,7 +295,7 @@ def kept_loss(
     with torch.no_grad():
         blind = replace(batch.inputs, see=None, see_on=None)
         before = held_to(blind.of(held), dtype)[0].float()
-    apart = hidden[held].float() - before
+    apart = hidden[held][..., : before.shape[-1]].float() - before
     return apart.square().mean() / before.square().mean()
 
 

@@ -21,7 +21,7 @@ from interplay.model.interaction import InteractionModel
 
 WRITES = (
     *("mel_table", "mel_line", "tokens", "tags", "hear_slots", "out_slots", "quiet", "phases"),
-    *("out", "down", "mean_out"),
+    *("tile_places", "out", "down", "mean_out"),
 )
 NORMS = ("mel_norm", "attention_norm", "ff_norm", "norm")  # over the residual stream
 # Of words that the old model did not read. A factor near zero learns too slowly to be noticed by
@@ -36,8 +36,8 @@ def start_from(model: InteractionModel, old: InteractionModel) -> list[str]:
     """Fill `model`, untrained, with the weights of `old`; returns the names of those that grew.
     Eyes that the old model lacks begin untrained; without a camera they change nothing.
 
-    Raises ConfigError where a weight is missing or smaller than the old, or where heads would
-    share other keys.
+    Raises ConfigError where a weight is missing or smaller than the old, or where old heads would
+    no longer share the keys that they share.
     """
     new_config, old_config = model.config.backbone, old.config.backbone
     _check_heads(new_config, old_config)
@@ -89,13 +89,17 @@ def mix_with_start(
 
 
 def _check_heads(new: BackboneConfig, old: BackboneConfig) -> None:
-    """Growth keeps what a head sees: the keys it shares, their width, and all that is not size."""
-    may_grow = ("dim", "num_layers", "ff_dim", "num_heads")
+    """Growth keeps what a head sees: the keys it shares, their width, and all that is not size.
+    Heads stand in the order of the keys that they share: all old ones must find theirs there."""
+    may_grow = ("dim", "num_layers", "ff_dim", "num_heads", "num_kv_heads")
     same = replace(new, **{name: getattr(old, name) for name in may_grow})
-    if same != old or (new.num_heads != old.num_heads and new.num_kv_heads != 1):
+    as_many = new.num_heads == old.num_heads and new.num_kv_heads == old.num_kv_heads
+    together = old.num_kv_heads == 1 and new.num_heads // new.num_kv_heads >= old.num_heads
+    if same != old or not (as_many or together):
         raise ConfigError(
             f"cannot start from these weights: {old} cannot grow into {new}; only "
-            f"{', '.join(may_grow)} may, and num_heads only with one key-value head"
+            f"{', '.join(may_grow)} may, the heads only from one key-value head, which all the old "
+            "ones go on to share"
         )
 
 
@@ -115,7 +119,7 @@ def _kind(name: str) -> str:
 def _prepare(name: str, value: Tensor, into: Tensor, width: float) -> Tensor:
     """Zeros where new summands come; the value as it must be in a row 1 / `width` times wider."""
     kind = _kind(name)
-    if kind in WRITES:
+    if kind in WRITES or (EYES.search(name) and kind == "weight"):
         into.zero_()
     in_stream = kind in NORMS and "flow_layers" not in name
     return value * width**0.5 if in_stream else value
@@ -128,8 +132,8 @@ def _places(
     parts = [[(size, wide)] for size, wide in zip(value.shape, into.shape, strict=True)]
     kind = _kind(name)
     if kind == "qkv":
-        kv = 2 * old.num_kv_heads * old.head_dim
-        parts[0] = [(value.shape[0] - kv, into.shape[0] - kv), (kv, kv)]
+        keys = old.num_kv_heads * old.head_dim, new.num_kv_heads * new.head_dim
+        parts[0] = [(old.num_heads * old.head_dim, new.num_heads * new.head_dim), keys, keys]
     elif kind == "gate_up":
         parts[0] = [(value.shape[0] // 2, into.shape[0] // 2)] * 2
     elif kind in ("mean_in", "flow_condition"):  # hidden state, word, and what else there is
