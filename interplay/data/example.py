@@ -20,7 +20,8 @@ class Example:
     phones_user, phones_own: int8 [N, 4], the phone (data.phones) that ends each 50 ms slot of the
     user's and of the model's own voice; -1 where no phone loss applies.
     heard_known: bool [N], micro-turns whose `heard` is what should be written there; elsewhere it
-    is context only (data.timeline).
+    is context only (data.timeline). say_known: the same for `say`, where the model began to speak
+    by mistake or failed to; None where all is.
     sights: int8 [N, questions], what the camera sees (data.scenes.sights); -1 where it is unknown,
     None where all of it is.
     voice_known: the voice is the one that the model shall have; where it is somebody else's, only
@@ -36,6 +37,7 @@ class Example:
     phones_user: np.ndarray
     phones_own: np.ndarray
     heard_known: np.ndarray
+    say_known: np.ndarray | None = None
     sights: np.ndarray | None = None
     voice_known: bool = True
     muted: bool = False

@@ -123,6 +123,7 @@ class Timeline:
         self.phones_user = np.full(self.num_slots, SILENCE, np.int8)
         self.phones_own = np.full(self.num_slots, SILENCE, np.int8)
         self.heard_known = np.ones(self.num_turns, bool)
+        self.say_known = np.ones(self.num_turns, bool)
         self.sights: np.ndarray | None = None  # int8 [num_turns, questions]
         self.heard_by: list[int] = []  # of the newest clip's words the slots that read them written
         self.running: list[Running | Standing] = []
@@ -282,6 +283,7 @@ class Timeline:
             phones_user=self.phones_user[slots].reshape(-1, NUM_SLOTS),
             phones_own=self.phones_own[slots].reshape(-1, NUM_SLOTS),
             heard_known=self.heard_known[start:stop],
+            say_known=self.say_known[start:stop],
             sights=None if self.sights is None else self.sights[start:stop],
             scored_from=SCORED_FROM if start else self.scored_from,
             dry=dry,

@@ -45,7 +45,8 @@ class Batch:
     tokens: int64 [B, N, 4, 3], the heard, say and act token to emit. voice: log10 mel
     [B, N, 4, S, 80] to emit where voice_on [B, N, 4]. recent, recent_on: the undisturbed voice of
     the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
-    scored: bool [B, N], micro-turns that count; heard_known: those whose `heard` counts, too.
+    scored: bool [B, N], micro-turns that count; heard_known, say_known: those whose `heard` and
+    `say` count, too.
     voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
     nothing is; known: those of which nothing was new to the model that the run began with.
     sights: int8, what cameras see (data.scenes.sights), -1 where that is unknown.
@@ -62,6 +63,7 @@ class Batch:
     phones_own: Int[Tensor, "B N 4"]
     scored: Bool[Tensor, "B N"]
     heard_known: Bool[Tensor, "B N"]
+    say_known: Bool[Tensor, "B N"]
     voice_known: Bool[Tensor, " B"]
     muted: Bool[Tensor, " B"]
     known: Bool[Tensor, " B"]
@@ -137,6 +139,11 @@ def assemble(
         phones_own=_stacked([example.phones_own for example in examples]).long(),
         scored=torch.from_numpy(scored),
         heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
+        say_known=torch.from_numpy(
+            np.stack(
+                [np.ones(num_turns, bool) if e.say_known is None else e.say_known for e in examples]
+            )
+        ),
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),
         known=torch.tensor([example.known for example in examples]),

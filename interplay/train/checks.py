@@ -82,7 +82,7 @@ def _told(
         words = _known(batch, stream) & (wanted[:, index] != PAD)
         found.append((stream, int(right[words, index].sum()), int(words.sum())))
     say = TEXT_OUT.index("say")
-    begins = _begins(batch.tokens[..., say])[batch.scored].flatten()
+    begins = _begins(batch.tokens[..., say])[batch.scored].flatten() & _known(batch, "say")
     found.append(("begun", int(right[begins, say].sum()), int(begins.sum())))
     act = TEXT_OUT.index("act")
     deciding, decided = _is_decision(wanted[:, act]), _is_decision(written[:, act])
@@ -94,7 +94,7 @@ def _told(
 
 def _known(batch: Batch, stream: str) -> Tensor:
     """bool [slots], of the slots that are scored those whose word of a stream is."""
-    known = batch.heard_known if stream == "heard" else torch.ones_like(batch.heard_known)
+    known = {"heard": batch.heard_known, "say": batch.say_known}.get(stream, batch.scored)
     return known[batch.scored].repeat_interleave(batch.tokens.shape[2])
 
 

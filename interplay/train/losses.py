@@ -35,7 +35,9 @@ class LossConfig:
 
     pad_weight: of the empty token, against 1 for any other; heard_pad_weight: the same for `heard`
     at the end of training, to which it rises from `heard_pad_from` on (a share of the training):
-    small weights teach words early and write too many of them. own_word_weight: of words of `say`
+    small weights teach words early and write too many of them. seen_pad: factor on that of `say`
+    while a camera is on: what is to be seen happens at no exact moment, and likely words that are
+    spread over some are never likelier than silence. own_word_weight: of words of `say`
     that no followed stream hands over (turns.follow): answers, against copies, which are many
     and easy. pad_share: of the empty tokens that are looked at in one step. num_flow_draws: (time,
     noise) pairs per slot of voice.
@@ -53,6 +55,7 @@ class LossConfig:
     pad_weight: float = 0.2
     heard_pad_weight: float = 0.4
     heard_pad_from: float = 0.5
+    seen_pad: float = 1.0
     own_word_weight: float = 3.0
     pad_share: float = 0.3
     text: float = 1.0
@@ -192,8 +195,12 @@ def text_losses(
     """
     targets = batch.tokens[batch.scored].flatten(0, 1)
     weights = token_weights(targets, pad_weight=config.pad_weights(progress))
-    known = batch.heard_known[batch.scored].repeat_interleave(NUM_SLOTS)
-    weights[:, HEARD] *= known
+    known = torch.ones_like(targets, dtype=torch.bool)
+    known[:, HEARD] = batch.heard_known[batch.scored].repeat_interleave(NUM_SLOTS)
+    known[:, SAY] = batch.say_known[batch.scored].repeat_interleave(NUM_SLOTS)
+    weights = weights * known
+    seen = batch.inputs.camera[batch.scored].repeat_interleave(NUM_SLOTS)
+    weights[seen & (targets[:, SAY] == PAD), SAY] *= config.seen_pad
     weights = weights / weights.sum(0).clamp(min=1e-6)
     handed_over = batch.inputs.tokens[batch.scored].flatten(0, 1)[:, SAY_FOLLOWS]
     say = targets[:, SAY]
@@ -203,8 +210,7 @@ def text_losses(
     for index, stream in enumerate(TEXT_OUT):
         is_pad = targets[:, index] == PAD
         drawn = _rand(len(targets), generator=generator) < config.pad_share
-        looked_at = ~is_pad | drawn
-        rows = (looked_at & known if index == HEARD else looked_at).nonzero().squeeze(1)
+        rows = ((~is_pad | drawn) & known[:, index]).nonzero().squeeze(1)
         target = targets[rows, index]
         weight = weights[rows, index] / torch.where(target == PAD, config.pad_share, 1.0)
         x = hidden.index_select(0, rows) * model.word_streams[index].to(hidden.dtype)

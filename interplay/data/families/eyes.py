@@ -8,12 +8,14 @@ drawn.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data.families.clockwork import decided_turn
 from interplay.data.families.listening import listen, question
+from interplay.data.families.missteps import counted, miscounted
 from interplay.data.scenes.action import draw_action
 from interplay.data.scenes.conduct import Conduct, draw_conduct
 from interplay.data.scenes.events import Events, draw_events
@@ -28,14 +30,27 @@ from interplay.data.timeline import Standing, turn_with
 from interplay.turns import tokens
 
 RUNNING = 0.4  # of the films run while the user asks
+STUMBLING = 0.6  # of the counts had numbers at wrong moments before
 OTHER = 0.15  # of the repetitions are not those that were asked for: nobody counts them
 ASIDE = 0.2  # of the films the user talks meanwhile
+UNEVEN = 0.5  # of the counts have repetitions of unlike lengths
+HIGHEST = 20  # that is counted to
+MISSED_TURNS = 3  # in which what was due and not said would still be right
 SETTLE_S = 1.6  # from the end of what is asked to what may happen first
 TRIES = 5  # films drawn until one is short enough
 
 
-Due = Sequence[tuple[float, str]]  # seconds of film, what is said
-Drawn = tuple[Film, Due]
+@dataclass(frozen=True)
+class Due:
+    """text: what is said at `time_s` of the film; "" for nothing, though it was due. is_right: to
+    be learnt; else a mistake that stands in the past."""
+
+    time_s: float
+    text: str
+    is_right: bool = True
+
+
+Drawn = tuple[Film, Sequence[Due]]
 
 
 def count_reps(talk: Talk) -> bool:
@@ -48,9 +63,19 @@ def count_reps(talk: Talk) -> bool:
             kind = str(talk.rng.choice([k for k in KINDS if k not in _alike(ask.about)]))
         room_s = (talk.timeline.num_samples - talk.cursor) / SECOND - lead_s - SETTLE_S
         most = int(np.clip(room_s / 1.2, COUNTS[0], COUNTS[1]))
-        film: Reps = draw_reps(talk.rng, _seed(talk), kind=kind, most=most, lead_s=lead_s)
-        counted = [] if is_other else enumerate(film.cycles, 1)
-        return film, [(end, words.NUMBERS[k]) for k, (_, end) in counted]
+        uneven = talk.rng.random() < UNEVEN
+        film: Reps = draw_reps(
+            talk.rng, _seed(talk), kind=kind, most=most, lead_s=lead_s, uneven=uneven
+        )
+        if is_other:
+            return film, []
+        ends_s = [end for _, end in film.cycles]
+        stumbles = talk.rng.random() < STUMBLING
+        numbers = miscounted(ends_s, talk.rng, HIGHEST) if stumbles else counted(ends_s)
+        return film, [
+            Due(c.time_s, "" if c.number is None else words.NUMBERS[c.number], c.is_right)
+            for c in numbers
+        ]
 
     return _watch(talk, "reps", draw)
 
@@ -66,7 +91,7 @@ def entering(talk: Talk) -> bool:
 
     def draw(ask: Ask, lead_s: float) -> Drawn:
         film = _visit(talk, lead_s)
-        return film, [(time_s, ask.word) for time_s in film.entries()]
+        return film, [Due(time_s, ask.word) for time_s in film.entries()]
 
     return _watch(talk, "enter", draw)
 
@@ -76,7 +101,7 @@ def leaving(talk: Talk) -> bool:
 
     def draw(ask: Ask, lead_s: float) -> Drawn:
         film = _visit(talk, lead_s)
-        return film, [(time_s, ask.word) for time_s in film.exits()]
+        return film, [Due(time_s, ask.word) for time_s in film.exits()]
 
     return _watch(talk, "leave", draw)
 
@@ -96,7 +121,7 @@ def warn(talk: Talk) -> bool:
     def draw(ask: Ask, lead_s: float) -> Drawn:
         num = int(talk.rng.choice([0, 1, 2], p=[0.2, 0.5, 0.3]))
         film: Conduct = draw_conduct(talk.rng, _seed(talk), ask.about, num, lead_s=lead_s)
-        return film, [(start, WARNINGS[ask.about]) for start, _ in film.breaks]
+        return film, [Due(start, WARNINGS[ask.about]) for start, _ in film.breaks]
 
     return _watch(talk, "warn", draw)
 
@@ -109,7 +134,7 @@ def changes(talk: Talk) -> bool:
         num = int(talk.rng.integers(1, 4))
         film: Events = draw_events(ask.about, talk.rng, _seed(talk), num, lead_s=lead_s)
         wanted = [change for change in film.changes if change.colour == ask.word]
-        return film, [(change.time_s, tell(film.kind, change.what)) for change in wanted]
+        return film, [Due(change.time_s, tell(film.kind, change.what)) for change in wanted]
 
     return _watch(talk, "change", draw)
 
@@ -119,7 +144,7 @@ def start_stop(talk: Talk) -> bool:
 
     def draw(ask: Ask, lead_s: float) -> Drawn:
         film = draw_action(talk.rng, _seed(talk), kind=ask.about, lead_s=lead_s)
-        return film, [(film.start_s, START), (film.end_s, STOP)]
+        return film, [Due(film.start_s, START), Due(film.end_s, STOP)]
 
     return _watch(talk, "action", draw)
 
@@ -201,10 +226,14 @@ def _watch(talk: Talk, tag: str, draw: Callable[[Ask, float], Drawn]) -> bool:
     stop = _show(talk, film, first)
     if talk.rng.random() < ASIDE:
         _aside(talk, (first, stop))
-    for time_s, text in due:
-        seen = first + math.ceil(5 * time_s - 1e-6)
-        spoken = -(-talk.timeline.spoken_until // NUM_SLOTS) * NUM_SLOTS
-        talk.reply(text, max(NUM_SLOTS * seen, spoken) + 1)
+    for each in due:
+        seen = first + math.ceil(5 * each.time_s - 1e-6)
+        spoken = -(-talk.timeline.spoken_until // NUM_SLOTS)
+        turn = max(seen, spoken)
+        if not each.is_right:
+            talk.timeline.say_known[turn : turn + (1 if each.text else MISSED_TURNS)] = False
+        if each.text:
+            talk.reply(each.text, NUM_SLOTS * turn + 1)
     talk.timeline.running.append(Standing(decided, stop, ids))
     talk.cursor = max(talk.cursor, stop * SAMPLES_PER_TURN)
     return True

@@ -32,6 +32,8 @@ VIEWS = {"squat": ("squat", "squat_front")}  # exercises that are one kind, seen
 COUNTS = (3, 15)
 PERIODS_S = (0.8, 3.0)
 FAST_S, SLOW_S = (0.95, 1.4), (2.4, 2.9)  # on average; who counts on every 2 s gains little
+EVEN, UNEVEN = (0.85, 1.15), (0.6, 1.7)  # of that average
+FEW_PAUSES, MANY_PAUSES = 0.15, 0.4  # shares of the repetitions that are followed by one
 NUM_PHASES = 6  # that are told apart
 MAX_SLOW = 8  # more repetitions are fast ones: no film gets long
 
@@ -113,19 +115,22 @@ def draw_reps(
     kind: str | None = None,
     most: int = COUNTS[1],
     lead_s: float = 0.0,
+    uneven: bool = False,
 ) -> Reps:
     """3 to `most` repetitions of 0.8 to 3 s, unevenly long, with pauses between some of them.
 
-    kind: one of KINDS, None for any. lead_s: of rest before it all.
+    kind: one of KINDS, None for any. lead_s: of rest before it all. uneven: more so, for who is to
+    learn to look and not to keep a rhythm.
     """
+    spread, pauses = (UNEVEN, MANY_PAUSES) if uneven else (EVEN, FEW_PAUSES)
     count = int(rng.integers(COUNTS[0], most + 1))
     slow = count <= MAX_SLOW and rng.random() < 0.5
     period_s = float(rng.uniform(*(SLOW_S if slow else FAST_S)))
     cycles, time_s = [], lead_s + float(rng.uniform(0.6, 1.6))
     for _ in range(count):
-        length_s = float(np.clip(period_s * rng.uniform(0.85, 1.15), *PERIODS_S))
+        length_s = float(np.clip(period_s * rng.uniform(*spread), *PERIODS_S))
         cycles.append((round(time_s, 3), round(time_s + length_s, 3)))
-        time_s = cycles[-1][1] + (float(rng.uniform(0.3, 1.5)) if rng.random() < 0.15 else 0.0)
+        time_s = cycles[-1][1] + (float(rng.uniform(0.3, 1.5)) if rng.random() < pauses else 0.0)
     kind = kind or str(rng.choice(list(KINDS)))
     return Reps(
         kind=kind,

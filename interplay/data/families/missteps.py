@@ -1,0 +1,56 @@
+"""A past in which the model counted at the wrong moments, as it does when it is left to itself.
+
+With right numbers behind it a model learns when the next is due from when the last ones were; alone
+it then counts in a rhythm of its own, whatever the body before the camera does. So in some sessions
+numbers come between two repetitions, late or not at all; they are context and not to be learnt, and
+what is right comes after them: the next number, at the end of the next repetition. The idea is that
+of DAgger (Ross et al. 2011, arXiv 1011.0686), with mistakes that are drawn instead of made. Knows
+nothing of films, timelines or words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SHARES = {"early": 0.3, "late": 0.1, "missed": 0.1}  # of the repetitions; the others are right
+APART_S = 0.5  # a number that nothing calls for is so far from what does
+LATE_S = (0.25, 0.7)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """number: what is said at `time_s`; None: nothing, though it was due. is_right: to be
+    learnt."""
+
+    time_s: float
+    number: int | None
+    is_right: bool = True
+
+
+def counted(ends_s: Sequence[float]) -> list[Counted]:
+    """As it should be: one number at every end."""
+    return [Counted(end, k) for k, end in enumerate(ends_s, 1)]
+
+
+def miscounted(ends_s: Sequence[float], rng: np.random.Generator, most: int) -> list[Counted]:
+    """With mistakes. ends_s: when repetitions end, in order; most: the highest number there is."""
+    found, before_s, number = [], 0.0, 0
+    for end_s in ends_s:
+        if number == most:
+            break
+        kind = str(rng.choice([*SHARES, "right"], p=[*SHARES.values(), 1 - sum(SHARES.values())]))
+        low, high = before_s + APART_S, end_s - APART_S
+        if kind == "early" and low < high and number + 1 < most:
+            number += 1
+            found.append(Counted(float(rng.uniform(low, high)), number, is_right=False))
+        if kind in ("late", "missed"):
+            found.append(Counted(end_s, None, is_right=False))
+        if kind == "late":
+            number += 1
+            found.append(Counted(end_s + float(rng.uniform(*LATE_S)), number, is_right=False))
+        elif kind != "missed":
+            number += 1
+            found.append(Counted(end_s, number))
+        before_s = end_s
+    return found
