@@ -18,7 +18,15 @@ from interplay.bench.suites import (
 from interplay.data import cuespeak, timespeak
 from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
-from interplay.data.texts import cuewords, kinds, questions, vocabulary, watchwords, wordings
+from interplay.data.texts import (
+    cuewords,
+    kinds,
+    notices,
+    questions,
+    vocabulary,
+    watchwords,
+    wordings,
+)
 
 SHARED_WORDINGS = {timespeak.ONCE[0], timespeak.BEATS[0]}  # their contents are split
 FIXED = {"stop", *vocabulary.CLOCK_START, *vocabulary.CLOCK_ASK}
@@ -41,6 +49,20 @@ def test_no_sentence_of_the_cue_and_time_benches_is_trained_on(training, seed):
     asked = {text for text in times if any(char in text for char in (" second", " count"))}
     reminders = {text for text in asked if text.startswith("remind me to ")}
     assert len(asked) > 30 and not (asked - reminders) & training
+
+
+def test_reminders_have_the_words_of_the_bench_and_not_its_sentences():
+    sentences = {text for text, _ in timespeak.SENTENCES}
+    assert sentences == notices.HELD_OUT
+    rng = np.random.default_rng(0)
+    drawn = {notices.draw(rng) for _ in range(5000)}
+    assert len(drawn) > 250 and not drawn & sentences
+    words = {word for text in drawn for word in text.split()}
+    assert {word for text in sentences for word in text.split()} <= words
+    requests = plan_requests(CorpusPlan(scale=0.03))
+    spoken = {request.text for request in requests if request.role == "own"}
+    asked = [request.text for request in requests if request.tag == "reminder"]
+    assert len(asked) == 45 and set(kinds.reminded_of(asked)) <= spoken
 
 
 def _all_wordings() -> list[str]:

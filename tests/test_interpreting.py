@@ -151,6 +151,6 @@ def test_foreign_talk_without_an_agreement_stays_untranslated():
 
 def test_it_has_a_share_and_leaves_the_core_alone():
     assert BEHAVIOURS["translate"] > 0
-    assert {*LANGUAGES, "translate", "translate_off"} == {
+    assert {*LANGUAGES, "translate", "translate_off", "reminder"} == {
         tag for tag, kind in kinds.KINDS.items() if kind.apart
     }

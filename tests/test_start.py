@@ -10,17 +10,22 @@ from torch import Tensor
 from interplay.errors import ConfigError
 from interplay.model.interaction import Inputs, InteractionModel
 from interplay.model.named import model_config
+from interplay.model.see import SeeConfig
 from interplay.train.start import learnt_anew, mix_with_start, start_from
+from interplay.turns.types import SEE_SHAPE
 
 VOCAB = 96
 
 
-def a_model(*, mean_dim: int = 64, vocab_size: int = VOCAB, **sizes: int) -> InteractionModel:
+def a_model(
+    *, mean_dim: int = 64, vocab_size: int = VOCAB, eyes: bool = False, **sizes: int
+) -> InteractionModel:
     """An untrained tiny model, of other sizes where they are given."""
     config = model_config("tiny", vocab_size=vocab_size)
     backbone = replace(config.backbone, **sizes)
     voice = replace(config.voice, dim=backbone.dim, mean_dim=mean_dim)
-    return InteractionModel(replace(config, backbone=backbone, voice=voice))
+    see = SeeConfig(dim=backbone.dim) if eyes else None
+    return InteractionModel(replace(config, backbone=backbone, voice=voice, see=see))
 
 
 def a_trained_model(**sizes: int) -> InteractionModel:
@@ -48,6 +53,8 @@ def everything_said(model: InteractionModel) -> list[Tensor]:
         voice=torch.randn(2, 6, 4, 4, 80, generator=made),
         voice_on=ids(2, 2, 6, 4).bool(),
     )
+    if model.config.see:
+        inputs.see = torch.randint(256, (2, 6, *SEE_SHAPE), generator=made).to(torch.uint8)
     hidden, _ = model(inputs, torch.float32)
     rows = hidden.flatten(0, 2)
     say = model.say_vectors(ids(VOCAB, len(rows)), torch.float32)
@@ -69,6 +76,7 @@ def everything_said(model: InteractionModel) -> list[Tensor]:
         {"dim": 128},
         {"ff_dim": 192},
         {"num_heads": 3},
+        {"num_heads": 6, "num_kv_heads": 2},
         {"num_layers": 3},
         {"dim": 192, "num_layers": 5, "num_heads": 2, "ff_dim": 320, "mean_dim": 128},
     ],
@@ -80,6 +88,15 @@ def test_a_larger_model_begins_as_the_old_one_was(sizes):
     model = a_model(**sizes)
     grown = start_from(model, old)
     assert bool(grown) == bool(sizes)
+    for before, after in zip(everything_said(old), everything_said(model), strict=True):
+        torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
+
+
+def test_eyes_grow_with_the_body():
+    old = a_trained_model(eyes=True)
+    torch.manual_seed(1)
+    model = a_model(eyes=True, dim=128, num_heads=4, num_kv_heads=2)
+    assert "embed.tile_places" in start_from(model, old)
     for before, after in zip(everything_said(old), everything_said(model), strict=True):
         torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
 
@@ -114,6 +131,7 @@ def test_everything_new_learns_from_the_second_step_on():
         ({"num_layers": 3}, {}, r"layers\.2\.\w+ has shape .* and is not there"),
         ({}, {"window": 1024}, "window=512.* cannot grow into .*window=1024"),
         ({"num_heads": 2, "num_kv_heads": 2}, {"num_heads": 4, "num_kv_heads": 2}, "one key-value"),
+        ({"num_heads": 2}, {"num_heads": 2, "num_kv_heads": 2}, "all the old ones go on to share"),
         ({"vocab_size": 128}, {}, r"words has shape \[128, 64\]"),
     ],
 )

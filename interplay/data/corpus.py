@@ -136,10 +136,12 @@ def _requests_apart(plan: CorpusPlan, pools: kinds.Pools, own: Collection[str]) 
         if tag in kinds.KINDS and kinds.KINDS[tag].apart
         for _ in range(plan.count(tag))
     ]
-    spoken = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
+    english = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
+    later = kinds.reminded_of([r.text for r in requests if r.tag == "reminder"])
+    tags = dict.fromkeys(english, kinds.ENGLISH) | dict.fromkeys(later, "")
     requests += [
-        Request(text=text, voice=plan.own_voice, role="own", tag=kinds.ENGLISH)
-        for text in dict.fromkeys(spoken)
+        Request(text=text, voice=plan.own_voice, role="own", tag=tag)
+        for text, tag in tags.items()
         if text not in own
     ]
     return [requests[i] for i in rng.permutation(len(requests))]

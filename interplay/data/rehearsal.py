@@ -24,7 +24,18 @@ from interplay.turns.tokens import Tokenizer
 TRIES = 400  # to find a text with something wanted in it
 SHORTER = {"tell": "mention", "human": "word"}  # said instead: nobody has to listen for long
 FAR = {*vocabulary.NUMBERS[9:], "thirty", "minute", "minutes"}  # nor to wait
-TIMED = ("timer", "once", "two", "moved", "instead", "event", "after_talk", "beat", "in_turn")
+TIMED = (
+    "timer",
+    "once",
+    "reminder",
+    "two",
+    "moved",
+    "instead",
+    "event",
+    "after_talk",
+    "beat",
+    "in_turn",
+)
 SUBFRAMES = 4
 
 

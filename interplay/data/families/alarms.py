@@ -11,12 +11,13 @@ from interplay.data.texts.wordings import seconds_of
 from interplay.turns import tokens
 
 MEANWHILE_RATE = 0.5
+NEW_WORDS = 0.5  # of what is to be said once
 LEFT_S = (3, 290)  # of an alarm that was set before the session began
 
 
 def once(talk: Talk) -> bool:
     """Said after so many seconds, whatever is said meanwhile; minutes run past the session."""
-    clip = talk.source.user("once", talk.rng)
+    clip = talk.source.user("reminder" if talk.rng.random() < NEW_WORDS else "once", talk.rng)
     request = wordings.ONCE.parse(clip.text)
     text, wait = request.slots["x"], seconds_of(request.slots["t"])
     if not talk.fits(seconds(clip) + min(wait, 9) + 2.5) or (wait < 30 and not talk.fits(wait + 5)):

@@ -34,14 +34,13 @@ def counted(ends_s: Sequence[float]) -> list[Counted]:
 
 
 def miscounted(ends_s: Sequence[float], rng: np.random.Generator, most: int) -> list[Counted]:
-    """With mistakes. ends_s: when repetitions end, in order; most: the highest number there is."""
+    """With mistakes. ends_s: when repetitions end, in order, at most `most`: the highest number
+    there is."""
     found, before_s, number = [], 0.0, 0
-    for end_s in ends_s:
-        if number == most:
-            break
+    for done, end_s in enumerate(ends_s):
         kind = str(rng.choice([*SHARES, "right"], p=[*SHARES.values(), 1 - sum(SHARES.values())]))
         low, high = before_s + APART_S, end_s - APART_S
-        if kind == "early" and low < high and number + 1 < most:
+        if kind == "early" and low < high and number + len(ends_s) - done < most:
             number += 1
             found.append(Counted(float(rng.uniform(low, high)), number, is_right=False))
         if kind in ("late", "missed"):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from interplay.data.texts import claims, cuewords, questions, stories, vocabulary
+from interplay.data.texts import claims, cuewords, notices, questions, stories, vocabulary
 from interplay.data.texts import wordings as w
 from interplay.data.texts.languages import sentences
 from interplay.data.texts.languages.lexicon import LANGUAGES
@@ -100,6 +100,16 @@ def _payload(rng: np.random.Generator, pools: Pools) -> str:
 def once(rng: np.random.Generator, pools: Pools) -> str:
     seconds = w.spoken_time(int(_one(rng, MINUTES if rng.random() < 0.12 else ONCE_SECONDS)))
     return w.ONCE.draw(rng, x=_payload(rng, pools), t=seconds)
+
+
+def reminder(rng: np.random.Generator, _: Pools) -> str:
+    """As `once`, but what is to be said is of a grammar, or words that were put together for it
+    alone: from a few hundred phrases a model learns those phrases, and not to copy."""
+    if rng.random() < 0.55:
+        text = notices.draw(rng)
+    else:
+        text = training_text(lambda: questions.phrase(rng, 1, 3))
+    return w.ONCE.draw(rng, x=text, t=w.spoken_time(int(_one(rng, ONCE_SECONDS))))
 
 
 def two(rng: np.random.Generator, _: Pools) -> str:
@@ -288,6 +298,7 @@ KINDS: dict[str, Kind] = {
         count=160, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES)), apart=True
     ),
     "translate_off": replace(_of(w.TRANSLATE_OFF, 120), apart=True),
+    "reminder": Kind(count=1500, draw=reminder, apart=True),
 }
 
 NOD, REFUSAL, SECRET = "mm hmm", "i cannot help with that", "i cannot say that"
@@ -309,6 +320,11 @@ def traits(rng: np.random.Generator, count: int) -> list[str]:
 def english_of(texts: Collection[str]) -> list[str]:
     """What the model says to user utterances that it translates, piece by piece."""
     return [said.text for text in texts for said in sentences.sentence_of(text).english]
+
+
+def reminded_of(texts: Collection[str]) -> list[str]:
+    """What the model says when user utterances of the kind "reminder" fall due."""
+    return [w.ONCE.parse(text).slots["x"] for text in texts]
 
 
 def own_texts() -> list[str]:
