@@ -2,7 +2,7 @@
 
 The timing rules of the whole project live here. Knows nothing about what is said or why.
 
-    heard   a word is due 0.28 s after its end; `<text>` stands before the first word of a
+    heard   a word is due 0.2 s after its end; `<text>` stands before the first word of a
             sentence and behind the last one before a quotation
     say     the answer begins in the micro-turn in which the last word is due, one slot later;
             later words run 0.3 s ahead of their sound
@@ -25,7 +25,7 @@ from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
 from interplay.turns.types import PAD, SEE_SHAPE, Streams
 
-HEARD_DELAY = int(0.28 * SAMPLE_RATE_HZ)
+HEARD_DELAY = int(0.2 * SAMPLE_RATE_HZ)
 YIELD_DELAY = int(0.34 * SAMPLE_RATE_HZ)
 SAY_LEAD_SLOTS = 6
 PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
