@@ -137,7 +137,7 @@ def test_words_are_heard_after_their_end_and_before_half_a_second(tokenizer):
     for (slot, _), (_, _, end_s) in zip(heard, clip.words, strict=False):
         known_s = (slot // NUM_SLOTS + 1) * 0.2
         late_s = known_s - (1000 / SAMPLE_RATE_HZ + end_s)
-        assert 0.24 <= late_s < 0.24 + 0.2 + 1e-6
+        assert 0.2 - 1e-3 <= late_s < 0.2 + 0.2 + 1e-6
     assert not len(voice_slots(talk.timeline))
 
 
@@ -166,12 +166,12 @@ def test_the_first_quoted_word_is_handed_over_to_say_and_act(tokenizer):
         assert (handed[row == first] == first).all() and (row == first).any()
 
 
-@pytest.mark.parametrize(("slip", "unknown"), [(0, []), (-1, [3]), (1, [4])])
+@pytest.mark.parametrize(("slip", "unknown"), [(0, []), (-1, [2]), (1, [3])])
 def test_a_slip_moves_a_word_and_is_not_learnt(tokenizer, slip, unknown):
     timeline, clip = Timeline(10, tokenizer), clip_of("left")
     timeline.hear(clip, clip.samples / 32768, 4640, slips=[slip])
     ((slot, name),) = emitted(timeline, "heard")
-    assert (slot // NUM_SLOTS, name.strip()) == (4 + slip, "left")
+    assert (slot // NUM_SLOTS, name.strip()) == (3 + slip, "left")
     assert np.flatnonzero(~timeline.heard_known).tolist() == unknown
     example = timeline.example(timeline.streams.hear, start=1)
     assert np.flatnonzero(~example.heard_known).tolist() == [turn - 1 for turn in unknown]
