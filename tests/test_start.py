@@ -28,10 +28,10 @@ def a_model(
     return InteractionModel(replace(config, backbone=backbone, voice=voice, see=see))
 
 
-def a_trained_model(**sizes: int) -> InteractionModel:
+def a_trained_model(*, eyes: bool = False, **sizes: int) -> InteractionModel:
     """One in which nothing is zero or one any more."""
     torch.manual_seed(0)
-    model = a_model(**sizes)
+    model = a_model(eyes=eyes, **sizes)
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(0.1 * torch.randn_like(weight))
