@@ -221,7 +221,8 @@ def xs_wide() -> Recipe:
         start="xs-watching",
         start_share=0.0,
         eyes_share=0.0,
-        losses=replace(watching.losses, seen_pad=0.35, kept=5.0),
+        corpus=replace(watching.corpus, eyes=9000),
+        losses=replace(watching.losses, seen_pad=0.6, kept=5.0),
         optim=OptimConfig(muon_lr=0.003, adam_lr=7e-4, decay_share=0.95),
     )
 

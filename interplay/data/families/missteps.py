@@ -2,8 +2,9 @@
 
 With right numbers behind it a model learns when the next is due from when the last ones were; alone
 it then counts in a rhythm of its own, whatever the body before the camera does. So in some sessions
-numbers come between two repetitions, late or not at all; they are context and not to be learnt, and
-what is right comes after them: the next number, at the end of the next repetition. The idea is that
+numbers come between two repetitions, late or not at all, or the first is not one; they are context
+and not to be learnt, and what is right comes after them: the next number, at the end of the next
+repetition. The idea is that
 of DAgger (Ross et al. 2011, arXiv 1011.0686), with mistakes that are drawn instead of made. Knows
 nothing of films, timelines or words.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SHARES = {"early": 0.3, "late": 0.1, "missed": 0.1}  # of the repetitions; the others are right
+JUMPS = 0.4  # of the films begin with some other number: sessions are too short to count to twenty
 APART_S = 0.5  # a number that nothing calls for is so far from what does
 LATE_S = (0.25, 0.7)
 
@@ -36,7 +38,9 @@ def counted(ends_s: Sequence[float]) -> list[Counted]:
 def miscounted(ends_s: Sequence[float], rng: np.random.Generator, most: int) -> list[Counted]:
     """With mistakes. ends_s: when repetitions end, in order, at most `most`: the highest number
     there is."""
-    found, before_s, number = [], 0.0, 0
+    jumps = rng.random() < JUMPS and len(ends_s) < most
+    begin = int(rng.integers(1, most - len(ends_s) + 1)) if jumps else 0
+    found, before_s, number = [], 0.0, begin
     for done, end_s in enumerate(ends_s):
         kind = str(rng.choice([*SHARES, "right"], p=[*SHARES.values(), 1 - sum(SHARES.values())]))
         low, high = before_s + APART_S, end_s - APART_S
@@ -50,6 +54,6 @@ def miscounted(ends_s: Sequence[float], rng: np.random.Generator, most: int) -> 
             found.append(Counted(end_s + float(rng.uniform(*LATE_S)), number, is_right=False))
         elif kind != "missed":
             number += 1
-            found.append(Counted(end_s, number))
+            found.append(Counted(end_s, number, is_right=not begin or number > begin + 1))
         before_s = end_s
     return found
