@@ -8,7 +8,7 @@ from family_helpers import WORD_S, LoggedTalk, clip_of, talk_with
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT
 from interplay.data.families import BEHAVIOURS, FAMILIES
 from interplay.data.families.interpreting import QUEUE_SLOTS, Interpreter
-from interplay.data.texts import kinds, vocabulary, wordings
+from interplay.data.texts import vocabulary, wordings
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.languages.sentences import Sentence, sentences
 from interplay.data.timeline import Spoken
@@ -151,6 +151,3 @@ def test_foreign_talk_without_an_agreement_stays_untranslated():
 
 def test_it_has_a_share_and_leaves_the_core_alone():
     assert BEHAVIOURS["translate"] > 0
-    assert {*LANGUAGES, "translate", "translate_off", "reminder"} == {
-        tag for tag, kind in kinds.KINDS.items() if kind.apart
-    }

@@ -5,7 +5,8 @@ sessions or batches.
 """
 
 import json
-from collections.abc import Callable, Collection
+import zlib
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -94,57 +95,60 @@ def plan_texts(plan: CorpusPlan) -> dict[str, list[str]]:
 
 
 def plan_requests(plan: CorpusPlan) -> list[Request]:
-    """Every utterance of the corpus, in random order."""
+    """Every utterance of the corpus, in random order. Every kind has dice of its own: how many
+    there are of one, and whether there is one, changes nothing about the others."""
     pools = plan_texts(plan)
-    rng = np.random.default_rng([plan.seed, 2])
-    own = [*pools["phrase"], *pools["short"], *pools["statement"], *_answers(), *kinds.own_texts()]
-    own += replies() if plan.eyes else []
-    tags = dict.fromkeys(own, "") | dict.fromkeys(pools[TRAIT], TRAIT)
-    requests = [
-        Request(text=text, voice=plan.own_voice, role="own", tag=tag) for text, tag in tags.items()
-    ]
-    for tag, draw in speakers(pools).items():
-        if tag in kinds.KINDS and kinds.KINDS[tag].apart:
-            continue
-        for _ in range(plan.count(tag)):
-            requests.append(_request(rng, plan, tag, draw))
+    draws = speakers(pools)
+    counts = {tag: plan.count(tag) for tag in draws}
     for tag in EYES_TAGS if plan.eyes else ():
-        asks = training_asks(tag)
-        for _ in range(max(8, plan.count("eyes") // len(EYES_TAGS))):
-            text, voice = asks[rng.integers(len(asks))], _user_voice(rng, plan)
-            requests.append(Request(text=text, voice=voice, tag=tag))
-    order = rng.permutation(len(requests))
-    return [*(requests[i] for i in order), *_requests_apart(plan, pools, tags)]
+        counts[tag] = max(8, plan.count("eyes") // len(EYES_TAGS))
+        draws[tag] = _one_of(training_asks(tag))
+    requests = []
+    for tag, draw in draws.items():
+        rng = np.random.default_rng([plan.seed, 2, zlib.crc32(tag.encode())])
+        requests += [_request(rng, plan, tag, draw) for _ in range(counts[tag])]
+    own = _own_texts(plan, pools, requests)
+    requests += [
+        Request(text=text, voice=plan.own_voice, role="own", tag=tag) for text, tag in own.items()
+    ]
+    order = np.random.default_rng([plan.seed, 3]).permutation(len(requests))
+    return [requests[i] for i in order]
+
+
+def _own_texts(
+    plan: CorpusPlan, pools: dict[str, list[str]], requests: Collection[Request]
+) -> dict[str, str]:
+    """What the model says, and the tag of each: what it knows, and what it is asked to say."""
+    asked = [r.text for r in requests if r.tag == "reminder"]
+    texts = [
+        *pools["phrase"],
+        *pools["short"],
+        *pools["statement"],
+        *_answers(),
+        *kinds.own_texts(),
+    ]
+    texts += replies() if plan.eyes else []
+    english = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
+    return (
+        dict.fromkeys(english, kinds.ENGLISH)
+        | dict.fromkeys([*texts, *kinds.reminded_of(asked)], "")
+        | dict.fromkeys(pools[TRAIT], TRAIT)
+    )
+
+
+def _one_of(texts: Sequence[str]) -> Draw:
+    return lambda rng: texts[int(rng.integers(len(texts)))]
 
 
 def _request(rng: np.random.Generator, plan: CorpusPlan, tag: str, draw: Draw) -> Request:
-    voice, text = _user_voice(rng, plan), draw(rng)
+    text = draw(rng)
     if tag == "foreign":
         voice = foreign_voice(rng, claims.languages_of(text), "train")
-    if tag in LANGUAGES:
+    elif tag in LANGUAGES:
         voice = foreign_voice(rng, LANGUAGES_SPOKEN[tag], "train")
+    else:
+        voice = _user_voice(rng, plan)
     return Request(text=text, voice=voice, tag=tag)
-
-
-def _requests_apart(plan: CorpusPlan, pools: kinds.Pools, own: Collection[str]) -> list[Request]:
-    """Utterances that are drawn by dice of their own, in random order: all others are those of a
-    plan without them. own: texts that the own voice says anyway."""
-    rng = np.random.default_rng([plan.seed, 3])
-    requests = [
-        _request(rng, plan, tag, draw)
-        for tag, draw in speakers(pools).items()
-        if tag in kinds.KINDS and kinds.KINDS[tag].apart
-        for _ in range(plan.count(tag))
-    ]
-    english = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
-    later = kinds.reminded_of([r.text for r in requests if r.tag == "reminder"])
-    tags = dict.fromkeys(english, kinds.ENGLISH) | dict.fromkeys(later, "")
-    requests += [
-        Request(text=text, voice=plan.own_voice, role="own", tag=tag)
-        for text, tag in tags.items()
-        if text not in own
-    ]
-    return [requests[i] for i in rng.permutation(len(requests))]
 
 
 def _user_voice(rng: np.random.Generator, plan: CorpusPlan) -> str:

@@ -5,7 +5,7 @@ payloads are words and phrases of the training split. Knows nothing of voices.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -211,12 +211,10 @@ def stop_word(rng: np.random.Generator, pools: Pools) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """count: utterances at scale 1. apart: drawn by dice of its own, so that it changes nothing
-    about the other kinds."""
+    """count: utterances at scale 1."""
 
     count: int
     draw: Draw
-    apart: bool = False
 
 
 def _of(texts: Sequence[str], count: int) -> Kind:
@@ -225,11 +223,7 @@ def _of(texts: Sequence[str], count: int) -> Kind:
 
 def _sentences_of(language: str) -> Kind:
     """To be translated while they are said."""
-    return Kind(
-        count=600,
-        draw=lambda rng, _: sentences.draw(rng, language, "train").text,
-        apart=True,
-    )
+    return Kind(count=600, draw=lambda rng, _: sentences.draw(rng, language, "train").text)
 
 
 KINDS: dict[str, Kind] = {
@@ -256,8 +250,8 @@ KINDS: dict[str, Kind] = {
         count=110, draw=lambda rng, _: w.TALKED.draw(rng, t=w.spoken_time(int(rng.integers(3, 13))))
     ),
     "longer": _of(w.LONGER, 100),
-    "cue": Kind(count=850, draw=cue),
-    "category": Kind(count=180, draw=category),
+    "cue": Kind(count=1600, draw=cue),
+    "category": Kind(count=300, draw=category),
     "filler": Kind(count=110, draw=lambda rng, _: w.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
     "count_word": Kind(
         count=160, draw=lambda rng, _: w.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
@@ -267,25 +261,25 @@ KINDS: dict[str, Kind] = {
         count=90, draw=lambda rng, _: w.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
     ),
     "how_many": _of(w.HOW_MANY, 100),
-    "last_word": _of(w.LAST_WORD, 120),
-    "foreign_rule": _of(w.FOREIGN, 120),
-    "correct": _of(w.CORRECT, 200),
+    "last_word": _of(w.LAST_WORD, 250),
+    "foreign_rule": _of(w.FOREIGN, 250),
+    "correct": _of(w.CORRECT, 350),
     "named": Kind(
         count=170,
         draw=lambda rng, _: w.NAMED.draw(rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)),
     ),
     "cues_off": _of(w.CUES_OFF, 150),
-    "tell": Kind(count=650, draw=lambda rng, _: stories.tell(rng)),
-    "mention": Kind(count=900, draw=mention),
-    "stop_word": Kind(count=200, draw=stop_word),
-    "claim": Kind(count=650, draw=lambda rng, _: claims.draw(rng)),
+    "tell": Kind(count=1800, draw=lambda rng, _: stories.tell(rng)),
+    "mention": Kind(count=1800, draw=mention),
+    "stop_word": Kind(count=400, draw=stop_word),
+    "claim": Kind(count=1300, draw=lambda rng, _: claims.draw(rng)),
     "name_used": Kind(
         count=330,
         draw=lambda rng, _: w.NAME_USED.draw(
             rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)
         ),
     ),
-    "foreign": Kind(count=350, draw=lambda rng, _: _one(rng, tuple(claims.ENGLISH_OF))),
+    "foreign": Kind(count=600, draw=lambda rng, _: _one(rng, tuple(claims.ENGLISH_OF))),
     "hesitation": _of(HESITATIONS, 200),
     "aside": Kind(count=320, draw=aside),
     "call": Kind(count=450, draw=called),
@@ -294,11 +288,9 @@ KINDS: dict[str, Kind] = {
         count=180, draw=lambda rng, _: ABOUT.draw(rng, w=_one(rng, vocabulary.NOUNS[:60]))
     ),
     **{language: _sentences_of(language) for language in LANGUAGES},
-    "translate": Kind(
-        count=160, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES)), apart=True
-    ),
-    "translate_off": replace(_of(w.TRANSLATE_OFF, 120), apart=True),
-    "reminder": Kind(count=1500, draw=reminder, apart=True),
+    "translate": Kind(count=160, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES))),
+    "translate_off": _of(w.TRANSLATE_OFF, 120),
+    "reminder": Kind(count=1500, draw=reminder),
 }
 
 NOD, REFUSAL, SECRET = "mm hmm", "i cannot help with that", "i cannot say that"
