@@ -1,7 +1,6 @@
 """A very small corpus: built in two goes, composed the same way after every resume."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -27,9 +26,7 @@ from interplay.data.corpus import (
 from interplay.data.engines.diphones import SPEAKERS
 from interplay.data.speech import synthesize
 from interplay.data.texts import kinds
-from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import split_of
-from interplay.data.texts.speakers import TRAIT
 from interplay.data.texts.watchwords import EYES_TAGS, replies
 from interplay.data.timeline import MEL_FLOOR
 from interplay.errors import RecordError
@@ -108,28 +105,6 @@ def test_plan_holds_every_kind_and_no_test_sentence():
     for tag in ("fact", "delegate", "statement", "listen"):
         texts = [request.text for request in asked if request.tag == tag]
         assert len(texts) >= 8 and {split_of(text) for text in texts} == {"train"}
-
-
-def test_how_many_there_are_of_one_kind_changes_nothing_about_the_others(monkeypatch):
-    whole = plan_requests(PLAN)
-    fewer = {tag: kind for tag, kind in kinds.KINDS.items() if tag not in (*LANGUAGES, "reminder")}
-    fewer["tell"] = replace(fewer["tell"], count=3 * fewer["tell"].count)
-    monkeypatch.setattr(kinds, "KINDS", fewer)
-    others = plan_requests(PLAN)
-    found = [Counter(r for r in requests if r.role == "user") for requests in (whole, others)]
-    more, less = found[1] - found[0], found[0] - found[1]
-    assert {r.tag for r in more} == {"tell"} and {r.tag for r in less} == {*LANGUAGES, "reminder"}
-
-
-def test_what_is_asked_to_be_said_can_be_said():
-    requests = plan_requests(PLAN)
-    spoken = {r.text: r.tag for r in requests if r.role == "own"}
-    asked = [r for r in requests if r.tag in LANGUAGES]
-    assert set(kinds.english_of([r.text for r in asked])) <= spoken.keys()
-    assert all(r.voice.startswith(("espeak:de+", "espeak:es")) for r in asked)
-    later = kinds.reminded_of([r.text for r in requests if r.tag == "reminder"])
-    assert later and {spoken[text] for text in later} <= {"", TRAIT}
-    assert {tag for tag in spoken.values()} == {"", TRAIT, kinds.ENGLISH}
 
 
 def test_what_only_translations_need_is_not_read_aloud(composer):
