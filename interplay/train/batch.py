@@ -125,6 +125,7 @@ def assemble(
         see=_stacked_known([item.see for item in laid], BLACK),
         see_on=_stacked([item.see_on for item in laid]),
     )
+    say_known = [example.say_known for example in examples]
     scored = np.arange(num_turns) >= np.array([[example.scored_from] for example in examples])
     return Batch(
         inputs=inputs,
@@ -139,11 +140,7 @@ def assemble(
         phones_own=_stacked([example.phones_own for example in examples]).long(),
         scored=torch.from_numpy(scored),
         heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
-        say_known=torch.from_numpy(
-            np.stack(
-                [np.ones(num_turns, bool) if e.say_known is None else e.say_known for e in examples]
-            )
-        ),
+        say_known=_stacked([np.ones(num_turns, bool) if k is None else k for k in say_known]),
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),
         known=torch.tensor([example.known for example in examples]),

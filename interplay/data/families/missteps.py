@@ -4,9 +4,8 @@ With right numbers behind it a model learns when the next is due from when the l
 it then counts in a rhythm of its own, whatever the body before the camera does. So in some sessions
 numbers come between two repetitions, late or not at all, or the first is not one; they are context
 and not to be learnt, and what is right comes after them: the next number, at the end of the next
-repetition. The idea is that
-of DAgger (Ross et al. 2011, arXiv 1011.0686), with mistakes that are drawn instead of made. Knows
-nothing of films, timelines or words.
+repetition. The idea is that of DAgger (Ross et al. 2011, arXiv 1011.0686), with mistakes that are
+drawn instead of made. Knows nothing of films, timelines or words.
 """
 
 from collections.abc import Sequence
