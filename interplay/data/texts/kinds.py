@@ -223,7 +223,7 @@ def _of(texts: Sequence[str], count: int) -> Kind:
 
 def _sentences_of(language: str) -> Kind:
     """To be translated while they are said."""
-    return Kind(count=600, draw=lambda rng, _: sentences.draw(rng, language, "train").text)
+    return Kind(count=2400, draw=lambda rng, _: sentences.draw(rng, language, "train").text)
 
 
 KINDS: dict[str, Kind] = {
