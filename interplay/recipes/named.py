@@ -244,7 +244,7 @@ def xs_fluent() -> Recipe:
             drilled=0.12,
             seen=0.3,
         ),
-        losses=replace(wide.losses, kept=0.0, flow_from=0.96),
+        losses=replace(wide.losses, kept=0.0, seen_pad=0.3, flow_from=0.96),
         optim=OptimConfig(muon_lr=0.0025, adam_lr=6e-4, decay_share=0.95),
     )
 
