@@ -16,6 +16,7 @@ from interplay.data.timeline import Spoken, turn_with
 from interplay.turns import tokens
 
 RESULT_WORDS = 4
+CHARTS = 0.25  # of the calls
 
 
 def delegate(talk: Talk) -> bool:
@@ -74,9 +75,11 @@ def _result(talk: Talk, text: str, turn: int, slot: int = 0) -> Spoken:
 
 
 def called(talk: Talk) -> bool:
-    """A request for one or two function calls; words that were taken back are not handed over."""
+    """A request for one or two function calls, or for a chart; words that were taken back are not
+    handed over."""
     text = talk.source.phrase(talk.rng, RESULT_WORDS)
-    bridge = _ask(talk, seconds(talk.source.own(text)) + 4.5, tag="call")
+    tag = "chart" if talk.rng.random() < CHARTS else "call"
+    bridge = _ask(talk, seconds(talk.source.own(text)) + 4.5, tag=tag)
     if bridge is None:
         return False
     arrival = max(bridge.decided + int(talk.uniform(5, 12)), turn_with(bridge.spoken.ends))

@@ -85,6 +85,10 @@ _CALL_WORDS = (
     *(vocabulary.DAYS, vocabulary.CITIES),
 )
 CALL_BACK = ("no wait", "no i mean")
+OPPOSITES = (
+    *(("left", "right"), ("up", "down"), ("on", "off"), ("yes", "no"), ("stop", "go")),
+    *(("high", "low"), ("one", "two")),
+)
 
 
 def _one(rng: np.random.Generator, pool: Sequence[T]) -> T:
@@ -141,7 +145,8 @@ def times(rng: np.random.Generator, pools: Pools) -> str:
 
 
 def in_turn(rng: np.random.Generator, _: Pools) -> str:
-    one, other = rng.choice(TRAIN_WORDS, 2, replace=False)
+    pairs = (_one(rng, OPPOSITES), rng.choice(TRAIN_WORDS, 2, replace=False))
+    one, other = pairs[int(rng.random() < 0.7)]
     return w.IN_TURN.draw(rng, w=str(one), v=str(other), t=w.spoken_time(int(rng.integers(2, 7))))
 
 
@@ -176,6 +181,12 @@ def called(rng: np.random.Generator, _: Pools) -> str:
     if kind < 0.3:
         return f"please {text} and {second}"
     return f"please {wrong} {_one(rng, CALL_BACK)} {text}" if kind < 0.6 else f"please {text}"
+
+
+def chart(rng: np.random.Generator, _: Pools) -> str:
+    """A request to draw a few numbers."""
+    found = rng.choice(vocabulary.NUMBERS[1:20], int(rng.integers(2, 5)), replace=False).tolist()
+    return w.CHART.draw(rng, x=f"{' '.join(found[:-1])} and {found[-1]}")
 
 
 def _other(rng: np.random.Generator, index: int, word: str) -> str:
@@ -227,51 +238,53 @@ def _sentences_of(language: str) -> Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "once": Kind(count=800, draw=once),
-    "two": Kind(count=220, draw=two),
+    "once": Kind(count=1600, draw=once),
+    "two": Kind(count=700, draw=two),
     "moved": Kind(
-        count=180, draw=lambda rng, _: w.MOVED.draw(rng, t=w.spoken_time(int(rng.integers(3, 16))))
+        count=500, draw=lambda rng, _: w.MOVED.draw(rng, t=w.spoken_time(int(rng.integers(3, 16))))
     ),
     "instead": Kind(
-        count=200,
+        count=500,
         draw=lambda rng, pools: w.INSTEAD.draw(
             rng, x=_one(rng, pools["short"]), t=w.spoken_time(int(rng.integers(3, 11)))
         ),
     ),
-    "drop": Kind(count=150, draw=lambda rng, _: w.DROP.draw(rng, w=_one(rng, ("first", "second")))),
+    "drop": Kind(count=300, draw=lambda rng, _: w.DROP.draw(rng, w=_one(rng, ("first", "second")))),
     "never_mind": _of(w.CANCEL, 150),
-    "event": Kind(count=250, draw=event),
-    "after_talk": Kind(count=130, draw=after_talk),
-    "beat": Kind(count=300, draw=beat),
-    "times": Kind(count=100, draw=times),
-    "in_turn": Kind(count=170, draw=in_turn),
-    "count_down": Kind(count=160, draw=count_down),
+    "event": Kind(count=700, draw=event),
+    "after_talk": Kind(count=400, draw=after_talk),
+    "beat": Kind(count=900, draw=beat),
+    "times": Kind(count=400, draw=times),
+    "in_turn": Kind(count=700, draw=in_turn),
+    "count_down": Kind(count=400, draw=count_down),
     "talked": Kind(
-        count=110, draw=lambda rng, _: w.TALKED.draw(rng, t=w.spoken_time(int(rng.integers(3, 13))))
+        count=300, draw=lambda rng, _: w.TALKED.draw(rng, t=w.spoken_time(int(rng.integers(3, 13))))
     ),
     "longer": _of(w.LONGER, 100),
     "cue": Kind(count=1600, draw=cue),
-    "category": Kind(count=300, draw=category),
-    "filler": Kind(count=110, draw=lambda rng, _: w.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
+    "category": Kind(count=800, draw=category),
+    "filler": Kind(count=300, draw=lambda rng, _: w.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
     "count_word": Kind(
-        count=160, draw=lambda rng, _: w.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
+        count=500, draw=lambda rng, _: w.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
     ),
-    "count_kind": Kind(count=90, draw=lambda rng, _: w.COUNT_KIND.draw(rng, s=_one(rng, _PLURALS))),
+    "count_kind": Kind(
+        count=400, draw=lambda rng, _: w.COUNT_KIND.draw(rng, s=_one(rng, _PLURALS))
+    ),
     "count_quietly": Kind(
-        count=90, draw=lambda rng, _: w.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
+        count=400, draw=lambda rng, _: w.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
     ),
     "how_many": _of(w.HOW_MANY, 100),
     "last_word": _of(w.LAST_WORD, 250),
     "foreign_rule": _of(w.FOREIGN, 250),
     "correct": _of(w.CORRECT, 350),
     "named": Kind(
-        count=170,
+        count=600,
         draw=lambda rng, _: w.NAMED.draw(rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)),
     ),
     "cues_off": _of(w.CUES_OFF, 150),
     "tell": Kind(count=1800, draw=lambda rng, _: stories.tell(rng)),
     "mention": Kind(count=1800, draw=mention),
-    "stop_word": Kind(count=400, draw=stop_word),
+    "stop_word": Kind(count=600, draw=stop_word),
     "claim": Kind(count=1300, draw=lambda rng, _: claims.draw(rng)),
     "name_used": Kind(
         count=330,
@@ -282,13 +295,14 @@ KINDS: dict[str, Kind] = {
     "foreign": Kind(count=600, draw=lambda rng, _: _one(rng, tuple(claims.ENGLISH_OF))),
     "hesitation": _of(HESITATIONS, 200),
     "aside": Kind(count=320, draw=aside),
-    "call": Kind(count=450, draw=called),
-    "deed": Kind(count=200, draw=deed),
+    "call": Kind(count=900, draw=called),
+    "chart": Kind(count=500, draw=chart),
+    "deed": Kind(count=500, draw=deed),
     "about": Kind(
-        count=180, draw=lambda rng, _: ABOUT.draw(rng, w=_one(rng, vocabulary.NOUNS[:60]))
+        count=400, draw=lambda rng, _: ABOUT.draw(rng, w=_one(rng, vocabulary.NOUNS[:60]))
     ),
     **{language: _sentences_of(language) for language in LANGUAGES},
-    "translate": Kind(count=160, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES))),
+    "translate": Kind(count=500, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES))),
     "translate_off": _of(w.TRANSLATE_OFF, 120),
     "reminder": Kind(count=1500, draw=reminder),
 }

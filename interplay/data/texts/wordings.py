@@ -175,6 +175,14 @@ IN_TURN = Wordings(
         'say "{w}" and "{v}" one after the other every {t}',
     )
 )
+CHART = Wordings(
+    (
+        "make a chart of {x}",
+        "draw a graph of {x}",
+        "show me a chart with {x}",
+        "put {x} in a chart",
+    )
+)
 COUNT_DOWN = Wordings(
     (
         "count down from {n} with a number every {t}",
