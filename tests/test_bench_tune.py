@@ -9,12 +9,14 @@ import pytest
 import torch
 from bench_helpers import beep
 
+from interplay.bench import filmed
 from interplay.bench import tune as tuning
 from interplay.bench.listening.grammar import Recognizer
 from interplay.bench.playing.stage import Emission, Stage
 from interplay.bench.systems.oracle import Oracle
 from interplay.bench.tune import ACT, CONTRAST, HEARD, SAY, Trial, best_of, choose, tune
 from interplay.data.item import Item, Speak
+from interplay.data.texts import watchwords
 from interplay.data.texts.questions import split_of
 from interplay.engine.engine import Engine
 from interplay.model.checkpoint import Loaded, load_checkpoint, save_checkpoint
@@ -111,6 +113,26 @@ def test_voices_that_the_training_left_out_do_not_speak(loaded, monkeypatch, tmp
     kinds = {item.kind for item in Pupil.played}
     for kind in ("hear", "timer", "answer", "interrupt", "backchannel"):
         assert kind in kinds, f"enough of {kind} are drawn"
+
+
+def test_a_model_with_eyes_is_asked_what_it_sees_with_words_of_the_training(
+    loaded, monkeypatch, tmp_path: Path
+):
+    monkeypatch.setenv("INTERPLAY_HUMAN", str(tmp_path))
+    monkeypatch.setattr(tuning, "LocalSystem", Pupil)
+    monkeypatch.setattr(Pupil, "played", [])
+    seeing = model_config("tiny", vocab_size=loaded.tokenizer.vocab_size, eyes=True)
+    loaded.model, loaded.config = InteractionModel(seeing).eval(), seeing
+    trials = list(tune(loaded, num_items=4, synthesize=beep, without_voices=("espeak",)))
+    errors = {trial.value: trial.errors for trial in trials if trial.setting == "say"}
+    assert loaded.config.pad_bias.say == 0.8 and errors[0.8] < 0.1 and errors[0.0] == 1.0
+    for kind in filmed.FILMED:
+        played = [item for item in Pupil.played if item.kind == kind]
+        assert len(played) == 2 * len(SAY)
+        for item in played:
+            asked = item.cues[0]
+            assert isinstance(asked, Speak) and not asked.voice.startswith("espeak")
+            assert split_of(asked.text) == "train" and asked.text in watchwords.ASKS
 
 
 def test_of_equal_values_the_one_in_the_middle_is_kept():

@@ -11,10 +11,12 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import count, islice
 from pathlib import Path
 
 import torch
 
+from interplay.bench import filmed
 from interplay.bench.listening.grammar import Recognizer
 from interplay.bench.playing.logical_clock import play
 from interplay.bench.playing.stage import Synthesizer
@@ -70,7 +72,7 @@ def tune(
     they speak say nothing of what is held out (docs/log.md).
     """
     speak = lru_cache(4096)(synthesize)
-    for setting, values, scorers in _plan(speak):
+    for setting, values, scorers in _plan(speak, sees=loaded.config.see is not None):
         items = _items(tuple(scorers), num_items, seed, without_voices)
         trials: list[Trial] = []
         for value in values:
@@ -95,8 +97,11 @@ def _missed(score: Scorer) -> Scorer:
     return lambda trace: [replace(o, value=o.of - (o.value or 0)) for o in score(trace)]
 
 
-def _plan(speak: Synthesizer) -> list[tuple[str, tuple[float, ...], dict[str, Scorer]]]:
-    """Settings, their values, and what is wrong in which kinds of items."""
+def _plan(
+    speak: Synthesizer, *, sees: bool
+) -> list[tuple[str, tuple[float, ...], dict[str, Scorer]]]:
+    """Settings, their values, and what is wrong in which kinds of items; for a model that `sees`
+    of what happens before its camera, too."""
     recognizer = Recognizer(CONTENT, speak, OWN_VOICE)
 
     def read_aloud(trace: Trace) -> list[Outcome]:
@@ -107,6 +112,8 @@ def _plan(speak: Synthesizer) -> list[tuple[str, tuple[float, ...], dict[str, Sc
         "interrupt": _missed(overlap.interrupt_stop),
         "backchannel": _missed(overlap.backchannel_continue),
     }
+    if sees:
+        going_on |= {"counted": filmed.missed_count, "bounded": filmed.missed_span}
     return [
         ("heard", HEARD, {"hear": hearing.heard_wer, "human": _missed(hearing.heard_acc)}),
         ("act", ACT, {"timer": _missed(timing.timer_hit)}),
@@ -138,6 +145,9 @@ def _items(
     """Of the training split; recordings of people only where there are some."""
     found: list[Item] = []
     for kind in kinds:
+        if kind in filmed.FILMED:
+            found += _films(kind, num_items, seed, without_voices)
+            continue
         try:
             drawn = heldout.items(
                 kind, num_items * _excess(kind, without_voices), seed, split="train"
@@ -147,6 +157,13 @@ def _items(
             continue
         found += [item for item in drawn if not _speaks(item, without_voices)][:num_items]
     return found
+
+
+def _films(kind: str, num_items: int, seed: int, without_voices: tuple[str, ...]) -> Iterator[Item]:
+    """Half as many as of other kinds: they are long."""
+    drawn = (filmed.FILMED[kind](index, seed) for index in count())
+    heard = (item for item in drawn if not _speaks(item, without_voices))
+    return islice(heard, max(1, num_items // 2))
 
 
 def _excess(kind: str, without_voices: tuple[str, ...]) -> int:

@@ -33,7 +33,7 @@ from interplay.data.voices import random_voice
 from interplay.errors import ConfigError, RecordError
 
 SEED_BASE = 7_000_000  # no seed of a training is near
-_SEED_BASES = {"test": SEED_BASE, "train": 9_000_000_000}
+SEED_BASES = {"test": SEED_BASE, "train": 9_000_000_000}
 INTERRUPTIONS = ("arithmetic", "opposite", "colour", "day", "spelling")
 
 
@@ -52,7 +52,7 @@ def items(
         raise ConfigError(f"unknown kind of item {kind!r}; known: {', '.join([*KINDS, 'human'])}")
     made = []
     for index in range(num_items):
-        number = _SEED_BASES[split] + seed * 100_000 + index
+        number = SEED_BASES[split] + seed * 100_000 + index
         rng = np.random.default_rng([number, sorted(KINDS).index(kind)])
         made.append(KINDS[kind](rng, number, split))
     return made
@@ -251,7 +251,7 @@ def _human(num_items: int, seed: int, folder: Path | None, split: str) -> Iterat
             f"no human {split} recordings found; set INTERPLAY_HUMAN to their folder "
             "(docs/data.md), or go without the row `heard_acc_human`"
         )
-    rng = np.random.default_rng([_SEED_BASES[split], seed])
+    rng = np.random.default_rng([SEED_BASES[split], seed])
     for index, row in enumerate(rng.permutation(len(clips))[:num_items]):
         clip = clips[int(row)]
         level_db = float(rng.uniform(-48, -36)) if index % 2 else -65.0
@@ -261,7 +261,7 @@ def _human(num_items: int, seed: int, folder: Path | None, split: str) -> Iterat
         length_s = 1.2 + len(samples) / 16_000 + 1.4
         yield Item(
             kind="human",
-            seed=_SEED_BASES[split] + index,
+            seed=SEED_BASES[split] + index,
             length_s=float(np.ceil(length_s * 5) / 5),
             cues=(cue, Noise(level_db=level_db)),
             expect=(Heard(text=clip.text),),

@@ -42,6 +42,7 @@ from interplay.train.vocoder import VocoderTraining, train_vocoder
 EXPORT_MINUTES = 0.5
 SHORTEST_MINUTES = 0.05  # of the model's training, where the other stages took the rest
 TUNING_MINUTES = 0.15  # per item of every kind
+TUNING_FILMS = 2.0  # times as long, with eyes
 
 
 def load_start(recipe: Recipe, text: Path | None) -> tuple[Loaded | None, Texts | None]:
@@ -108,7 +109,7 @@ def run_recipe(
     vocoder_minutes = recipe.vocoder_share * recipe.minutes
     eyes_minutes = recipe.eyes_share * recipe.minutes
     spent = (time.monotonic() - began) / 60 + vocoder_minutes + eyes_minutes + EXPORT_MINUTES
-    spent += TUNING_MINUTES * recipe.num_tuned
+    spent += TUNING_MINUTES * recipe.num_tuned * (TUNING_FILMS if recipe.eyes else 1.0)
     minutes = ranks.of_first(recipe.minutes - spent)
     eyes = _train_eyes(recipe, data, out / "eyes", eyes_minutes) if eyes_minutes else None
     compose = replace(recipe.compose, seed=recipe.seed)

@@ -16,7 +16,7 @@ from interplay.bench.traces.spoken import utterances
 from interplay.bench.traces.trace import Span, Trace, Word
 from interplay.bench.wording.written import speakable
 from interplay.clock import TURN_S
-from interplay.data.heldout import SEED_BASE, duration_s
+from interplay.data.heldout import SEED_BASES, duration_s
 from interplay.data.item import At, Item, Noise, Show, Speak, When
 from interplay.data.voices import random_voice
 
@@ -39,20 +39,22 @@ def watch(
     subset: str = "",
     about: Mapping[str, Any],
     seed: int = 0,
+    split: str = "test",
 ) -> Item:
     """An item: cue 0 speaks, cue 1 shows.
 
     instruction: any English text. index: of the item in its suite; with `seed` it gives the voice.
     length_s: of the film; it is added to `about` as `film_s`. due: in order.
+    split: of the voices; `train` for choices that must not see what is held out.
     """
-    number = SEED_BASE + seed * 100_000 + index
+    number = SEED_BASES[split] + seed * 100_000 + index
     rng = np.random.default_rng([number, 0x5EE])
     spoken = speakable(instruction)
     expect = [At(text=(speakable(text),), after=1, due_s=time_s - length_s) for text, time_s in due]
     total_s = BEFORE_S + duration_s(spoken) + ACKNOWLEDGE_S + TURN_S + length_s + TAIL_S
     speak = Speak(
         text=spoken,
-        voice=random_voice(rng, "test"),
+        voice=random_voice(rng, split),
         at=When(seconds=BEFORE_S),
         gain_db=float(rng.uniform(-6, 2)),
     )
