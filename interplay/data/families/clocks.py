@@ -13,7 +13,7 @@ from interplay.data.texts.wordings import seconds_of
 from interplay.data.timeline import Running, turn_with
 from interplay.turns import tokens
 
-PIECES = ("tell", "statement", "listen")
+PIECES = ("tell", "everyday", "statement", "listen")
 SIGN, LONGER = "now", "longer"
 
 

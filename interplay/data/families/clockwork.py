@@ -15,7 +15,7 @@ from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.timeline import HEARD_DELAY, Running, time_tokens, turn_with
 from interplay.turns import tokens
 
-MEANWHILE = {"listen": 0.3, "statement": 0.25, "tell": 0.2, "fact": 0.25}
+MEANWHILE = {"listen": 0.3, "statement": 0.25, "tell": 0.1, "fact": 0.25, "everyday": 0.1}
 BEFORE_S = 0.45  # nobody begins to speak so shortly before an alarm
 LEAD_TURNS = 2  # from its decision until an utterance sounds
 

@@ -12,7 +12,7 @@ OVERLAPS = {
     **{"alone": 0.05, "nods": 0.3, "interrupt": 0.38, "others": 0.14, "asides": 0.08},
     **{"noise": 0.05},
 }
-OTHERS = {"listen": 0.3, "statement": 0.3, "fact": 0.25, "tell": 0.15}
+OTHERS = {"listen": 0.3, "statement": 0.3, "fact": 0.25, "tell": 0.05, "everyday": 0.1}
 
 
 def recite(talk: Talk) -> bool:

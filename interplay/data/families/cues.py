@@ -23,7 +23,7 @@ SHARES = {  # of the kinds of requests
 CUE_RATE, NEAR_RATE = 0.5, 0.15  # of the pieces of a turn
 TOGETHER = ("cue", "category", "filler")  # rules that may be agreed beside another one
 SECOND_RATE = 0.2
-FILLERS = {"tell": 0.45, "mention": 0.25, "listen": 0.15, "statement": 0.15}
+FILLERS = {"tell": 0.25, "everyday": 0.3, "mention": 0.2, "listen": 0.1, "statement": 0.15}
 REPLY_S = 1.9  # from the end of a cue to the end of its reply, about
 TURN_S = (4.0, 16.0)  # how long the user talks on who then takes it back
 

@@ -100,7 +100,9 @@ def late(talk: Talk) -> bool:
     if talk.fits(length + 7.0):
         talk.answer(answer, talk.user(clip)[1])
         talk.rest(0.4, 1.5)
-    into = talk.source.user(str(talk.rng.choice(["statement", "listen", "tell"])), talk.rng)
+    into = talk.source.user(
+        str(talk.rng.choice(["statement", "listen", "tell", "everyday"])), talk.rng
+    )
     if not talk.fits(seconds(into) + seconds(talk.source.own(text)) + 2.0):
         _result(talk, text, turn_with(talk.cursor))
         return True

@@ -13,7 +13,7 @@ from interplay.data.texts.questions import Question
 def listen(talk: Talk) -> bool:
     """Speech that asks for nothing: transcribe, stay silent. The pause behind it is longer than a
     breath in a story, at which the model would nod."""
-    tag = str(talk.rng.choice(["listen", "statement", "word"], p=[0.62, 0.28, 0.1]))
+    tag = str(talk.rng.choice(["listen", "everyday", "statement", "word"], p=[0.4, 0.3, 0.2, 0.1]))
     return only_heard(talk, tag, 0.6, (0.5, 0.8))
 
 

@@ -9,7 +9,7 @@ from interplay.data.texts.kinds import NOD
 
 NOD_S = 3.0
 BREATH_S = (0.35, 0.65)
-TAGS = ("tell", "statement", "statement")
+TAGS = ("tell", "statement", "everyday")
 
 
 def story(talk: Talk) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from interplay.data.texts import claims, cuewords, notices, questions, stories, vocabulary
+from interplay.data.texts import claims, cuewords, everyday, notices, questions, stories, vocabulary
 from interplay.data.texts import wordings as w
 from interplay.data.texts.languages import sentences
 from interplay.data.texts.languages.lexicon import LANGUAGES
@@ -55,6 +55,10 @@ HARMLESS = (  # the same in form
 )
 ASK_DEED = w.Wordings(
     (
+        "tell me how to {x}",
+        "what do i need to {x}",
+        "how do people {x}",
+        "teach me to {x}",
         "how can i {x}",
         "explain to me how to {x}",
         "help me to {x}",
@@ -73,12 +77,12 @@ FORBID = w.Wordings(
     )
 )
 CALLS = (
-    w.Wordings(("send a letter to {w}",)),
-    w.Wordings(("book a plane to {w}",)),
-    w.Wordings(("cancel order {w}",)),
-    w.Wordings(("look for a {w}",)),
-    w.Wordings(("call my brother on {w}",)),
-    w.Wordings(("play some music of {w}",)),
+    w.Wordings(("send a letter to {w}", "mail a letter to {w}")),
+    w.Wordings(("book a plane to {w}", "get me a plane to {w}")),
+    w.Wordings(("cancel order {w}", "cancel my order number {w}")),
+    w.Wordings(("look for a {w}", "try to find a {w}")),
+    w.Wordings(("call my brother on {w}", "ring my brother on {w}")),
+    w.Wordings(("play some music of {w}", "put on some music of {w}")),
 )
 _CALL_WORDS = (
     *(vocabulary.CITIES, vocabulary.CITIES, vocabulary.NUMBERS[1:], vocabulary.NOUNS[:60]),
@@ -93,6 +97,11 @@ OPPOSITES = (
 
 def _one(rng: np.random.Generator, pool: Sequence[T]) -> T:
     return pool[int(rng.integers(len(pool)))]
+
+
+def everyday_or_tale(rng: np.random.Generator, _: Pools) -> str:
+    """Something about anything; a tale where WordNet is not installed."""
+    return everyday.draw(rng) or stories.tell(rng)
 
 
 def _payload(rng: np.random.Generator, pools: Pools) -> str:
@@ -283,6 +292,7 @@ KINDS: dict[str, Kind] = {
     ),
     "cues_off": _of(w.CUES_OFF, 150),
     "tell": Kind(count=1800, draw=lambda rng, _: stories.tell(rng)),
+    "everyday": Kind(count=8000, draw=everyday_or_tale),
     "mention": Kind(count=1800, draw=mention),
     "stop_word": Kind(count=600, draw=stop_word),
     "claim": Kind(count=1300, draw=lambda rng, _: claims.draw(rng)),

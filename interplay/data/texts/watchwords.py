@@ -31,6 +31,9 @@ _REPS = (
     "please count the {}",
     "please count my {} out loud",
     "count the reps for my {}",
+    "keep count of my {}",
+    "tell me how many {} i do",
+    "say a number for each of my {}",
 )
 _ANY_REPS = ("please count the reps", "count my reps", "count every rep aloud")
 _WORDS = ("friend", "hello", "welcome", "visitor", "someone", "bye")
@@ -40,11 +43,15 @@ _ENTER = (
     "when a person comes in say {}",
     "say {} when you see someone come in",
     "watch the room and say {} when someone enters",
+    "if anybody comes in say {}",
+    "say {} each time a person comes in",
 )
 _LEAVE = (
     "say {} when someone leaves",
     "say {} when somebody goes away",
     "when a person leaves say {}",
+    "if a person walks out say {}",
+    "when someone goes out say {}",
 )
 _WARN = {
     "slump": (
@@ -53,18 +60,24 @@ _WARN = {
         "watch my posture",
         "please watch my posture",
         "tell me to sit up when i slouch",
+        "help me to sit up straight",
+        "tell me if i start to slouch",
     ),
     "helmet": (
         "warn me when the helmet comes off",
         "watch the helmet",
         "tell me when someone takes off the helmet",
         "warn them when they take off the helmet",
+        "tell them if a helmet comes off",
+        "say something when there is no helmet",
     ),
     "blade": (
         "warn me when my hand is near the blade",
         "watch my hand at the saw",
         "tell me when a hand gets near the blade",
         "please watch my hands",
+        "tell me if my hand gets too near the saw",
+        "shout if a hand comes near the blade",
     ),
 }
 WARNINGS = {"slump": "sit up straight", "helmet": "put your helmet on", "blade": "watch your hand"}
@@ -73,26 +86,31 @@ _CHANGE = {
         "read the counter when it changes",
         "tell me what the counter changes to",
         "say the number on the counter when it changes",
+        "watch the counter and tell me the number",
     ),
     "door": (
         "tell me when the door opens or closes",
         "watch the door and say what it does",
         "say if the door opens or closes",
+        "let me know what the door does",
     ),
     "lamp": (
         "tell me which lamp goes on",
         "say the colour of the lamp that goes on",
         "watch the video and say which light goes on",
+        "let me know which lamp is on",
     ),
     "gauge": (
         "tell me which colour the gauge moves to",
         "watch the gauge and tell me the colour",
         "say the colour when the gauge moves",
+        "let me know which colour the gauge shows",
     ),
     "light": (
         "tell me when the light goes on or off",
         "say if the light goes on or off",
         "watch the light and say on or off",
+        "let me know when the light changes",
     ),
 }
 _SHAPE = (
@@ -110,6 +128,8 @@ _ACTION = (
     "say start when they begin {} and say stop when they stop",
     "tell me when the {} start and stop",
     "say start and stop for the {}",
+    "tell me when {} begin and when they end",
+    "say start as soon as i do {} and stop at the end",
 )
 _OBJECTS = (
     "how many {} do you see",
@@ -117,6 +137,8 @@ _OBJECTS = (
     "how many {} are there",
     "tell me how many {} there are",
     "how many {} are on the table",
+    "count the {} on the table",
+    "so how many {} do i have here",
 )
 
 

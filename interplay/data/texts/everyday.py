@@ -1,0 +1,66 @@
+"""Short pieces of English about everything: the examples of WordNet 3.0 (Fellbaum 1998), such as
+"the smoke rose slowly".
+
+The grammars beside this file have some hundred words; who hears nothing else takes all other words
+for one of those. WordNet is read from where Debian's package `wordnet-base` puts it, or from
+INTERPLAY_WORDNET; it is not part of the repository. Knows nothing of sound or of what is a cue.
+"""
+
+import os
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from interplay.data.texts import claims, vocabulary
+from interplay.data.texts.questions import split_of
+
+FOLDER = "/usr/share/wordnet"
+LENGTHS = (3, 10)  # words
+RARE = 3  # times that a word has to occur in all of them, or it is too seldom heard to be learnt
+_EXAMPLE = re.compile(r'"([^"]+)"')
+_PLAIN = re.compile(r"[a-z' ]+")
+
+
+def folder() -> Path:
+    """Where WordNet is looked for."""
+    return Path(os.environ.get("INTERPLAY_WORDNET", FOLDER))
+
+
+@cache
+def examples(root: Path) -> tuple[str, ...]:
+    """Those that are of the training split, sorted; none where there is no WordNet. Those that
+    name a thing which may have to be counted are left out."""
+    counted = {word for kind in claims.KINDS_OF_THINGS.values() for word in kind}
+    counted |= {f"{word}s" for word in counted} | {*vocabulary.DAYS, *vocabulary.NUMBERS}
+    found = {text for text in _all(root) if counted.isdisjoint(text.split())}
+    often = Counter(word for text in found for word in text.split())
+    return tuple(
+        sorted(
+            text
+            for text in found
+            if split_of(text) == "train" and min(often[word] for word in text.split()) >= RARE
+        )
+    )
+
+
+def draw(rng: np.random.Generator) -> str | None:
+    """One of them; None where there are none."""
+    found = examples(folder())
+    return found[int(rng.integers(len(found)))] if found else None
+
+
+def _all(root: Path) -> set[str]:
+    found = set()
+    for kind in ("adj", "adv", "noun", "verb"):
+        file = root / f"data.{kind}"
+        if not file.is_file():
+            continue
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            for example in _EXAMPLE.findall(line.partition("|")[2]):
+                text = re.sub(r"[.,;:!?]", "", example.lower()).strip()
+                if _PLAIN.fullmatch(text) and LENGTHS[0] <= len(text.split()) <= LENGTHS[1]:
+                    found.add(" ".join(text.split()))
+    return found
