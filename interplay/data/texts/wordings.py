@@ -98,13 +98,11 @@ ONCE = Wordings(
         'let me know in {t} that "{x}"',
         'after {t} remind me that "{x}"',
         'please say "{x}" after {t}',
-        '{t} from now say "{x}"',
         'i would like to hear "{x}" in {t}',
         'set a timer for {t} and then say "{x}"',
         'could you tell me "{x}" {t} from now',
         'when {t} have passed say "{x}"',
         'give it {t} and then say "{x}"',
-        'remind me in {t} that "{x}"',
     )
 )
 TWO = Wordings(
