@@ -20,6 +20,7 @@ from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
 from interplay.data.texts import (
     cuewords,
+    everyday,
     kinds,
     notices,
     questions,
