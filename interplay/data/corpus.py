@@ -17,7 +17,7 @@ from interplay.data.augment import change_speed
 from interplay.data.bank import Bank, Clip, Request, build_bank
 from interplay.data.human import HumanClips
 from interplay.data.speech import ENGINES, installed_engines, voices_not_installed
-from interplay.data.texts import claims, kinds, questions, vocabulary
+from interplay.data.texts import claims, everyday, kinds, questions, vocabulary
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import Question
 from interplay.data.texts.speakers import TRAIT, Draw, draw_pools, speakers
@@ -177,7 +177,8 @@ def build_corpus(
     kept.
 
     Where festival or pico is not installed the other engines speak its part, where one of
-    festival's voices is not, its others do; a line says so.
+    festival's voices is not, its others do; without WordNet tales take the place of its sentences.
+    A line says so.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -208,6 +209,7 @@ def add_kinds(
 
 def _installed(plan: CorpusPlan) -> CorpusPlan:
     """The plan with what this machine can speak."""
+    everyday.is_installed()
     engines = installed_engines(plan.user_engines)
     missing = (*plan.missing_voices, *voices_not_installed(engines))
     return replace(plan, user_engines=engines, missing_voices=missing)

@@ -47,6 +47,18 @@ def examples(root: Path) -> tuple[str, ...]:
     )
 
 
+def is_installed() -> bool:
+    """Whether there are any. Says in one line what to install where there are none."""
+    if examples(folder()):
+        return True
+    print(
+        f"no WordNet in {folder()}: users tell tales instead of everyday sentences; for them run "
+        "`apt install wordnet-base`, or set INTERPLAY_WORDNET",
+        flush=True,
+    )
+    return False
+
+
 def draw(rng: np.random.Generator) -> str | None:
     """One of them; None where there are none."""
     found = examples(folder())
