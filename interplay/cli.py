@@ -74,6 +74,10 @@ COMMANDS = {
         module="interplay.bench.tune",
         summary="choose how readily a model writes and how clearly it speaks",
     ),
+    "alone": Command(
+        module="interplay.bench.alone",
+        summary="play sessions like those of a training live: what is done and what should be",
+    ),
     "train": Command(
         module="interplay.recipes.command",
         summary="train a model by the name of its recipe",
