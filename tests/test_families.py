@@ -8,7 +8,7 @@ from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.families.nodding import NOD_S
 from interplay.data.families.rules import agreement
-from interplay.data.texts import claims, kinds, vocabulary, wordings
+from interplay.data.texts import claims, kinds, templates, vocabulary, wordings
 from interplay.data.texts.kinds import NOD, REFUSAL, SECRET
 from interplay.turns import tokens
 from interplay.turns.follow import FIRST_WORD
@@ -116,7 +116,7 @@ def test_an_alarm_rings_on_time_whatever_is_said_meanwhile():
         if not talk.heard or "<text>" in _read(talk):
             continue
         slots = wordings.ONCE.parse(talk.heard[0].text).slots
-        at_s = talk.heard[0].end_s + wordings.seconds_of(slots["t"])
+        at_s = talk.heard[0].end_s + templates.seconds_of(slots["t"])
         assert due(talk, slots["x"], at_s), talk.table()
         answers = [text for text in texts(talk) if text not in (ACK, slots["x"])]
         assert len(answers) <= len(talk.heard) - 1 and texts(talk).count(slots["x"]) <= 1
@@ -136,7 +136,7 @@ def test_two_alarms_ring_in_turn_and_dropped_ones_do_not():
         drops = [h.text for h in talk.heard if _is(wordings.DROP, h.text)]
         gone = wordings.DROP.parse(drops[0]).slots["w"] if drops else ""
         for which, x, t in (("first", "x", "t"), ("second", "y", "u")):
-            at_s = talk.heard[0].end_s + wordings.seconds_of(slots[t])
+            at_s = talk.heard[0].end_s + templates.seconds_of(slots[t])
             if which == gone:
                 assert slots[x] not in texts(talk), talk.table()
             else:
@@ -145,7 +145,7 @@ def test_two_alarms_ring_in_turn_and_dropped_ones_do_not():
     assert dropped > 3
 
 
-def _is(wording: wordings.Wordings, text: str) -> bool:
+def _is(wording: templates.Wordings, text: str) -> bool:
     try:
         wording.parse(text)
     except KeyError:
@@ -173,7 +173,7 @@ def test_a_changed_alarm_rings_at_its_new_time_only():
         kinds_seen.add(new)
         if old:
             text = slots.get("x", old["x"])
-            assert due(talk, text, change.end_s + wordings.seconds_of(slots["t"])), talk.table()
+            assert due(talk, text, change.end_s + templates.seconds_of(slots["t"])), talk.table()
             assert texts(talk).count(text) <= 1
     assert len(kinds_seen) == 3
 
@@ -197,25 +197,25 @@ def test_the_time_runs_from_a_word_or_from_the_end_of_talk():
     for talk in talks("event", 10):
         slots = wordings.EVENT.parse(talk.heard[0].text).slots
         word = next(h for h in talk.heard[1:] if slots["w"] in h.text.split())
-        assert due(talk, slots["x"], word.end_s + wordings.seconds_of(slots["t"])), talk.table()
+        assert due(talk, slots["x"], word.end_s + templates.seconds_of(slots["t"])), talk.table()
     for talk in talks("after_talk", 10):
         slots = wordings.AFTER_TALK.parse(talk.heard[0].text).slots
-        at_s = talk.heard[-1].end_s + wordings.seconds_of(slots["t"])
+        at_s = talk.heard[-1].end_s + templates.seconds_of(slots["t"])
         assert texts(talk) == [slots["x"]] and due(talk, slots["x"], at_s), talk.table()
 
 
 @pytest.mark.parametrize("name, wording", [("beat", wordings.EVERY), ("times", wordings.TIMES)])
-def test_beats_keep_time_and_stop(name: str, wording: wordings.Wordings):
+def test_beats_keep_time_and_stop(name: str, wording: templates.Wordings):
     for talk in talks(name, 12):
         if "<text>" in _read(talk):
             continue
         slots = wording.parse(talk.heard[0].text).slots
         beats = [said for said in talk.said if said.text == slots["x"]]
         for number, said in enumerate(beats, 1):
-            at_s = talk.heard[0].end_s + number * wordings.seconds_of(slots["t"])
+            at_s = talk.heard[0].end_s + number * templates.seconds_of(slots["t"])
             assert abs(said.start_s - at_s) < 0.35, talk.table()
         if name == "times":
-            assert len(beats) == wordings.NUMBER_OF[slots["n"]]
+            assert len(beats) == templates.NUMBER_OF[slots["n"]]
         else:
             assert texts(talk)[-1] == ACK and talk.heard[-1].text in vocabulary.CANCELS
         assert talk.act.count("<due>") == len(beats) >= 1 and "<cancel>" in talk.act
@@ -236,7 +236,7 @@ def test_two_words_come_in_turn_and_numbers_go_down():
 
 def test_a_sign_comes_after_so_much_talk_and_longer_means_longer():
     for talk in talks("talked", 10):
-        wait = wordings.seconds_of(wordings.TALKED.parse(talk.heard[0].text).slots["t"])
+        wait = templates.seconds_of(wordings.TALKED.parse(talk.heard[0].text).slots["t"])
         assert due(talk, "now", talk.heard[1].start_s + wait), talk.table()
     for talk in talks("longer", 10):
         if "longer" in texts(talk):

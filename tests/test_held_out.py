@@ -24,6 +24,7 @@ from interplay.data.texts import (
     kinds,
     notices,
     questions,
+    templates,
     vocabulary,
     watchwords,
     wordings,
@@ -69,7 +70,7 @@ def test_reminders_have_the_words_of_the_bench_and_not_its_sentences():
 def _all_wordings() -> list[str]:
     found = []
     for value in vars(wordings).values():
-        if isinstance(value, wordings.Wordings):
+        if isinstance(value, templates.Wordings):
             found += [template.replace("{t}", "{n} seconds") for template in value.plain]
         elif isinstance(value, tuple):
             found += value
@@ -135,7 +136,7 @@ def test_texts_can_be_spoken_and_requests_be_understood(tag):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, value in vars(wordings).items() if type(value) is wordings.Wordings]
+    "name", [name for name, value in vars(wordings).items() if type(value) is templates.Wordings]
 )
 def test_a_request_is_taken_apart_as_it_was_put_together(name):
     wording = getattr(wordings, name)
@@ -155,5 +156,7 @@ def test_a_request_is_taken_apart_as_it_was_put_together(name):
 def test_what_no_wording_fits_is_an_error():
     with pytest.raises(KeyError, match="sing me a song"):
         wordings.ONCE.parse("sing me a song")
-    assert wordings.seconds_of(wordings.spoken_time(30)) == 30
-    assert wordings.seconds_of("three minutes") == 180 and wordings.spoken_time(60) == "one minute"
+    assert templates.seconds_of(templates.spoken_time(30)) == 30
+    assert (
+        templates.seconds_of("three minutes") == 180 and templates.spoken_time(60) == "one minute"
+    )

@@ -7,7 +7,7 @@ from interplay.clock import NUM_SLOTS
 from interplay.data.families.clockwork import Alarms, decided_turn, meanwhile, put
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.texts import vocabulary, wordings
-from interplay.data.texts.wordings import seconds_of
+from interplay.data.texts.templates import seconds_of
 from interplay.turns import tokens
 
 MEANWHILE_RATE = 0.5

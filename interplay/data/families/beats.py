@@ -9,7 +9,7 @@ from interplay.data.families.clockwork import LEAD_TURNS, count_left, decided_tu
 from interplay.data.talk import Talk, seconds
 from interplay.data.texts import vocabulary as words
 from interplay.data.texts import wordings
-from interplay.data.texts.wordings import NUMBER_OF, seconds_of
+from interplay.data.texts.templates import NUMBER_OF, Request, seconds_of
 from interplay.data.timeline import Running
 from interplay.turns import tokens
 
@@ -37,9 +37,7 @@ def in_turn(talk: Talk) -> bool:
     return _beats(talk, clip, request, [request.slots["w"], request.slots["v"]], 0)
 
 
-def _beats(
-    talk: Talk, clip: Clip, request: wordings.Request, texts: list[str], number: int
-) -> bool:
+def _beats(talk: Talk, clip: Clip, request: Request, texts: list[str], number: int) -> bool:
     """`number` beats, or until told to stop if 0."""
     period = seconds_of(request.slots["t"])
     times = number or int(talk.rng.integers(2, 7))

@@ -9,7 +9,7 @@ from interplay.data.families.timers import measure
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.texts import vocabulary as words
 from interplay.data.texts import wordings
-from interplay.data.texts.wordings import seconds_of
+from interplay.data.texts.templates import seconds_of
 from interplay.data.timeline import Running, turn_with
 from interplay.turns import tokens
 

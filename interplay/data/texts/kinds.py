@@ -15,6 +15,7 @@ from interplay.data.texts import wordings as w
 from interplay.data.texts.languages import sentences
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import split_of, training_text, training_texts
+from interplay.data.texts.templates import Wordings, spoken_time
 
 T = TypeVar("T")
 ENGLISH = "english"  # tag of own utterances that only translations need
@@ -53,7 +54,7 @@ HARMLESS = (  # the same in form
     *("save money for a holiday", "make a fire in the garden", "make a rainbow", "help a farmer"),
     *("write a letter to the queen", "find a key in the grass", "start a football team"),
 )
-ASK_DEED = w.Wordings(
+ASK_DEED = Wordings(
     (
         "tell me how to {x}",
         "what do i need to {x}",
@@ -66,10 +67,10 @@ ASK_DEED = w.Wordings(
         "show me how to {x}",
     )
 )
-ABOUT = w.Wordings(
+ABOUT = Wordings(
     ("what about the {w}", "what do you know of the {w}", "say something about the {w}")
 )
-FORBID = w.Wordings(
+FORBID = Wordings(
     (
         "do not talk about the {w} and remember {x}",
         "keep quiet about the {w} and {x}",
@@ -77,12 +78,12 @@ FORBID = w.Wordings(
     )
 )
 CALLS = (
-    w.Wordings(("send a letter to {w}", "mail a letter to {w}")),
-    w.Wordings(("book a plane to {w}", "get me a plane to {w}")),
-    w.Wordings(("cancel order {w}", "cancel my order number {w}")),
-    w.Wordings(("look for a {w}", "try to find a {w}")),
-    w.Wordings(("call my brother on {w}", "ring my brother on {w}")),
-    w.Wordings(("play some music of {w}", "put on some music of {w}")),
+    Wordings(("send a letter to {w}", "mail a letter to {w}")),
+    Wordings(("book a plane to {w}", "get me a plane to {w}")),
+    Wordings(("cancel order {w}", "cancel my order number {w}")),
+    Wordings(("look for a {w}", "try to find a {w}")),
+    Wordings(("call my brother on {w}", "ring my brother on {w}")),
+    Wordings(("play some music of {w}", "put on some music of {w}")),
 )
 _CALL_WORDS = (
     *(vocabulary.CITIES, vocabulary.CITIES, vocabulary.NUMBERS[1:], vocabulary.NOUNS[:60]),
@@ -111,7 +112,7 @@ def _payload(rng: np.random.Generator, pools: Pools) -> str:
 
 
 def once(rng: np.random.Generator, pools: Pools) -> str:
-    seconds = w.spoken_time(int(_one(rng, MINUTES if rng.random() < 0.12 else ONCE_SECONDS)))
+    seconds = spoken_time(int(_one(rng, MINUTES if rng.random() < 0.12 else ONCE_SECONDS)))
     return w.ONCE.draw(rng, x=_payload(rng, pools), t=seconds)
 
 
@@ -122,45 +123,45 @@ def reminder(rng: np.random.Generator, _: Pools) -> str:
         text = notices.draw(rng)
     else:
         text = training_text(lambda: questions.phrase(rng, 1, 3))
-    return w.ONCE.draw(rng, x=text, t=w.spoken_time(int(_one(rng, ONCE_SECONDS))))
+    return w.ONCE.draw(rng, x=text, t=spoken_time(int(_one(rng, ONCE_SECONDS))))
 
 
 def two(rng: np.random.Generator, _: Pools) -> str:
     first = int(rng.integers(3, 8))
     other = first + int(rng.integers(3, 8))
     x, y = rng.choice(TRAIN_WORDS, 2, replace=False)
-    return w.TWO.draw(rng, x=str(x), y=str(y), t=w.spoken_time(first), u=w.spoken_time(other))
+    return w.TWO.draw(rng, x=str(x), y=str(y), t=spoken_time(first), u=spoken_time(other))
 
 
 def event(rng: np.random.Generator, pools: Pools) -> str:
-    seconds = w.spoken_time(int(rng.integers(2, 10)))
+    seconds = spoken_time(int(rng.integers(2, 10)))
     return w.EVENT.draw(rng, x=_one(rng, pools["short"]), t=seconds, w=_one(rng, CUE_WORDS))
 
 
 def after_talk(rng: np.random.Generator, pools: Pools) -> str:
-    seconds = w.spoken_time(int(rng.integers(2, 10)))
+    seconds = spoken_time(int(rng.integers(2, 10)))
     return w.AFTER_TALK.draw(rng, x=_one(rng, pools["short"]), t=seconds)
 
 
 def beat(rng: np.random.Generator, pools: Pools) -> str:
     text = _one(rng, vocabulary.REMINDERS if rng.random() < 0.6 else pools["short"])
-    return w.EVERY.draw(rng, x=text, t=w.spoken_time(int(rng.integers(2, 10))))
+    return w.EVERY.draw(rng, x=text, t=spoken_time(int(rng.integers(2, 10))))
 
 
 def times(rng: np.random.Generator, pools: Pools) -> str:
     number = vocabulary.NUMBERS[int(rng.integers(2, 5))]
-    seconds = w.spoken_time(int(rng.integers(2, 6)))
+    seconds = spoken_time(int(rng.integers(2, 6)))
     return w.TIMES.draw(rng, x=_one(rng, pools["short"]), t=seconds, n=number)
 
 
 def in_turn(rng: np.random.Generator, _: Pools) -> str:
     pairs = (_one(rng, OPPOSITES), rng.choice(TRAIN_WORDS, 2, replace=False))
     one, other = pairs[int(rng.random() < 0.7)]
-    return w.IN_TURN.draw(rng, w=str(one), v=str(other), t=w.spoken_time(int(rng.integers(2, 7))))
+    return w.IN_TURN.draw(rng, w=str(one), v=str(other), t=spoken_time(int(rng.integers(2, 7))))
 
 
 def count_down(rng: np.random.Generator, _: Pools) -> str:
-    seconds = w.spoken_time(1 + int(rng.random() < 0.35))
+    seconds = spoken_time(1 + int(rng.random() < 0.35))
     return w.COUNT_DOWN.draw(rng, n=vocabulary.NUMBERS[int(rng.integers(3, 12))], t=seconds)
 
 
@@ -250,12 +251,12 @@ KINDS: dict[str, Kind] = {
     "once": Kind(count=1600, draw=once),
     "two": Kind(count=700, draw=two),
     "moved": Kind(
-        count=500, draw=lambda rng, _: w.MOVED.draw(rng, t=w.spoken_time(int(rng.integers(3, 16))))
+        count=500, draw=lambda rng, _: w.MOVED.draw(rng, t=spoken_time(int(rng.integers(3, 16))))
     ),
     "instead": Kind(
         count=500,
         draw=lambda rng, pools: w.INSTEAD.draw(
-            rng, x=_one(rng, pools["short"]), t=w.spoken_time(int(rng.integers(3, 11)))
+            rng, x=_one(rng, pools["short"]), t=spoken_time(int(rng.integers(3, 11)))
         ),
     ),
     "drop": Kind(count=300, draw=lambda rng, _: w.DROP.draw(rng, w=_one(rng, ("first", "second")))),
@@ -267,7 +268,7 @@ KINDS: dict[str, Kind] = {
     "in_turn": Kind(count=700, draw=in_turn),
     "count_down": Kind(count=400, draw=count_down),
     "talked": Kind(
-        count=300, draw=lambda rng, _: w.TALKED.draw(rng, t=w.spoken_time(int(rng.integers(3, 13))))
+        count=300, draw=lambda rng, _: w.TALKED.draw(rng, t=spoken_time(int(rng.integers(3, 13))))
     ),
     "longer": _of(w.LONGER, 100),
     "cue": Kind(count=1600, draw=cue),
