@@ -30,7 +30,7 @@ from interplay.data.timeline import Standing, turn_with
 from interplay.turns import tokens
 
 RUNNING = 0.4  # of the films run while the user asks
-STUMBLING = 0.6  # of the counts had numbers at wrong moments before
+STUMBLING = 0.75  # of the counts had numbers at wrong moments before
 OTHER = 0.05  # of the repetitions are not those that were asked for: nobody counts them
 ASIDE = 0.2  # of the films the user talks meanwhile
 UNEVEN = 0.5  # of the counts have repetitions of unlike lengths
