@@ -36,7 +36,7 @@ from interplay.model.vocoder import Vocoder
 
 HEARD = (0.0, 0.7, 1.0, 1.4, 2.0)
 ACT = (0.0, 0.4, 0.8, 1.2, 1.6)
-SAY = (0.0, 0.8, 1.6)
+SAY = (0.0, 0.8, 1.6, 2.4)
 CONTRAST = (1.0, 1.2, 1.35, 1.6)
 NUM_ITEMS = 60
 MOST_DRAWN = 10  # items drawn for one that none of the voices left out speaks in
