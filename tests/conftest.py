@@ -9,6 +9,8 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub fails at once
 # Read when a process starts: workers of a run and programs that tests start, which share the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take others' time
+# Where bfloat16 is done by tiles rows depend on each other (interplay/ops/probe.py).
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ import torch
 from interplay.data.corpus import Corpus
 from interplay.engine import precision
 from interplay.engine.static import engine
+from interplay.errors import ConfigError
 from interplay.model.untrained import untrained
 from interplay.ops import probe
 from interplay.ops.linear import CONTRACT
@@ -73,3 +74,41 @@ def test_the_library_is_tried_at_the_row_counts_that_linear_makes(wrong, monkeyp
     monkeypatch.setattr(probe.F, "linear", lambda x, w: torch.full((len(x), 64), len(x) == wrong))
     found = probe.safe_shapes([(64, 64)], torch.bfloat16, CPU, min_rows=2)
     assert found == ({(64, 64)} if wrong == 1 else set())
+
+
+def with_tiles(monkeypatch, most: str = "ALL") -> None:
+    """As on a processor whose products in bfloat16 depend on the number of rows."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setenv(probe.ISA, most)
+
+
+@pytest.mark.parametrize(
+    ("most", "has"),
+    [("ALL", True), ("avx512_core_amx", True), ("AVX512_CORE_BF16", False), ("AVX2", False)],
+)
+def test_tiles_are_known_by_the_processor_and_by_what_it_is_told(monkeypatch, most, has):
+    with_tiles(monkeypatch, most)
+    assert probe.has_tiles() == has
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert not probe.has_tiles()
+
+
+def test_nothing_is_served_by_tiles(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    model = untrained("tiny").model
+    monkeypatch.setattr(precision, "_is_one_call", lambda served: False)
+    with_tiles(monkeypatch)
+    dtype, reason = precision.choose_dtype(None, served=model)
+    assert dtype == torch.float32 and "rows depend" in reason
+    assert precision.choose_dtype(None)[0] == torch.bfloat16  # training
+
+
+def test_training_goes_on_without_the_contract_and_says_so(monkeypatch):
+    with_tiles(monkeypatch)
+    monkeypatch.setattr(precision, "_probed", lambda *_: probe.probe_rows([(8, 8)], torch.bfloat16))
+    monkeypatch.setattr(probe, "_first_safe", lambda *_: 65)
+    model = untrained("tiny").model
+    with pytest.raises(ConfigError, match="set ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16"):
+        precision.choose_operations(model, None, torch.bfloat16, CPU)
+    said = precision.choose_operations(model, None, torch.bfloat16, CPU, exact=False)
+    assert said["row contract"].startswith("none") and "8 x 8" in said["row contract"]

@@ -28,7 +28,7 @@ from interplay.ops.linear import CONTRACT
 from interplay.ops.native import NativeError
 from interplay.ops.norm import stock_norm, stock_norm_and_rotate
 from interplay.ops.packed import Kind
-from interplay.ops.probe import probe_rows, safe_shapes
+from interplay.ops.probe import has_tiles, probe_rows, safe_shapes
 
 CPU = torch.device("cpu")
 PLAIN, STATIC, GPU = "cpu", "static", "cuda"  # what runs ticks: the values of `--device`
@@ -86,6 +86,8 @@ def choose_dtype(
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         if served is not None and _is_one_call(served):
             return torch.float32, "layers in one call are faster than this CPU's bfloat16"
+        if served is not None and has_tiles():
+            return torch.float32, "rows depend on each other in this CPU's bfloat16"
         return torch.bfloat16, "this CPU multiplies bfloat16 natively"
     return torch.float32, "this CPU has no native bfloat16"
 
@@ -108,14 +110,23 @@ def choose_operations(
     device: torch.device,
     *,
     strict: bool = False,
+    exact: bool = True,
 ) -> dict[str, str]:
     """Decide which bodies the operations have on `device` and which products are the library's, and
     say both: `operations` and `row contract`. Whoever trains, serves or replays calls it, so that
     all three compute the same bits. vocoder: looked at if it is a module. strict: raise ConfigError
-    where the fast way is not available.
+    where the fast way is not available. exact: raise ConfigError where rows cannot be kept
+    independent; else that is said, and what is trained there agrees with what is served up to
+    rounding.
     """
     operations = choose_kernels(device, strict=strict)
-    return {"operations": operations, "row contract": pin_library(model, vocoder, dtype, device)}
+    try:
+        contract = pin_library(model, vocoder, dtype, device)
+    except ConfigError as error:
+        if exact:
+            raise
+        contract = f"none, and training is the faster for it ({error})"
+    return {"operations": operations, "row contract": contract}
 
 
 def pin_rows(model: nn.Module, vocoder: object, dtype: torch.dtype) -> str:

@@ -4,6 +4,7 @@ Run once at start-up: processors and libraries differ, so the number is measured
 Knows nothing of models.
 """
 
+import os
 from collections.abc import Iterable
 
 import torch
@@ -18,6 +19,18 @@ ROW_COUNTS = (*range(1, 33), 48, 64, 96, 100, 128, 192, 256, 384, 512, 768, 1000
               3072, 4096, 6000, 8192)  # fmt: skip
 
 
+# What oneDNN is told to leave tiles alone with, before torch is loaded: rows then keep their bits.
+ISA, WITHOUT_TILES = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16"
+
+
+def has_tiles() -> bool:
+    """Whether products in bfloat16 are done by tiles (AMX), whose recipe hangs on the number of
+    rows."""
+    most = os.environ.get(ISA, "ALL").upper()
+    may = most in ("ALL", "DEFAULT") or "AMX" in most
+    return may and torch.cpu._is_amx_tile_supported()
+
+
 def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
     """The smallest row count from which every weight shape (n, k) gives the same bits.
 
@@ -30,10 +43,16 @@ def probe_rows(shapes: Iterable[tuple[int, int]], dtype: torch.dtype) -> int:
             raise ConfigError(
                 f"a {n} x {k} product in {dtype} changes its bits with up to {rows - 1} rows on "
                 f"this processor; at most {MAX_ROWS - 1} are allowed; training and serving cannot "
-                "agree bit for bit here: use another processor or another build of torch"
+                f"agree bit for bit here: {_cure(dtype)}"
             )
         needed = max(needed, rows)
     return needed
+
+
+def _cure(dtype: torch.dtype) -> str:
+    if dtype == torch.bfloat16 and has_tiles():
+        return f"compute in float32, or set {ISA}={WITHOUT_TILES}"
+    return "use another processor or another build of torch"
 
 
 def safe_shapes(

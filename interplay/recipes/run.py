@@ -242,7 +242,7 @@ def train_model(
             model.set_contrast(start.config.voice.contrast)
     if eyes is not None:
         eyes.give_to(model)
-    chosen = choose_operations(model, None, dtype, device)  # by every process, as in serving
+    chosen = choose_operations(model, None, dtype, device, exact=False)  # by every process
     if ranks.is_first():
         print(f"{out}: operations are those of {chosen['operations']}", flush=True)
         print(f"{out}: row contract: {chosen['row contract']}", flush=True)

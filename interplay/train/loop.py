@@ -7,7 +7,7 @@ its plan and the number of threads: stopped and resumed, it gives the same bits.
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from interplay.train.checks import Groups, note_check
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, compute_losses
+from interplay.train.memory import reuse_memory
 from interplay.train.monitor import Monitor, add_line
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.parcel import Examples, Parcel, Share, num_positions, shares_of, to_device
@@ -116,8 +117,7 @@ class Trainer:
         self.plan = config.plan()
         self.step = 0
         self.elapsed_s = 0.0
-        self.norm = 0.0
-        self.num_positions = 0
+        self.norm, self.num_positions = 0.0, 0
         self.waited_s = 0.0  # for the newest batch
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
@@ -164,7 +164,7 @@ class Trainer:
             results = list(self._pool.map(self._gradients, parts, range(len(parts)), weights))
         for weight, *gradients in zip(self.learning, *(r[1] for r in results), strict=True):
             found = [gradient for gradient in gradients if gradient is not None]
-            weight.grad = torch.stack(found).sum(0) if len(found) > 1 else next(iter(found), None)
+            weight.grad = reduce(torch.add, found) if found else None
         return Losses.joined([result[0] for result in results], list(map(len, parts)))
 
     def _batch(self, share: Share, number: int) -> Batch:
@@ -320,6 +320,7 @@ def train(
     """
     if is_first():
         prepare_folder(out)
+    reuse_memory()
     torch.set_num_threads(config.num_threads)
     found = snapshots(out)
     if found and not resume:
@@ -359,9 +360,8 @@ def _run(trainer: Trainer, feed: Feed, out: Path, checked: Groups) -> None:
     """Steps until the plan's end, with log lines, snapshots and measurements of the speed."""
     config, plan = trainer.config, trainer.plan
     pace = Pace(plan=plan, step=trainer.step, elapsed_s=trainer.elapsed_s)
-    asked = trainer.step
+    asked, saved_s = trainer.step, trainer.elapsed_s
     ahead = max(NUM_AHEAD, 2 * config.num_workers)
-    saved_s = trainer.elapsed_s
     log = out / "log.jsonl"
     if checked and trainer.step == 0:
         _note_check(trainer, checked, log)
