@@ -27,6 +27,7 @@ from interplay.turns.tokens import Tokenizer
 
 TEXTS = {
     "listen": "river table",
+    "everyday": "my dog is in the garden",
     "statement": "my dog is in the garden",
     "word": "left",
     "human": "left",
