@@ -27,6 +27,7 @@ from interplay.model.cache import Cache
 from interplay.model.checkpoint import Loaded
 from interplay.model.untrained import untrained
 from interplay.ops.attention import BLOCK
+from interplay.ops.probe import has_tiles
 from interplay.turns.layout import positions_per_turn
 from interplay.turns.types import SEE_SHAPE, InputHalf
 
@@ -45,7 +46,8 @@ Parts = dict[str, list[Outcome]]
 def bits_outcomes(
     loaded: Loaded, halves: Sequence[InputHalf], *, num_sessions: int, seed: int
 ) -> Parts:
-    """Bits that differ between serving and one pass over all of it, by part of the chain.
+    """Bits that differ between serving and one pass over all of it, by part of the chain, in every
+    number format that can be served here (`ops.probe.has_tiles`).
 
     company: an outcome per session, in batches whose company and slots change from tick to tick;
         some begin with instructions, some are saved and restored, some see where the model has
@@ -56,13 +58,14 @@ def bits_outcomes(
         in random pieces, with other rows beside them, after going back and after a restore.
     """
     rng = np.random.default_rng(seed)
+    formats = [dtype for dtype in DTYPES if dtype == torch.float32 or not has_tiles()]
     mixture = untrained("tiny-moe", seed=seed, camera=True)
     parts: Parts = {"company": [], "old": [], "experts": [], "pieces": [], "pieces_experts": []}
     with tempfile.TemporaryDirectory() as folder:
-        for dtype in DTYPES:
+        for dtype in formats:
             at = Path(folder) / str(dtype)
             engine = Engine(loaded, num_slots=MAX_SESSIONS_AT_ONCE, dtype=dtype)
-            share = -(-num_sessions // len(DTYPES))
+            share = -(-num_sessions // len(formats))
             while share > 0:
                 size = min(share, int(rng.integers(1, MAX_SESSIONS_AT_ONCE + 1)))
                 turns = rng.integers(*TURNS, size).tolist()
