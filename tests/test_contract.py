@@ -103,12 +103,21 @@ def test_nothing_is_served_by_tiles(monkeypatch):
     assert precision.choose_dtype(None)[0] == torch.bfloat16  # training
 
 
-def test_training_goes_on_without_the_contract_and_says_so(monkeypatch):
-    with_tiles(monkeypatch)
-    monkeypatch.setattr(precision, "_probed", lambda *_: probe.probe_rows([(8, 8)], torch.bfloat16))
-    monkeypatch.setattr(probe, "_first_safe", lambda *_: 65)
-    model = untrained("tiny").model
-    with pytest.raises(ConfigError, match="set ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16"):
-        precision.choose_operations(model, None, torch.bfloat16, CPU)
-    said = precision.choose_operations(model, None, torch.bfloat16, CPU, exact=False)
-    assert said["row contract"].startswith("none") and "8 x 8" in said["row contract"]
+def test_training_goes_on_by_tiles_and_says_so(monkeypatch):
+    monkeypatch.setattr(probe, "_first_safe", lambda *_: probe.MAX_ROWS + 1)
+    model = untrained("tiny", seed=3).model
+
+    def chosen(exact):
+        precision._probed.cache_clear()
+        return precision.choose_operations(model, None, torch.bfloat16, CPU, exact=exact)
+
+    try:
+        with_tiles(monkeypatch)
+        assert chosen(exact=False)["row contract"].startswith("none: rows depend on each other")
+        with pytest.raises(ConfigError, match="set ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16"):
+            chosen(exact=True)
+        with_tiles(monkeypatch, probe.WITHOUT_TILES)
+        with pytest.raises(ConfigError, match="another processor"):  # nothing excuses that
+            chosen(exact=False)
+    finally:
+        precision._probed.cache_clear()

@@ -28,7 +28,7 @@ from interplay.ops.linear import CONTRACT
 from interplay.ops.native import NativeError
 from interplay.ops.norm import stock_norm, stock_norm_and_rotate
 from interplay.ops.packed import Kind
-from interplay.ops.probe import has_tiles, probe_rows, safe_shapes
+from interplay.ops.probe import BY_TILES, has_tiles, probe_rows, safe_shapes
 
 CPU = torch.device("cpu")
 PLAIN, STATIC, GPU = "cpu", "static", "cuda"  # what runs ticks: the values of `--device`
@@ -87,7 +87,7 @@ def choose_dtype(
         if served is not None and _is_one_call(served):
             return torch.float32, "layers in one call are faster than this CPU's bfloat16"
         if served is not None and has_tiles():
-            return torch.float32, "rows depend on each other in this CPU's bfloat16"
+            return torch.float32, BY_TILES
         return torch.bfloat16, "this CPU multiplies bfloat16 natively"
     return torch.float32, "this CPU has no native bfloat16"
 
@@ -115,18 +115,14 @@ def choose_operations(
     """Decide which bodies the operations have on `device` and which products are the library's, and
     say both: `operations` and `row contract`. Whoever trains, serves or replays calls it, so that
     all three compute the same bits. vocoder: looked at if it is a module. strict: raise ConfigError
-    where the fast way is not available. exact: raise ConfigError where rows cannot be kept
-    independent; else that is said, and what is trained there agrees with what is served up to
-    rounding.
+    where the fast way is not available. exact: False lets a CPU multiply by tiles; that is said
+    then, and what is trained there agrees with what is served up to rounding. Raises ConfigError
+    where rows cannot be kept independent otherwise.
     """
     operations = choose_kernels(device, strict=strict)
-    try:
-        contract = pin_library(model, vocoder, dtype, device)
-    except ConfigError as error:
-        if exact:
-            raise
-        contract = f"none, and training is the faster for it ({error})"
-    return {"operations": operations, "row contract": contract}
+    if not exact and device.type == "cpu" and dtype == torch.bfloat16 and has_tiles():
+        return {"operations": operations, "row contract": f"none: {BY_TILES}"}
+    return {"operations": operations, "row contract": pin_library(model, vocoder, dtype, device)}
 
 
 def pin_rows(model: nn.Module, vocoder: object, dtype: torch.dtype) -> str:

@@ -21,11 +21,12 @@ ROW_COUNTS = (*range(1, 33), 48, 64, 96, 100, 128, 192, 256, 384, 512, 768, 1000
 
 # What oneDNN is told to leave tiles alone with, before torch is loaded: rows then keep their bits.
 ISA, WITHOUT_TILES = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16"
+BY_TILES = f"rows depend on each other in this CPU's bfloat16, unless {ISA}={WITHOUT_TILES}"
 
 
 def has_tiles() -> bool:
     """Whether products in bfloat16 are done by tiles (AMX), whose recipe hangs on the number of
-    rows."""
+    rows: up to 129 of them, and not for every shape, so that no probe of few rows finds it."""
     most = os.environ.get(ISA, "ALL").upper()
     may = most in ("ALL", "DEFAULT") or "AMX" in most
     return may and torch.cpu._is_amx_tile_supported()

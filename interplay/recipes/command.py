@@ -11,6 +11,7 @@ from interplay.recipes.batches import Own
 from interplay.recipes.named import RECIPES, find_recipe
 from interplay.recipes.run import run_recipe
 from interplay.train import ranks
+from interplay.train.memory import reuse_memory
 
 OUT = Path("out")
 OWN_SHARE = 0.2
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and not out.is_dir():
         raise ConfigError(f"{out} holds no run to go on with; name its folder with --out")
     own = _own(args.data, args.share)
+    reuse_memory()  # before any thread has some of its own
     try:
         with ranks.together():
             checkpoint = run_recipe(

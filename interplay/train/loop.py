@@ -20,7 +20,6 @@ from interplay.train.checks import Groups, note_check
 from interplay.train.curves import draw_curves
 from interplay.train.feed import Batches, Feed, PlainFeed, WorkerFeed
 from interplay.train.losses import LossConfig, Losses, compute_losses
-from interplay.train.memory import reuse_memory
 from interplay.train.monitor import Monitor, add_line
 from interplay.train.optim import Average, OptimConfig, Optimizer, rate
 from interplay.train.parcel import Examples, Parcel, Share, num_positions, shares_of, to_device
@@ -117,7 +116,8 @@ class Trainer:
         self.plan = config.plan()
         self.step = 0
         self.elapsed_s = 0.0
-        self.norm, self.num_positions = 0.0, 0
+        self.norm = 0.0
+        self.num_positions = 0
         self.waited_s = 0.0  # for the newest batch
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
@@ -320,7 +320,6 @@ def train(
     """
     if is_first():
         prepare_folder(out)
-    reuse_memory()
     torch.set_num_threads(config.num_threads)
     found = snapshots(out)
     if found and not resume:
@@ -360,8 +359,9 @@ def _run(trainer: Trainer, feed: Feed, out: Path, checked: Groups) -> None:
     """Steps until the plan's end, with log lines, snapshots and measurements of the speed."""
     config, plan = trainer.config, trainer.plan
     pace = Pace(plan=plan, step=trainer.step, elapsed_s=trainer.elapsed_s)
-    asked, saved_s = trainer.step, trainer.elapsed_s
+    asked = trainer.step
     ahead = max(NUM_AHEAD, 2 * config.num_workers)
+    saved_s = trainer.elapsed_s
     log = out / "log.jsonl"
     if checked and trainer.step == 0:
         _note_check(trainer, checked, log)

@@ -23,7 +23,7 @@ from interplay.bench.speed.workload import (
 from interplay.engine.precision import choose_dtype, choose_products, pin_rows
 from interplay.model.sizes import backbone_config
 from interplay.ops.linear import CONTRACT
-from interplay.ops.probe import ISA, WITHOUT_TILES, has_tiles
+from interplay.ops.probe import BY_TILES, has_tiles
 
 NUM_TICKS = 60  # of each variant, with a full window
 NUM_STEPS = 21
@@ -36,7 +36,6 @@ TRAINING = {  # what is trained, and rows of a batch: an expert gets an eighth o
     "xs with 16 experts, 64 rows": (MIXTURE, 64),
 }
 UNPINNED = "stock products of as many rows as there are"
-TILES = f"rows depend on each other in this CPU's bfloat16; set {ISA}={WITHOUT_TILES}"
 Found = tuple[float | None, dict[str, Any]]
 
 
@@ -45,7 +44,7 @@ def price_of_tick(work: Workload, dtype: torch.dtype) -> Found:
     if dtype not in (torch.float32, choose_dtype(None)[0]):
         return None, {"why": f"this CPU has no native {_name(dtype)}"}
     if dtype == torch.bfloat16 and has_tiles():
-        return None, {"why": TILES}
+        return None, {"why": BY_TILES}
     work = dataclasses.replace(work, backbone=work.backbone.to(dtype), head=work.head.to(dtype))
     rows = pin_rows(work.backbone, None, dtype)
     served = choose_products(work.backbone, None, dtype, strict=False, others=[work.head])
@@ -77,7 +76,7 @@ def price_of_training() -> Found:
     """The same of a forward and backward pass, the dearest of `TRAINING`."""
     dtype = choose_dtype(None)[0]
     if dtype == torch.bfloat16 and has_tiles():
-        return None, {"why": TILES}
+        return None, {"why": BY_TILES}
     prices, rows = {}, ""
     for name, (config, num_rows) in TRAINING.items():
         work = random_workload(name, config)
