@@ -171,6 +171,17 @@ def test_the_command_says_how_many_bits_differ(recorded, capsys):
     assert "values, 0 differing bits (5 micro-turns, made on cpu" in out and out.count("\n") == 1
 
 
+def test_the_command_computes_with_as_many_threads_as_the_session(recorded, capsys):
+    before = torch.get_num_threads()
+    try:
+        made = read_record(recorded).num_threads
+        torch.set_num_threads(made + 1)
+        assert main(["replay", str(recorded)]) == 0
+        assert torch.get_num_threads() == made
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_command_exits_with_1_when_bits_differ(recorded, capsys):
     path = recorded / "streams-00000.safetensors"
     data = bytearray(path.read_bytes())

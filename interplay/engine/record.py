@@ -281,6 +281,7 @@ def _describe(session: Session) -> dict[str, Any]:
         "hardware": hardware(engine.runs_on),
         "operations": engine.facts["operations"],
         "dtype": str(engine.dtype).removeprefix("torch."),
+        "num_threads": torch.get_num_threads(),
         "seed": session.past.seed,
         "first_turn": session.turn,
         "sampling": asdict(engine.sampling),
@@ -328,6 +329,12 @@ class Record:
     def device(self) -> str:
         """What `--device` was when it was made; records that do not say were made on the CPU."""
         return self.about.get("device", PLAIN)
+
+    @property
+    def num_threads(self) -> int:
+        """Threads of torch when it was made: libraries deal a product's sums out among them.
+        Records that do not say are taken for those of small models, which get one."""
+        return self.about.get("num_threads", 1)
 
 
 def read_record(folder: str | Path) -> Record:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from interplay.engine.precision import choose_operations
 from interplay.engine.record import file_sha256, read_record
 from interplay.engine.replay import check_operations, device_of, replay
@@ -24,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """0 when no bit differs, 1 when any does."""
     record = read_record(args.record)
     device = device_of(record)
+    torch.set_num_threads(record.num_threads)  # before rows are tried: it may change their bits
     loaded = model_of(record.folder, record.about, args.model)
     chosen = choose_operations(loaded.model, loaded.vocoder, record.dtype, device)
     check_operations(record, chosen["operations"])
