@@ -8,7 +8,7 @@ from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
 from interplay.data.families.nodding import NOD_S
 from interplay.data.families.rules import agreement
-from interplay.data.texts import claims, kinds, templates, vocabulary, wordings
+from interplay.data.texts import claims, cue_wordings, kinds, templates, vocabulary, wordings
 from interplay.data.texts.kinds import NOD, REFUSAL, SECRET
 from interplay.turns import tokens
 from interplay.turns.follow import FIRST_WORD
@@ -257,15 +257,15 @@ def expected(talk: LoggedTalk) -> list[tuple[str, float]]:
             except KeyError:
                 continue
         else:
-            if heard.text in wordings.FOREIGN:
+            if heard.text in cue_wordings.FOREIGN:
                 rules.append(agreement("foreign_rule", "").make(encode))
-            elif heard.text in wordings.CORRECT:
+            elif heard.text in cue_wordings.CORRECT:
                 rules.append(agreement("correct", "").make(encode))
-            elif heard.text in wordings.LAST_WORD:
+            elif heard.text in cue_wordings.LAST_WORD:
                 rules.append(agreement("last_word", "").make(encode))
-            elif _is(wordings.NAMED, heard.text):
+            elif _is(cue_wordings.NAMED, heard.text):
                 rules.append(agreement("named", heard.text).make(encode))
-            elif heard.text in (*wordings.CUES_OFF, *wordings.HOW_MANY):
+            elif heard.text in (*cue_wordings.CUES_OFF, *cue_wordings.HOW_MANY):
                 rules = []
             else:
                 found = sorted(
@@ -286,7 +286,7 @@ def test_cues_are_answered_over_the_user_and_nothing_else_is():
             continue
         wanted = expected(talk)
         said = [s for s in talk.said if s.text != ACK]
-        if any(h.text in wordings.HOW_MANY for h in talk.heard):
+        if any(h.text in cue_wordings.HOW_MANY for h in talk.heard):
             said, quiet = said[:-1], quiet + 1
         assert [s.text for s in said] == [text for text, _ in wanted], talk.table()
         for reply, (_, end_s) in zip(said, wanted, strict=True):

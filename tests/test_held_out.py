@@ -1,5 +1,7 @@
 """What the training says is not what the benches say: sentences, wordings, cue words. No sound."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from family_helpers import POOLS
@@ -19,6 +21,7 @@ from interplay.data import cuespeak, timespeak
 from interplay.data.corpus import CorpusPlan, plan_requests
 from interplay.data.item import Speak
 from interplay.data.texts import (
+    cue_wordings,
     cuewords,
     everyday,
     kinds,
@@ -64,12 +67,12 @@ def test_reminders_have_the_words_of_the_bench_and_not_its_sentences():
     requests = plan_requests(CorpusPlan(scale=0.03))
     spoken = {request.text for request in requests if request.role == "own"}
     asked = [request.text for request in requests if request.tag == "reminder"]
-    assert len(asked) == 45 and set(kinds.reminded_of(asked)) <= spoken
+    assert len(asked) == 60 and set(kinds.reminded_of(asked)) <= spoken
 
 
 def _all_wordings() -> list[str]:
     found = []
-    for value in vars(wordings).values():
+    for value in [*vars(wordings).values(), *vars(cue_wordings).values()]:
         if isinstance(value, templates.Wordings):
             found += [template.replace("{t}", "{n} seconds") for template in value.plain]
         elif isinstance(value, tuple):
@@ -88,11 +91,23 @@ def test_wordings_of_the_benches_are_not_those_of_the_training():
     assert not {w.replace("{w}", "{x}") for c in kinds.CALLS for w in c.plain} & called
 
 
+def test_cues_of_the_bench_are_agreed_in_other_words():
+    agreed = {
+        next(c.text for c in item.cues if isinstance(c, Speak)) for item in cuespeak.items(4, 0)
+    }
+    mine = [value for value in vars(cue_wordings).values() if type(value) is templates.Wordings]
+    fixed = {text for text in _all_wordings() if "{" not in text}
+    assert len(agreed) > 20 and not agreed & fixed
+    for wording, text in product(mine, agreed):
+        with pytest.raises(KeyError):
+            wording.parse(text)
+
+
 def test_translations_of_the_bench_are_asked_for_and_spoken_in_other_words(training):
     said = said_in(translate_twin.twin(6, 0))
     assert len(said) > 50 and not said & training
     asks = {ask.replace("{}", "{l}") for ask in translate_twin.ASKS}
-    assert not asks & set(wordings.TRANSLATE.templates)
+    assert not asks & set(cue_wordings.TRANSLATE.templates)
 
 
 def test_nothing_asked_of_the_camera_in_the_benches_is_trained_on():
@@ -117,7 +132,7 @@ def test_nothing_said_about_delegations_and_long_timers_is_trained_on(training):
 def test_cue_words_of_the_benches_are_no_cues_and_test_words_no_payloads(training):
     rng = np.random.default_rng(0)
     for _ in range(100):
-        slots = wordings.CUE.parse(kinds.cue(rng, POOLS)).slots
+        slots = cue_wordings.CUE.parse(kinds.cue(rng, POOLS)).slots
         assert slots["w"] not in {*dict(cuewords.KEYWORDS), *cuewords.COUNTED, "shoot"}
         assert questions.split_of(slots["a"]) == questions.split_of(slots["w"]) == "train"
         slots = wordings.TWO.parse(kinds.two(rng, POOLS)).slots
@@ -135,11 +150,14 @@ def test_texts_can_be_spoken_and_requests_be_understood(tag):
     assert all(text == text.lower().strip() and text.isascii() for text in found)
 
 
+WORDINGS = vars(wordings) | vars(cue_wordings)
+
+
 @pytest.mark.parametrize(
-    "name", [name for name, value in vars(wordings).items() if type(value) is templates.Wordings]
+    "name", [name for name, value in WORDINGS.items() if type(value) is templates.Wordings]
 )
 def test_a_request_is_taken_apart_as_it_was_put_together(name):
-    wording = getattr(wordings, name)
+    wording = WORDINGS[name]
     slots = {"x": "river table", "y": "moon", "t": "five seconds", "u": "two minutes", "w": "first"}
     slots |= {"v": "piano", "n": "four", "a": "yellow", "c": "an animal", "s": "animals"}
     slots |= {"k": "uncle", "m": "anna", "l": "german"}

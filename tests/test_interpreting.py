@@ -8,7 +8,7 @@ from family_helpers import WORD_S, LoggedTalk, clip_of, talk_with
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT
 from interplay.data.families import BEHAVIOURS, FAMILIES
 from interplay.data.families.interpreting import QUEUE_SLOTS, Interpreter
-from interplay.data.texts import vocabulary, wordings
+from interplay.data.texts import cue_wordings, vocabulary
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.languages.sentences import Sentence, sentences
 from interplay.data.timeline import Spoken
@@ -55,7 +55,7 @@ def wanted(talk: LoggedTalk) -> list[Piece]:
         if not words and _is_request(heard.text):
             is_agreed = True
             continue
-        if heard.text in wordings.TRANSLATE_OFF:
+        if heard.text in cue_wordings.TRANSLATE_OFF:
             is_agreed = False
             continue
         spoken = heard.text.split()
@@ -75,7 +75,7 @@ def wanted(talk: LoggedTalk) -> list[Piece]:
 
 def _is_request(text: str) -> bool:
     try:
-        wordings.TRANSLATE.parse(text)
+        cue_wordings.TRANSLATE.parse(text)
     except KeyError:
         return False
     return True
@@ -126,7 +126,7 @@ def test_it_is_agreed_told_in_notes_and_ended():
     for talk in talks(16):
         agreed = "".join(talk.act).split("<end>")[0]
         assert agreed == "<every> translate<text> english", talk.table()
-        is_off = any(heard.text in wordings.TRANSLATE_OFF for heard in talk.heard)
+        is_off = any(heard.text in cue_wordings.TRANSLATE_OFF for heard in talk.heard)
         assert ("<cancel>" in talk.act) == is_off
         ended += is_off
         acks = [said for said in talk.said if said.text == ACK]
@@ -143,7 +143,7 @@ def test_foreign_talk_without_an_agreement_stays_untranslated():
         texts = [heard.text for heard in talk.heard]
         asked = next(k for k, text in enumerate(texts) if _is_request(text))
         before += asked > 0
-        after += texts[-1] in known() and any(text in wordings.TRANSLATE_OFF for text in texts)
+        after += texts[-1] in known() and any(text in cue_wordings.TRANSLATE_OFF for text in texts)
         pieces = {word for text in texts[asked + 1 :] for word in text.split()}
         english += bool(pieces & {"the", "we", "they"})
     assert before and after and english

@@ -11,7 +11,7 @@ from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus
 from interplay.data.families import FAMILIES, REHEARSED, fill
 from interplay.data.rehearsal import Rehearsal, Unspoken, unheard
-from interplay.data.texts import kinds, questions, vocabulary, wordings
+from interplay.data.texts import cue_wordings, kinds, questions, vocabulary
 from interplay.data.texts.questions import split_of
 from interplay.data.texts.speakers import speakers
 from interplay.data.timeline import Timeline
@@ -101,7 +101,7 @@ def test_texts_are_those_of_the_training(unspoken):
         found = {unspoken.user(tag, rng).text for _ in range(60)}
         assert len(found) > 15 and {split_of(text) for text in found} == {"train"}
     for _ in range(60):
-        slots_ = wordings.CUE.parse(unspoken.user("cue", rng).text).slots
+        slots_ = cue_wordings.CUE.parse(unspoken.user("cue", rng).text).slots
         assert slots_["w"] in kinds.CUE_WORDS and slots_["w"] not in kinds.HELD_OUT_CUES
     with_piano = unspoken.user_with("listen", rng, ["piano"])
     assert with_piano is not None and with_piano.text.split()[-1] == "piano"

@@ -259,8 +259,21 @@ class Timeline:
                 running.sort(key=lambda r: r.left(turn), reverse=True)
                 ids = [i for r in running for i in r.note(turn)]
                 if ids:
-                    slot = NUM_SLOTS * turn + 1
-                    self.write("act", [tokens.NOTE, *ids, tokens.END], slot)
+                    self._note([tokens.NOTE, *ids, tokens.END], NUM_SLOTS * turn + 1)
+
+    def _note(self, ids: list[int], slot: int) -> None:
+        """On `act` from `slot` on; how much is left of a timer is told after it and not into it,
+        for a text in two pieces is copied wrong."""
+        row = self._text["act"]
+        ticks = []
+        for at in range(slot, self.num_slots):
+            is_tick = tokens.is_count(row[at]) and (row[at - 1] == PAD)
+            if is_tick:
+                ticks.append(int(row[at]))
+                row[at] = PAD
+            elif at >= slot + len(ids):
+                break
+        self.write("act", ticks, self.write("act", ids, slot))
 
     def begin_at_note(self) -> None:
         """The session begins in the middle of a longer one, of which it knows what the note says

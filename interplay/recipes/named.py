@@ -7,7 +7,7 @@ import torch
 
 from interplay.data.compose import ComposeConfig
 from interplay.data.corpus import CorpusPlan
-from interplay.data.families import CORE, DENSE, LISTENING, NEWER
+from interplay.data.families import ASKED, CORE, DENSE, LISTENING, NEWER, SEEN
 from interplay.data.voices import ACCENTED
 from interplay.errors import ConfigError
 from interplay.train.losses import LossConfig
@@ -249,6 +249,25 @@ def xs_fluent() -> Recipe:
     )
 
 
+def xs_versed() -> Recipe:
+    """Goes on from `xs-fluent` with twice as many wordings of what is asked for, in twice as many
+    utterances: it does what it is asked in words that it knows."""
+    fluent = xs_fluent()
+    return replace(
+        fluent,
+        name="xs-versed",
+        start="xs-fluent",
+        corpus=replace(fluent.corpus, scale=1.6),
+        compose=replace(
+            fluent.compose,
+            mix=tuple(ASKED.items()),
+            known=0.25,
+            seen=0.32,
+            eyes=tuple(SEEN.items()),
+        ),
+    )
+
+
 def s() -> Recipe:
     """The default voice of a laptop: seven times `xs`, an evening on one GPU. All behaviours in one
     run, those for the camera included; what the run teaches first comes back as long as it lasts.
@@ -381,6 +400,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "xs-watching": xs_watching,
     "xs-wide": xs_wide,
     "xs-fluent": xs_fluent,
+    "xs-versed": xs_versed,
     "s": s,
     "s-moe": s_moe,
     "s-smoke": s_smoke,

@@ -97,10 +97,18 @@ DENSE = {
     **NEWER,
     **{"translate": 16, "story": 7, "duet": 4, "recite": 5, "false_start": 1.5, "listen": 6},
 }
+# The same with more of what is asked for in many ways and takes its time: alarms, beats, cues.
+ASKED = {
+    **DENSE,
+    **{"once": 9, "two": 4, "event": 5, "after_talk": 1.5, "beat": 4, "times": 1.5, "cue": 18},
+    **{"question": 4, "translate": 18},
+}
 EYES = {
     **{"count_reps": 0.3, "entering": 0.12, "leaving": 0.05, "warn": 0.12, "changes": 0.16},
     **{"start_stop": 0.1, "count_objects": 0.07, "looking_on": 0.08},
 }
+# The same with fewer films in which nothing is asked for or only once.
+SEEN = {**EYES, "count_reps": 0.33, "leaving": 0.11, "count_objects": 0.06, "looking_on": 0.06}
 # Without a sound (data.rehearsal): what hangs on sound alone is not among them. Cues, calls and
 # refusals gain most by it; alarms take their time all the same.
 REHEARSED = {

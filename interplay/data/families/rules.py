@@ -15,7 +15,7 @@ import numpy as np
 
 from interplay.data.bank import Clip
 from interplay.data.talk import Source
-from interplay.data.texts import claims, kinds, vocabulary, wordings
+from interplay.data.texts import claims, cue_wordings, kinds, vocabulary
 from interplay.turns import tokens
 
 Encode = Callable[[str], list[int]]
@@ -216,30 +216,30 @@ def agreement(tag: str, text: str) -> Agreement:
 
 
 def _cue(text: str) -> Agreement:
-    request = wordings.CUE.parse(text)
+    request = cue_wordings.CUE.parse(text)
     word, answer = request.slots["w"], request.slots["a"]
     return Agreement(make=lambda e: OnWord(e, [word], word, answer), quotes=request.quotes)
 
 
 def _category(text: str) -> Agreement:
-    request = wordings.CATEGORY.parse(text)
+    request = cue_wordings.CATEGORY.parse(text)
     kind, answer = request.slots["c"].split()[1], request.slots["a"]
     members = claims.KINDS_OF_THINGS[kind]
     return Agreement(make=lambda e: OnWord(e, members, kind, answer), quotes=request.quotes)
 
 
 def _filler(text: str) -> Agreement:
-    request = wordings.FILLER.parse(text)
+    request = cue_wordings.FILLER.parse(text)
     return Agreement(make=lambda e: OnNoise(e, request.slots["a"]), quotes=request.quotes)
 
 
 def _count_word(text: str) -> Agreement:
-    word = wordings.COUNT_WORD.parse(text).slots["w"]
+    word = cue_wordings.COUNT_WORD.parse(text).slots["w"]
     return Agreement(make=lambda e: Count(e, [word], word, aloud=True))
 
 
 def _count_kind(text: str, aloud: bool = True) -> Agreement:
-    wording = wordings.COUNT_KIND if aloud else wordings.COUNT_QUIETLY
+    wording = cue_wordings.COUNT_KIND if aloud else cue_wordings.COUNT_QUIETLY
     plural = wording.parse(text).slots["s"]
     kind = next(kind for kind, name in claims.PLURAL.items() if name == plural)
     members = claims.KINDS_OF_THINGS[kind]
@@ -247,7 +247,7 @@ def _count_kind(text: str, aloud: bool = True) -> Agreement:
 
 
 def _named(text: str) -> Agreement:
-    slots = wordings.NAMED.parse(text).slots
+    slots = cue_wordings.NAMED.parse(text).slots
     return Agreement(make=lambda e: Remind(e, slots["k"], slots["m"]))
 
 

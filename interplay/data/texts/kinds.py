@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from interplay.data.texts import claims, cuewords, everyday, notices, questions, stories, vocabulary
+from interplay.data.texts import cue_wordings as c
 from interplay.data.texts import wordings as w
 from interplay.data.texts.languages import sentences
 from interplay.data.texts.languages.lexicon import LANGUAGES
@@ -168,14 +169,14 @@ def count_down(rng: np.random.Generator, _: Pools) -> str:
 def cue(rng: np.random.Generator, _: Pools) -> str:
     while (answer := _one(rng, TRAIN_WORDS)) == (word := _one(rng, CUE_WORDS)):
         pass
-    return w.CUE.draw(rng, w=word, a=answer)
+    return c.CUE.draw(rng, w=word, a=answer)
 
 
 def category(rng: np.random.Generator, _: Pools) -> str:
     kind = _one(rng, tuple(claims.KINDS_OF_THINGS))
     while (answer := _one(rng, TRAIN_WORDS)) in claims.KINDS_OF_THINGS[kind]:
         pass
-    return w.CATEGORY.draw(rng, c=f"{claims.ARTICLE[kind]} {kind}", a=answer)
+    return c.CATEGORY.draw(rng, c=f"{claims.ARTICLE[kind]} {kind}", a=answer)
 
 
 def called(rng: np.random.Generator, _: Pools) -> str:
@@ -248,7 +249,7 @@ def _sentences_of(language: str) -> Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "once": Kind(count=1600, draw=once),
+    "once": Kind(count=2200, draw=once),
     "two": Kind(count=700, draw=two),
     "moved": Kind(
         count=500, draw=lambda rng, _: w.MOVED.draw(rng, t=spoken_time(int(rng.integers(3, 16))))
@@ -261,9 +262,9 @@ KINDS: dict[str, Kind] = {
     ),
     "drop": Kind(count=300, draw=lambda rng, _: w.DROP.draw(rng, w=_one(rng, ("first", "second")))),
     "never_mind": _of(w.CANCEL, 150),
-    "event": Kind(count=700, draw=event),
+    "event": Kind(count=900, draw=event),
     "after_talk": Kind(count=400, draw=after_talk),
-    "beat": Kind(count=900, draw=beat),
+    "beat": Kind(count=1300, draw=beat),
     "times": Kind(count=400, draw=times),
     "in_turn": Kind(count=700, draw=in_turn),
     "count_down": Kind(count=400, draw=count_down),
@@ -271,27 +272,27 @@ KINDS: dict[str, Kind] = {
         count=300, draw=lambda rng, _: w.TALKED.draw(rng, t=spoken_time(int(rng.integers(3, 13))))
     ),
     "longer": _of(w.LONGER, 100),
-    "cue": Kind(count=1600, draw=cue),
+    "cue": Kind(count=2400, draw=cue),
     "category": Kind(count=800, draw=category),
-    "filler": Kind(count=300, draw=lambda rng, _: w.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
+    "filler": Kind(count=300, draw=lambda rng, _: c.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
     "count_word": Kind(
-        count=500, draw=lambda rng, _: w.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
+        count=700, draw=lambda rng, _: c.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
     ),
     "count_kind": Kind(
-        count=400, draw=lambda rng, _: w.COUNT_KIND.draw(rng, s=_one(rng, _PLURALS))
+        count=400, draw=lambda rng, _: c.COUNT_KIND.draw(rng, s=_one(rng, _PLURALS))
     ),
     "count_quietly": Kind(
-        count=400, draw=lambda rng, _: w.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
+        count=400, draw=lambda rng, _: c.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
     ),
-    "how_many": _of(w.HOW_MANY, 100),
-    "last_word": _of(w.LAST_WORD, 250),
-    "foreign_rule": _of(w.FOREIGN, 250),
-    "correct": _of(w.CORRECT, 350),
+    "how_many": _of(c.HOW_MANY, 100),
+    "last_word": _of(c.LAST_WORD, 350),
+    "foreign_rule": _of(c.FOREIGN, 400),
+    "correct": _of(c.CORRECT, 600),
     "named": Kind(
         count=600,
-        draw=lambda rng, _: w.NAMED.draw(rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)),
+        draw=lambda rng, _: c.NAMED.draw(rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)),
     ),
-    "cues_off": _of(w.CUES_OFF, 150),
+    "cues_off": _of(c.CUES_OFF, 150),
     "tell": Kind(count=1800, draw=lambda rng, _: stories.tell(rng)),
     "everyday": Kind(count=8000, draw=everyday_or_tale),
     "mention": Kind(count=1800, draw=mention),
@@ -299,7 +300,7 @@ KINDS: dict[str, Kind] = {
     "claim": Kind(count=1300, draw=lambda rng, _: claims.draw(rng)),
     "name_used": Kind(
         count=330,
-        draw=lambda rng, _: w.NAME_USED.draw(
+        draw=lambda rng, _: c.NAME_USED.draw(
             rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)
         ),
     ),
@@ -313,9 +314,9 @@ KINDS: dict[str, Kind] = {
         count=400, draw=lambda rng, _: ABOUT.draw(rng, w=_one(rng, vocabulary.NOUNS[:60]))
     ),
     **{language: _sentences_of(language) for language in LANGUAGES},
-    "translate": Kind(count=500, draw=lambda rng, _: w.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES))),
-    "translate_off": _of(w.TRANSLATE_OFF, 120),
-    "reminder": Kind(count=1500, draw=reminder),
+    "translate": Kind(count=800, draw=lambda rng, _: c.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES))),
+    "translate_off": _of(c.TRANSLATE_OFF, 120),
+    "reminder": Kind(count=2000, draw=reminder),
 }
 
 NOD, REFUSAL, SECRET = "mm hmm", "i cannot help with that", "i cannot say that"

@@ -34,9 +34,45 @@ _REPS = (
     "keep count of my {}",
     "tell me how many {} i do",
     "say a number for each of my {}",
+    "would you count my {}",
+    "can you count the {} for me",
+    "i will do some {} so count them",
+    "here come my {} so please count",
+    "count along with my {}",
+    "count aloud while i do {}",
+    "count each of the {}",
+    "watch me and count my {}",
+    "watch the {} and count them aloud",
+    "help me to count my {}",
+    "count for me while i do my {}",
+    "call out a number for each of the {}",
+    "number my {} out loud",
+    "count the {} that you see",
+    "look at the {} and count them",
+    "start counting my {}",
+    "i am going to do {} and you count them",
+    "keep counting the {} until i am done",
+    "say how many {} that makes each time",
+    "every time i do one of the {} say the number",
+    "now i do {} and you count",
+    "let me hear the count of my {}",
 )
-_ANY_REPS = ("please count the reps", "count my reps", "count every rep aloud")
-_WORDS = ("friend", "hello", "welcome", "visitor", "someone", "bye")
+_ANY_REPS = (
+    "please count the reps",
+    "count my reps",
+    "count every rep aloud",
+    "count how often i do this",
+    "count out loud how many times i do it",
+    "watch me and count the reps",
+    "say a number for every repetition",
+    "count my repetitions for me",
+    "i train now so count my reps",
+)
+_WORDS = (
+    *("friend", "hello", "welcome", "visitor", "someone", "bye"),
+    *("doctor", "teacher", "sister", "brother", "king", "coffee", "music", "alarm", "tiger"),
+    *("perfect", "door", "people", "company", "attention", "guest"),
+)
 _ENTER = (
     "say {} when someone comes in",
     "say {} when somebody enters",
@@ -45,6 +81,18 @@ _ENTER = (
     "watch the room and say {} when someone enters",
     "if anybody comes in say {}",
     "say {} each time a person comes in",
+    "as soon as someone comes in say {}",
+    "tell me {} when somebody walks in",
+    "whenever you see a person enter say {}",
+    "look out for people and say {} when one comes in",
+    "the moment someone walks in say {}",
+    "say {} once there is somebody in the room",
+    "each time somebody appears say {}",
+    "greet everyone who comes in with {}",
+    "i want you to say {} when a person enters",
+    "please say {} if someone comes through the door",
+    "keep an eye on the room and say {} when somebody comes",
+    "say the word {} when a person walks in",
 )
 _LEAVE = (
     "say {} when someone leaves",
@@ -52,6 +100,16 @@ _LEAVE = (
     "when a person leaves say {}",
     "if a person walks out say {}",
     "when someone goes out say {}",
+    "say {} each time a person leaves",
+    "as soon as somebody leaves say {}",
+    "whenever someone goes away say {}",
+    "watch the room and say {} when a person goes out",
+    "i want you to say {} when somebody leaves the room",
+    "the moment a person walks out say {}",
+    "please say {} if somebody goes",
+    "say {} once the person is gone",
+    "tell them {} when they leave",
+    "keep an eye on the room and say {} when someone goes",
 )
 _WARN = {
     "slump": (
@@ -62,6 +120,12 @@ _WARN = {
         "tell me to sit up when i slouch",
         "help me to sit up straight",
         "tell me if i start to slouch",
+        "look at my back and tell me to sit up",
+        "do not let me slouch",
+        "keep an eye on my posture",
+        "say something when i do not sit straight",
+        "remind me to sit up whenever i slouch",
+        "i want to sit straight so warn me",
     ),
     "helmet": (
         "warn me when the helmet comes off",
@@ -70,6 +134,11 @@ _WARN = {
         "warn them when they take off the helmet",
         "tell them if a helmet comes off",
         "say something when there is no helmet",
+        "keep an eye on the helmet",
+        "everybody needs a helmet so warn us",
+        "remind them when a helmet is missing",
+        "make sure that the helmet stays on",
+        "speak up when someone has no helmet on",
     ),
     "blade": (
         "warn me when my hand is near the blade",
@@ -78,6 +147,11 @@ _WARN = {
         "please watch my hands",
         "tell me if my hand gets too near the saw",
         "shout if a hand comes near the blade",
+        "keep an eye on my hand",
+        "look at the saw and warn me when my hand is close",
+        "remind me to keep my hand away from the blade",
+        "i work at the saw so watch my hand",
+        "speak up when my hand gets close to the saw",
     ),
 }
 WARNINGS = {"slump": "sit up straight", "helmet": "put your helmet on", "blade": "watch your hand"}
@@ -87,36 +161,54 @@ _CHANGE = {
         "tell me what the counter changes to",
         "say the number on the counter when it changes",
         "watch the counter and tell me the number",
+        "read out the new number on the counter",
+        "look at the counter and read it out",
+        "each time the counter changes say the number",
     ),
     "door": (
         "tell me when the door opens or closes",
         "watch the door and say what it does",
         "say if the door opens or closes",
         "let me know what the door does",
+        "look at the door and tell me when it moves",
+        "is the door open or closed tell me when it changes",
+        "keep an eye on the door and say what happens",
     ),
     "lamp": (
         "tell me which lamp goes on",
         "say the colour of the lamp that goes on",
         "watch the video and say which light goes on",
         "let me know which lamp is on",
+        "each time a lamp goes on say its colour",
+        "look at the lamps and tell me the colour",
+        "name the colour when a lamp lights up",
     ),
     "gauge": (
         "tell me which colour the gauge moves to",
         "watch the gauge and tell me the colour",
         "say the colour when the gauge moves",
         "let me know which colour the gauge shows",
+        "keep an eye on the gauge and say its colour",
+        "each time the gauge moves name the colour",
+        "look at the gauge and tell me where it goes",
     ),
     "light": (
         "tell me when the light goes on or off",
         "say if the light goes on or off",
         "watch the light and say on or off",
         "let me know when the light changes",
+        "keep an eye on the light and say what it does",
+        "each time the light changes tell me",
+        "look at the light and say if it is on or off",
     ),
 }
 _SHAPE = (
     "tell me which {} shape appears",
     "say which {} shape you see when one appears",
     "stay quiet until a {} shape appears and say which",
+    "name the {} shape when you see one",
+    "look out for a {} shape and tell me which it is",
+    "each time there is a {} shape say its name",
 )
 CHANGES = {
     "door": {"open": "the door opens", "closed": "the door closes"},
@@ -130,6 +222,11 @@ _ACTION = (
     "say start and stop for the {}",
     "tell me when {} begin and when they end",
     "say start as soon as i do {} and stop at the end",
+    "watch for the {} and say start and stop",
+    "when the {} begin say start and when they are over say stop",
+    "say start at the first of the {} and stop after the last",
+    "tell me start and stop when you see {}",
+    "look out for {} and say start and then stop",
 )
 _OBJECTS = (
     "how many {} do you see",
@@ -139,6 +236,10 @@ _OBJECTS = (
     "how many {} are on the table",
     "count the {} on the table",
     "so how many {} do i have here",
+    "please count the {} for me",
+    "what is the number of {} here",
+    "look at the table and tell me how many {} you see",
+    "how many {} have i put here",
 )
 
 

@@ -1,6 +1,6 @@
-"""How people ask for something to be done at a time or on a cue: wordings for training only.
+"""How people ask for something to be done at a time: wordings for training only.
 
-None of these wordings is one of TimeSpeak-open or CueSpeak-open, but for the first of ONCE and of
+None of these wordings is one of TimeSpeak-open, but for the first of ONCE and of
 EVERY, whose contents are split instead (docs/data.md, "What is held out"). Knows nothing of sound,
 time or what is done.
 """
@@ -27,6 +27,20 @@ ONCE = Wordings(
         'could you tell me "{x}" {t} from now',
         'when {t} have passed say "{x}"',
         'give it {t} and then say "{x}"',
+        'when {t} are up i want to hear "{x}"',
+        'in {t} from now tell me "{x}"',
+        'please remind me in {t} that "{x}"',
+        'i need to hear "{x}" after {t}',
+        'would you say "{x}" when {t} have gone by',
+        '{t} from now i want you to say "{x}"',
+        'hold on for {t} and then tell me "{x}"',
+        'count {t} and say "{x}"',
+        'do not forget to say "{x}" in {t}',
+        'just say "{x}" in about {t}',
+        'say the words "{x}" in {t}',
+        'i have {t} left so then say "{x}"',
+        'remember to tell me "{x}" after {t}',
+        'in exactly {t} say "{x}"',
     )
 )
 TWO = Wordings(
@@ -39,6 +53,10 @@ TWO = Wordings(
         'i want "{x}" in {t} and "{y}" in {u}',
         'remind me of "{x}" in {t} and of "{y}" in {u}',
         'two things "{x}" in {t} and "{y}" in {u}',
+        'tell me "{x}" in {t} and later "{y}" in {u}',
+        'in {t} say "{x}" and in {u} say "{y}"',
+        'please say "{x}" after {t} and also "{y}" after {u}',
+        'let me hear "{x}" in {t} and "{y}" {u} from now',
     )
 )
 MOVED = Wordings(
@@ -99,6 +117,11 @@ EVENT = Wordings(
         'if i say {w} wait {t} and then say "{x}"',
         'listen for {w} and say "{x}" {t} after it',
         'as soon as you hear {w} wait {t} and say "{x}"',
+        'say "{x}" {t} after i say {w}',
+        'the word is {w} and {t} after it you say "{x}"',
+        'if you hear {w} say "{x}" after {t}',
+        'when {w} comes up wait {t} and say "{x}"',
+        '{t} after the word {w} tell me "{x}"',
     )
 )
 AFTER_TALK = Wordings(
@@ -109,6 +132,10 @@ AFTER_TALK = Wordings(
         'wait until i am done and {t} later say "{x}"',
         'when i stop talking wait {t} then say "{x}"',
         'i will go on for a bit so say "{x}" {t} after my last word',
+        'when i am done talking give it {t} and say "{x}"',
+        'listen until i stop and {t} later say "{x}"',
+        'let me finish and then after {t} say "{x}"',
+        '{t} after i have finished say "{x}"',
     )
 )
 EVERY = Wordings(
@@ -123,6 +150,16 @@ EVERY = Wordings(
         'go on saying "{x}" every {t}',
         'i want to hear "{x}" every {t} until i say stop',
         'say "{x}" again and again every {t}',
+        'every {t} i want to hear "{x}"',
+        'repeat "{x}" every {t}',
+        'let me hear "{x}" every {t}',
+        'once every {t} say "{x}"',
+        'please tell me "{x}" every {t}',
+        'say "{x}" to me every {t} until i say stop',
+        'i need to hear "{x}" every {t}',
+        'each time {t} have passed say "{x}"',
+        'every {t} say the words "{x}"',
+        'do not stop saying "{x}" every {t}',
     )
 )
 TIMES = Wordings(
@@ -133,6 +170,9 @@ TIMES = Wordings(
         'say "{x}" {n} times and wait {t} in between',
         'i want to hear "{x}" {n} times one every {t}',
         'every {t} say "{x}" until you have said it {n} times',
+        'repeat "{x}" {n} times every {t}',
+        'please say "{x}" {n} times one every {t}',
+        '{n} times i want to hear "{x}" every {t}',
     )
 )
 IN_TURN = Wordings(
@@ -145,6 +185,10 @@ IN_TURN = Wordings(
         'switch between "{w}" and "{v}" every {t}',
         'first "{w}" then "{v}" and so on every {t}',
         'every {t} say "{w}" and the next time "{v}"',
+        '"{w}" and "{v}" by turns every {t}',
+        'say "{w}" and after {t} "{v}" and so on',
+        'go back and forth between "{w}" and "{v}" every {t}',
+        'i breathe so say "{w}" then "{v}" every {t}',
     )
 )
 CHART = Wordings(
@@ -167,6 +211,9 @@ COUNT_DOWN = Wordings(
         "do a countdown from {n} with {t} for each number",
         "count from {n} down to one every {t}",
         "give me a countdown from {n} every {t}",
+        "please count down from {n} every {t}",
+        "begin with {n} and count down every {t}",
+        "say the numbers from {n} down to one every {t}",
     )
 )
 TALKED = Wordings(
@@ -178,6 +225,9 @@ TALKED = Wordings(
         "let me know when i have spoken for {t}",
         "stop me when i have talked for {t}",
         "say now after i have been talking for {t}",
+        "i have {t} to talk so say when they are over",
+        "say now once i have talked for {t}",
+        "when my talk has taken {t} give me a sign",
     )
 )
 LONGER = (
@@ -186,168 +236,4 @@ LONGER = (
     "now tell me if this takes longer than before",
     "say when this one gets longer than the last",
     "let me know if it takes longer this time",
-)
-CUE = Wordings(
-    (
-        'when i say {w} you say "{a}"',
-        'each time i say {w} say "{a}"',
-        'say "{a}" whenever i say {w}',
-        'if you hear {w} say "{a}"',
-        'every time you hear {w} say "{a}"',
-        'as soon as i say {w} say "{a}"',
-        'whenever you hear {w} answer "{a}"',
-        'let us play and when i say {w} say "{a}"',
-        'listen for {w} and say "{a}" when it comes',
-        'say "{a}" each time {w} comes up',
-        'if i mention {w} say "{a}"',
-        'the moment i say {w} you say "{a}"',
-        'shout "{a}" when you hear {w}',
-        'answer "{a}" each time you hear {w}',
-        'please say "{a}" every time i say {w}',
-        'when {w} comes up in my talk say "{a}"',
-    )
-)
-CATEGORY = Wordings(
-    (
-        'say "{a}" whenever i name {c}',
-        'each time you hear {c} say "{a}"',
-        'when i mention {c} you say "{a}"',
-        'say "{a}" every time i mention {c}',
-        'if i name {c} say "{a}"',
-        'answer "{a}" when you hear {c}',
-        'listen for {c} and then say "{a}"',
-    )
-)
-FILLER = Wordings(
-    (
-        'say "{a}" whenever i say um or uh',
-        'when you hear um or uh say "{a}"',
-        'i make noises so say "{a}" each time i say um or uh',
-        'if i say um or uh say "{a}"',
-        'answer every um or uh with "{a}"',
-        'listen for um or uh and say "{a}"',
-    )
-)
-COUNT_WORD = Wordings(
-    (
-        "count how often i say {w}",
-        "count along when i say {w}",
-        "count aloud every {w}",
-        "each time i say {w} tell me how many times that makes",
-        "keep a count of {w} and say it aloud",
-        "whenever you hear {w} say the number",
-        "count each {w} out loud",
-        "count along and say how many times i have said {w}",
-    )
-)
-COUNT_KIND = Wordings(
-    (
-        "count the {s} in my story aloud",
-        "i will tell a story so count the {s} aloud",
-        "count along when i name some {s}",
-        "count aloud all the {s} that i name",
-        "say a number for each of the {s} in my story",
-        "keep counting the {s} out loud while i talk",
-    )
-)
-COUNT_QUIETLY = Wordings(
-    (
-        "listen and count the {s} for me",
-        "tell me at the end how many {s} there were",
-        "i will tell a story and then ask how many {s} there were",
-        "count the {s} in silence and tell me the number later",
-        "keep count of the {s} but do not say it yet",
-        "quietly count the {s} i mention",
-    )
-)
-HOW_MANY = (
-    "how many were there",
-    "how many was that",
-    "so how many did you count",
-    "and how many were that",
-    "what is your count",
-    "tell me the number now",
-)
-LAST_WORD = (
-    "say the last word again when i say full stop",
-    "repeat my last word whenever i say full stop",
-    "after every full stop give me the word before it",
-    "give me back my last word after each full stop",
-    "when i say full stop repeat the word before it",
-)
-FOREIGN = (
-    "if i use a foreign word tell me the english one",
-    "say foreign words in english for me",
-    "help me when i use a word of another language",
-    "give me the english word whenever i use german or spanish",
-    "when a foreign word comes up say it in english",
-    "put my foreign words into english",
-    "whatever i say in another language tell me the english word",
-)
-TRANSLATE = Wordings(
-    (
-        "translate what i say into english",
-        "please translate everything into english while i talk",
-        "say in english what i say in {l}",
-        "i will speak {l} so put it into english",
-        "tell them in english what i say",
-        "give me in english whatever i say in {l}",
-        "translate my {l} into english as i go",
-        "i do not know the english words so translate for me",
-        "turn my {l} into english while i speak",
-        "please translate my {l} for them",
-        "everything i say in {l} you say in english",
-        "interpret what i say for my friends",
-    )
-)
-TRANSLATE_OFF = (
-    "stop translating",
-    "please stop translating now",
-    "you can stop translating",
-    "no more translating please",
-    "that is all so stop translating",
-    "thank you no more english now",
-    "end the translation",
-    "stop that translation",
-)
-CORRECT = (
-    "tell me right away when i am wrong",
-    "correct my mistakes while i talk",
-    "if i say something wrong give me the right answer",
-    "give me the right result when i make a mistake",
-    "point out my mistakes at once",
-    "when i get something wrong say what is right",
-    "say the right answer whenever i am wrong",
-    "catch my mistakes and correct them",
-)
-NAMED = Wordings(
-    (
-        "my {k} has the name {m} so help me when i say another name",
-        "the name of my {k} is {m} so correct me",
-        "remember my {k} is {m} and tell me when i mix it up",
-        "my {k} is called {m} so tell me if i get it wrong",
-        "the name of my {k} is {m} please correct me",
-        "you should know my {k} is {m} so tell me if i say another name",
-    )
-)
-NAME_USED = Wordings(
-    (
-        "then i met my {k} {m}",
-        "yesterday we saw my {k} {m}",
-        "it was a gift for my {k} {m}",
-        "i gave it to my {k} {m}",
-        "my {k} {m} was there too",
-        "and my {k} {m} laughed",
-    )
-)
-CUES_OFF = (
-    "you can stop that now",
-    "forget what i told you",
-    "no more of that please",
-    "from now on just listen",
-    "now stay quiet",
-    "that will do thank you",
-    "stop doing that",
-    "you need not say it any more",
-    "okay no more of that",
 )
