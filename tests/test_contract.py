@@ -15,7 +15,7 @@ from interplay.ops import probe
 from interplay.ops.linear import CONTRACT
 from interplay.recipes import run
 from interplay.recipes.batches import CorpusBatches
-from interplay.recipes.named import xs
+from interplay.recipes.xs import xs
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

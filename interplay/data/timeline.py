@@ -267,7 +267,7 @@ class Timeline:
         row = self._text["act"]
         ticks = []
         for at in range(slot, self.num_slots):
-            is_tick = tokens.is_count(row[at]) and (row[at - 1] == PAD)
+            is_tick = tokens.is_count(int(row[at])) and row[at - 1] == PAD
             if is_tick:
                 ticks.append(int(row[at]))
                 row[at] = PAD

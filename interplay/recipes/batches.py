@@ -20,7 +20,7 @@ from interplay.data.families import GROUPS
 from interplay.data.own.mixture import OwnComposer
 from interplay.data.own.store import INDEX, OwnData
 from interplay.errors import ConfigError
-from interplay.recipes.named import Recipe
+from interplay.recipes.recipe import Recipe
 from interplay.train.snapshots import snapshots
 from interplay.turns.tokens import Tokenizer
 

@@ -26,8 +26,8 @@ from interplay.model.named import model_config
 from interplay.model.see import See
 from interplay.model.vocoder import Vocoder
 from interplay.recipes.batches import CorpusBatches, Own, check_own, checked_sessions, note_own
-from interplay.recipes.named import Recipe, with_eyes
 from interplay.recipes.own_ears import add_own_voice
+from interplay.recipes.recipe import Recipe, with_eyes
 from interplay.train import ranks
 from interplay.train.eyes import EyesAlone, EyesTraining, train_eyes
 from interplay.train.loop import TrainConfig, Trainer, train
