@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interplay.clock import NUM_SLOTS
 from interplay.data.example import UNKNOWN, Example
 from interplay.model.embed import BIN_STEP
 from interplay.model.interaction import Inputs
@@ -45,8 +46,8 @@ class Batch:
     tokens: int64 [B, N, 4, 3], the heard, say and act token to emit. voice: log10 mel
     [B, N, 4, S, 80] to emit where voice_on [B, N, 4]. recent, recent_on: the undisturbed voice of
     the slot before. phones_user, phones_own: int64 [B, N, 4], -1 where none is known.
-    scored: bool [B, N], micro-turns that count; heard_known, say_known: those whose `heard` and
-    `say` count, too.
+    scored: bool [B, N], micro-turns that count; heard_known: bool [B, N, 4], say_known: bool [B,
+    N], where `heard` and `say` count, too.
     voice_known: bool [B], sessions whose voice is to be learnt; muted: those of whose speaking
     nothing is; known: those of which nothing was new to the model that the run began with.
     sights: int8, what cameras see (data.scenes.sights), -1 where that is unknown.
@@ -62,7 +63,7 @@ class Batch:
     phones_user: Int[Tensor, "B N 4"]
     phones_own: Int[Tensor, "B N 4"]
     scored: Bool[Tensor, "B N"]
-    heard_known: Bool[Tensor, "B N"]
+    heard_known: Bool[Tensor, "B N 4"]
     say_known: Bool[Tensor, "B N"]
     voice_known: Bool[Tensor, " B"]
     muted: Bool[Tensor, " B"]
@@ -139,7 +140,7 @@ def assemble(
         phones_user=_stacked([example.phones_user for example in examples]).long(),
         phones_own=_stacked([example.phones_own for example in examples]).long(),
         scored=torch.from_numpy(scored),
-        heard_known=torch.from_numpy(np.stack([example.heard_known for example in examples])),
+        heard_known=_stacked([e.heard_known[:, None].repeat(NUM_SLOTS, 1) for e in examples]),
         say_known=_stacked([np.ones(num_turns, bool) if k is None else k for k in say_known]),
         voice_known=torch.tensor([example.voice_known for example in examples]),
         muted=torch.tensor([example.muted for example in examples]),

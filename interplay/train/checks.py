@@ -94,7 +94,9 @@ def _told(
 
 def _known(batch: Batch, stream: str) -> Tensor:
     """bool [slots], of the slots that are scored those whose word of a stream is."""
-    known = {"heard": batch.heard_known, "say": batch.say_known}.get(stream, batch.scored)
+    if stream == "heard":
+        return batch.heard_known[batch.scored].flatten()
+    known = batch.say_known if stream == "say" else batch.scored
     return known[batch.scored].repeat_interleave(batch.tokens.shape[2])
 
 

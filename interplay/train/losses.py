@@ -17,13 +17,13 @@ from interplay.model.interaction import InteractionModel
 from interplay.model.voice import PRIOR_STD
 from interplay.ops.linear import linear
 from interplay.train.batch import Batch
+from interplay.train.own_hearing import HEARD, with_own_hearing
 from interplay.train.own_past import SAY, with_own_past
 from interplay.train.probes import Probes, phone_loss, sight_loss
 from interplay.turns.follow import PAIRS
 from interplay.turns.layout import TEXT_OUT, token_weights
 from interplay.turns.types import PAD
 
-HEARD = TEXT_OUT.index("heard")
 _FOLLOWS = 2 * len(TEXT_OUT)  # of Inputs.tokens, the column where `follow` begins
 SAY_FOLLOWS = [_FOLLOWS + k for k, (written, _) in enumerate(PAIRS) if written == "say"]
 ROWS_PER_CHUNK = 2048
@@ -47,9 +47,10 @@ class LossConfig:
     a trained model would be torn by probes that know nothing yet. kept: of `kept_loss` at the start
     of training, for runs that go on from a model; it falls to nothing at the end. own_past: share
     of the sessions at the end of training whose past voice is what the model says (train.own_past),
-    to which it rises from nothing at `own_past_from`. flow_alone: the flow head's error teaches the
-    flow head and nothing before it, which has words to think of. sights: of what the camera sees
-    (train.probes).
+    to which it rises from nothing at `own_past_from`. own_hearing: share of the sessions whose past
+    `heard` is what the model hears (train.own_hearing). flow_alone: the flow head's error teaches
+    the flow head and nothing before it, which has words to think of. sights: of what the camera
+    sees (train.probes).
     """
 
     pad_weight: float = 0.2
@@ -74,6 +75,7 @@ class LossConfig:
     kept: float = 0.0
     own_past: float = 0.0
     own_past_from: float = 0.5
+    own_hearing: float = 0.0
 
     def own_past_share(self, progress: float) -> float:
         """Of the sessions, where `progress` in [0, 1] of the training is done."""
@@ -196,7 +198,7 @@ def text_losses(
     targets = batch.tokens[batch.scored].flatten(0, 1)
     weights = token_weights(targets, pad_weight=config.pad_weights(progress))
     known = torch.ones_like(targets, dtype=torch.bool)
-    known[:, HEARD] = batch.heard_known[batch.scored].repeat_interleave(NUM_SLOTS)
+    known[:, HEARD] = batch.heard_known[batch.scored].flatten()
     known[:, SAY] = batch.say_known[batch.scored].repeat_interleave(NUM_SLOTS)
     weights = weights * known
     seen = batch.inputs.camera[batch.scored].repeat_interleave(NUM_SLOTS)
@@ -321,6 +323,9 @@ def compute_losses(
     progress: in [0, 1], how much of the training is done. held_to: the model that `config.kept`
     holds this one to."""
     cases: dict[str, tuple[Tensor, Tensor]] = {}
+    if config.own_hearing:
+        batch, wrong = with_own_hearing(model, batch, config.own_hearing, dtype, generator)
+        cases["own_hearing"] = wrong.sum(), (batch.tokens[..., HEARD] != PAD).sum()
     if share := config.own_past_share(progress):
         batch, own = with_own_past(model, batch, share, dtype, generator)
         cases["own_past"] = own.sum(), batch.recent_on.sum()

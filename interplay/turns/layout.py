@@ -132,6 +132,15 @@ def lay_out(streams: Streams, carry: Carry | None = None) -> tuple[Laid, Carry]:
     return laid, Carry(emitted=last, memory=memory)
 
 
+def read_emitted(read: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """int32 [N, 4, 12]: `Emitted.as_read` of the slots before those of a whole session. read: int32
+    [N, 4]. tokens: int32 [N, 4, 3], what it emits."""
+    first = Emitted.nothing(0)
+    _, latest, after, _ = _texts(read, _flat(tokens), first.follow, no_memory(1))
+    pairs = ((tokens, first.tokens), (latest, first.latest), (after, first.follow))
+    return np.concatenate([_shift(*pair) for pair in pairs], axis=-1)
+
+
 def _texts(
     read: np.ndarray, emitted: np.ndarray, followed: np.ndarray, memory: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

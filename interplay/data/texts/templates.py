@@ -36,6 +36,7 @@ class Request:
 class Wordings:
     """Templates with `{slots}`; those in double quotes are words to be said later.
 
+    A sentence of several templates belongs to the longest: "say the words {x}" before "say {x}".
     Raises KeyError where a slot is not given, and in `parse` on a sentence of no template.
     """
 
@@ -59,7 +60,8 @@ class Wordings:
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], list[str]]]:
         patterns = []
-        for template, plain in zip(self.templates, self.plain, strict=True):
+        pairs = zip(self.templates, self.plain, strict=True)
+        for template, plain in sorted(pairs, key=lambda pair: -len(re.sub(r"{\w}", "", pair[1]))):
             pattern = re.sub(r"\{(\w)\}", lambda slot: _group(slot[1]), plain)
             patterns.append((re.compile(pattern), re.findall(r'"\{(\w)\}"', template)))
         return patterns
