@@ -18,7 +18,14 @@ from interplay.data.families.timers import every, stopwatch, timer
 from interplay.data.item import Speak, Type
 from interplay.data.talk import Talk
 from interplay.data.texts import questions, vocabulary
-from interplay.data.timeline import HEARD_DELAY, YIELD_DELAY, Timeline, turn_with
+from interplay.data.timeline import (
+    HEARD_DELAY,
+    YIELD_DELAY,
+    Running,
+    Timeline,
+    time_tokens,
+    turn_with,
+)
 from interplay.errors import ConfigError
 from interplay.turns import tokens
 from interplay.turns.follow import PAIRS
@@ -347,3 +354,20 @@ def test_a_timeline_drops_what_lies_past_its_end(tokenizer):
     timeline.hear(short, np.ones(100, np.float32), 0)
     assert timeline.phones_user[0] == -1
     assert tokens.STOP not in timeline.streams.say
+
+
+def test_a_note_is_written_in_one_piece_and_the_time_is_told_after_it(tokenizer):
+    timeline, ids = Timeline(100, tokenizer), tokenizer.encode("river table left right river table")
+    timeline.running.append(Running(tokens.TIMER, 5, 80, 75, ids))
+    for second in range(1, 15):  # some at a single token, some at two
+        left = second + 55 if second > 6 else second
+        timeline.write("act", time_tokens(left), NUM_SLOTS * (80 - 5 * second))
+    timeline.write_notes()
+    act = timeline.streams.act.reshape(-1).tolist()
+    note = act.index(tokens.NOTE)
+    size = act[note:].index(tokens.END) + 1
+    left = time_tokens(6)
+    assert act[note : note + size] == [tokens.NOTE, tokens.TIMER, *left, *ids, tokens.END]
+    assert note == NUM_SLOTS * 50 + 1 and size > NUM_SLOTS
+    counts = [t for t in act if tokens.is_count(t)]
+    assert len(counts) == sum(len(time_tokens(s + 55 if s > 6 else s)) for s in range(1, 15)) + 1
