@@ -1,14 +1,19 @@
 """Tests of `ops.causal`: the forward bits are the stock kernel's, gradients are close to fp64's."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from interplay.ops.attention import attend
+from interplay.ops.attention import attend, attend_windowed, visible
 
 
-@pytest.mark.parametrize(("heads", "kv_heads", "rows"), [(3, 1, 512), (4, 2, 300)])
-def test_causal_attention_has_stock_bits_and_close_gradients(heads, kv_heads, rows):
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "rows", "window"),
+    [(3, 1, 512, None), (4, 2, 300, None), (4, 2, 1500, 1024), (3, 1, 900, 128), (2, 2, 700, 640)],
+)
+def test_causal_attention_has_stock_bits_and_close_gradients(heads, kv_heads, rows, window):
     generator = torch.Generator().manual_seed(rows)
 
     def draw(num_heads: int) -> torch.Tensor:
@@ -17,12 +22,17 @@ def test_causal_attention_has_stock_bits_and_close_gradients(heads, kv_heads, ro
 
     q, k, v = draw(heads), draw(kv_heads), draw(kv_heads)
     g = torch.randn(2, heads, rows, 64, generator=generator).bfloat16()
-    out = attend(q, k, v, None)
+    both = (
+        partial(attend_windowed, window=window, prefix=0) if window else partial(attend, mask=None)
+    )
+    out = both(q, k, v)
     with torch.no_grad():
-        assert torch.equal(out, attend(q, k, v, None))
+        assert torch.equal(out, both(q, k, v))
     exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
     wide_k, wide_v = (x.repeat_interleave(heads // kv_heads, 1) for x in exact[1:])
-    reference = F.scaled_dot_product_attention(exact[0], wide_k, wide_v, is_causal=True)
+    at = torch.arange(rows)
+    mask = visible(at[:, None], at[None], window or rows, 0)
+    reference = F.scaled_dot_product_attention(exact[0], wide_k, wide_v, attn_mask=mask)
     for gradient, expected in zip(
         torch.autograd.grad(out, (q, k, v), g),
         torch.autograd.grad(reference, exact, g.double()),

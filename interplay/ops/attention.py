@@ -4,12 +4,14 @@ The CPU kernel walks over keys in blocks of 512: keys must begin at an absolute 
 a multiple of 512 and be a multiple of 512 long; whole blocks that are masked change no bit.
 """
 
+from functools import cache, partial
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interplay.ops.causal import causal_attention
+from interplay.ops import causal
 
 BLOCK = 512  # keys whose part of the softmax is summed on its own
 QUERY_ROWS = 4  # query rows come in multiples: the kernel's last, short block keeps its recipe
@@ -68,6 +70,10 @@ def attend_windowed(
     """Whole sequences of any length under a window: a block of rows at a time, which reads only
     the blocks of keys that it sees, so memory grows with the length and not with its square."""
     num_rows, pinned = q.shape[2], round_up(prefix)
+    if _learns(q) and not prefix and window % causal.BLOCK == 0:
+        q, k, v = (F.pad(x, (0, 0, 0, -num_rows % causal.BLOCK)) for x in (q, k, v))
+        forward = partial(_windowed_with_sums, window=window)
+        return causal.windowed_attention(q, k, v, forward, window)[:, :, :num_rows]
     at = torch.arange(round_up(num_rows), device=q.device)
     pieces = []
     for first in range(0, num_rows, BLOCK):
@@ -81,13 +87,47 @@ def attend_windowed(
     return torch.cat(pieces, dim=2)
 
 
+def _windowed_with_sums(q: Tensor, k: Tensor, v: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """`attend_windowed` and the logarithms of its sums of exponentials, [b, h, r]."""
+    num_rows, groups = q.shape[2], q.shape[1] // k.shape[1]
+    k, v = (F.pad(x, (0, 0, 0, -num_rows % BLOCK)) for x in (k, v))
+    found = []
+    for at, to, mask in _window_masks(num_rows, window, groups):
+        rows = q[:, :, at]
+        merged = rows.unflatten(1, (-1, groups)).flatten(2, 3)
+        out, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            merged, k[:, :, to], v[:, :, to], 0.0, False, attn_mask=mask
+        )
+        found.append((out.reshape(rows.shape), sums.reshape(rows.shape[:-1])))
+    outs, all_sums = zip(*found, strict=True)
+    return torch.cat(outs, dim=2), torch.cat(all_sums, dim=2)
+
+
+@cache
+def _window_masks(num_rows: int, window: int, groups: int) -> list[tuple[slice, slice, Tensor]]:
+    """Blocks of rows, the blocks of keys that each sees, and what is added to their scores; kept,
+    for making them takes longer than what they are for."""
+    at, found = torch.arange(round_up(num_rows)), []
+    for first in range(0, num_rows, BLOCK):
+        last = min(first + BLOCK, num_rows)
+        keys = slice(max(0, first - window + 1) // BLOCK * BLOCK, round_up(last))
+        seen = visible(at[first:last, None], at[None, keys], window, 0)
+        mask = torch.zeros(seen.shape, dtype=torch.bfloat16).masked_fill_(~seen, -torch.inf)
+        found.append((slice(first, last), keys, mask.repeat(groups, 1)[None, None]))
+    return found
+
+
+def _learns(q: Tensor) -> bool:
+    return q.dtype == torch.bfloat16 and q.device.type == "cpu" and torch.is_grad_enabled()
+
+
 def _attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     num_rows, groups = q.shape[2], q.shape[1] // k.shape[1]
     padding = -num_rows % BLOCK
     if padding:
         q, k, v = (F.pad(x, (0, 0, 0, padding)) for x in (q, k, v))
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and torch.is_grad_enabled():
-        return causal_attention(q, k, v)[:, :, :num_rows]
+    if _learns(q):
+        return causal.causal_attention(q, k, v)[:, :, :num_rows]
     out = F.scaled_dot_product_attention(q, _expand(k, groups), _expand(v, groups), is_causal=True)
     return out[:, :, :num_rows]
 
