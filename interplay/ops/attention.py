@@ -4,7 +4,7 @@ The CPU kernel walks over keys in blocks of 512: keys must begin at an absolute 
 a multiple of 512 and be a multiple of 512 long; whole blocks that are masked change no bit.
 """
 
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -70,7 +70,7 @@ def attend_windowed(
     """Whole sequences of any length under a window: a block of rows at a time, which reads only
     the blocks of keys that it sees, so memory grows with the length and not with its square."""
     num_rows, pinned = q.shape[2], round_up(prefix)
-    if _learns(q) and not prefix and window % causal.BLOCK == 0:
+    if _in_training(q) and not prefix and window % causal.BLOCK == 0:
         q, k, v = (F.pad(x, (0, 0, 0, -num_rows % causal.BLOCK)) for x in (q, k, v))
         forward = partial(_windowed_with_sums, window=window)
         return causal.windowed_attention(q, k, v, forward, window)[:, :, :num_rows]
@@ -92,33 +92,36 @@ def _windowed_with_sums(q: Tensor, k: Tensor, v: Tensor, window: int) -> tuple[T
     num_rows, groups = q.shape[2], q.shape[1] // k.shape[1]
     k, v = (F.pad(x, (0, 0, 0, -num_rows % BLOCK)) for x in (k, v))
     found = []
-    for at, to, mask in _window_masks(num_rows, window, groups):
-        rows = q[:, :, at]
-        merged = rows.unflatten(1, (-1, groups)).flatten(2, 3)
+    for first in range(0, num_rows, BLOCK):
+        last, oldest = min(first + BLOCK, num_rows), max(0, first - window + 1) // BLOCK * BLOCK
+        seen = slice(oldest, round_up(last))
+        rows = q[:, :, first:last]
         out, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            merged, k[:, :, to], v[:, :, to], 0.0, False, attn_mask=mask
+            rows.unflatten(1, (-1, groups)).flatten(2, 3),
+            k[:, :, seen],
+            v[:, :, seen],
+            0.0,
+            False,
+            attn_mask=_added(last - first, first - oldest, seen.stop - oldest, window, groups),
         )
         found.append((out.reshape(rows.shape), sums.reshape(rows.shape[:-1])))
     outs, all_sums = zip(*found, strict=True)
     return torch.cat(outs, dim=2), torch.cat(all_sums, dim=2)
 
 
-@cache
-def _window_masks(num_rows: int, window: int, groups: int) -> list[tuple[slice, slice, Tensor]]:
-    """Blocks of rows, the blocks of keys that each sees, and what is added to their scores; kept,
-    for making them takes longer than what they are for."""
-    at, found = torch.arange(round_up(num_rows)), []
-    for first in range(0, num_rows, BLOCK):
-        last = min(first + BLOCK, num_rows)
-        keys = slice(max(0, first - window + 1) // BLOCK * BLOCK, round_up(last))
-        seen = visible(at[first:last, None], at[None, keys], window, 0)
-        mask = torch.zeros(seen.shape, dtype=torch.bfloat16).masked_fill_(~seen, -torch.inf)
-        found.append((slice(first, last), keys, mask.repeat(groups, 1)[None, None]))
-    return found
+@lru_cache(64)
+def _added(num_rows: int, before: int, num_keys: int, window: int, groups: int) -> Tensor:
+    """What a window adds to the scores of rows that have `before` of the keys before them; kept,
+    for making it takes longer than what it is for."""
+    at = torch.arange(before + num_rows)
+    seen = visible(at[before:, None], torch.arange(num_keys)[None], window, 0)
+    mask = torch.zeros(seen.shape, dtype=torch.bfloat16).masked_fill_(~seen, -torch.inf)
+    return mask.repeat(groups, 1)[None, None]
 
 
-def _learns(q: Tensor) -> bool:
-    return q.dtype == torch.bfloat16 and q.device.type == "cpu" and torch.is_grad_enabled()
+def _in_training(q: Tensor) -> bool:
+    """Whether rows are whole sequences in bfloat16 on a CPU: who serves there has float32."""
+    return q.dtype == torch.bfloat16 and q.device.type == "cpu"
 
 
 def _attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -126,7 +129,7 @@ def _attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     padding = -num_rows % BLOCK
     if padding:
         q, k, v = (F.pad(x, (0, 0, 0, padding)) for x in (q, k, v))
-    if _learns(q):
+    if _in_training(q):
         return causal.causal_attention(q, k, v)[:, :, :num_rows]
     out = F.scaled_dot_product_attention(q, _expand(k, groups), _expand(v, groups), is_causal=True)
     return out[:, :, :num_rows]
