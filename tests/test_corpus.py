@@ -28,7 +28,7 @@ from interplay.data.speech import synthesize
 from interplay.data.texts import kinds
 from interplay.data.texts.questions import split_of
 from interplay.data.texts.watchwords import EYES_TAGS, replies
-from interplay.data.timeline import MEL_FLOOR
+from interplay.data.timeline import MEL_FLOOR, SCORED_FROM
 from interplay.errors import RecordError
 from interplay.media.dmel import log_mel
 from interplay.model.interaction import Inputs, InteractionModel
@@ -291,7 +291,7 @@ def test_a_continuation_starts_at_a_note_and_scores_what_follows(composer):
             break
     else:
         pytest.fail("no continuation in 80 sessions")
-    assert example.scored_from == 3
+    assert example.scored_from == SCORED_FROM
     assert example.streams.first_turn % 50 == 0 and len(example.streams) == 80
     running = example.streams.act[:3].reshape(-1)
     assert {tokens.TIMER, tokens.EVERY, tokens.CLOCK} & set(running.tolist())

@@ -18,6 +18,7 @@ from interplay.data.texts import (
     wordings,
 )
 from interplay.data.texts.kinds import NOD, REFUSAL, SECRET
+from interplay.data.timeline import SCORED_FROM
 from interplay.turns import tokens
 from interplay.turns.follow import FIRST_WORD
 from interplay.turns.types import PAD
@@ -192,7 +193,7 @@ def test_a_session_that_begins_at_a_note_goes_on_with_its_alarm():
     minutes = 0
     for talk in talks("running", 20, first_turn=33):
         streams = talk.timeline.streams
-        assert streams.first_turn == 0 and talk.timeline.scored_from == 3
+        assert streams.first_turn == 0 and talk.timeline.scored_from == SCORED_FROM
         assert talk.act[:2] == ["<note>", "<timer>"], talk.table()
         first, second = talk.act[2:4]
         is_long = second.startswith("<t")

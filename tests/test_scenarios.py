@@ -356,18 +356,18 @@ def test_a_timeline_drops_what_lies_past_its_end(tokenizer):
     assert tokens.STOP not in timeline.streams.say
 
 
-def test_a_note_is_written_in_one_piece_and_the_time_is_told_after_it(tokenizer):
+def test_a_note_waits_for_a_moment_between_the_seconds(tokenizer):
     timeline, ids = Timeline(100, tokenizer), tokenizer.encode("river table left right river table")
-    timeline.running.append(Running(tokens.TIMER, 5, 80, 75, ids))
-    for second in range(1, 15):  # some at a single token, some at two
-        left = second + 55 if second > 6 else second
-        timeline.write("act", time_tokens(left), NUM_SLOTS * (80 - 5 * second))
+    timeline.running.append(Running(tokens.TIMER, 5, 82, 77, ids))
+    told = {}
+    for second in range(1, 15):
+        told[NUM_SLOTS * (82 - 5 * second)] = tokens.count_token(second)
+        timeline.write("act", [tokens.count_token(second)], NUM_SLOTS * (82 - 5 * second))
     timeline.write_notes()
     act = timeline.streams.act.reshape(-1).tolist()
     note = act.index(tokens.NOTE)
     size = act[note:].index(tokens.END) + 1
     left = time_tokens(6)
     assert act[note : note + size] == [tokens.NOTE, tokens.TIMER, *left, *ids, tokens.END]
-    assert note == NUM_SLOTS * 50 + 1 and size > NUM_SLOTS
-    counts = [t for t in act if tokens.is_count(t)]
-    assert len(counts) == sum(len(time_tokens(s + 55 if s > 6 else s)) for s in range(1, 15)) + 1
+    assert note == NUM_SLOTS * 52 + 1, "due in micro-turn 50, and a second is told in 52"
+    assert size > NUM_SLOTS and {slot: act[slot] for slot in told} == told

@@ -31,7 +31,8 @@ SAY_LEAD_SLOTS = 6
 PLAYBACK_SLOTS = NUM_SLOTS  # an output half plays one micro-turn later
 MEL_FLOOR = -4.5  # log10; the synthesiser's digital zero would be an outlier to regress on
 NOTE_TURNS = 50
-SCORED_FROM = 3  # micro-turns that a note takes at the beginning of a session
+NOTE_LATE = 5  # micro-turns that a note waits for a moment in which nothing else is told
+SCORED_FROM = 3 + NOTE_LATE  # micro-turns that a note takes at the beginning of a session
 NEVER = 10**9
 VOCODER_DELAY = 400  # samples, two mel frames
 
@@ -252,28 +253,27 @@ class Timeline:
         return turn_with(onset + YIELD_DELAY)
 
     def write_notes(self) -> None:
-        """Every 10 s of the phase clock: what is running, on `act`; what is due next comes last."""
-        for turn in range(self.num_turns):
-            if (self.streams.first_turn + turn) % NOTE_TURNS == 0:
-                running = [r for r in self.running if r.start < turn < r.stop]
-                running.sort(key=lambda r: r.left(turn), reverse=True)
-                ids = [i for r in running for i in r.note(turn)]
-                if ids:
-                    self._note([tokens.NOTE, *ids, tokens.END], NUM_SLOTS * turn + 1)
+        """Every 10 s of the phase clock: what is running, on `act`; what is due next comes last.
 
-    def _note(self, ids: list[int], slot: int) -> None:
-        """On `act` from `slot` on; how much is left of a timer is told after it and not into it,
-        for a text in two pieces is copied wrong."""
+        A note waits until nothing else falls into it, a second at most: a text in two pieces is
+        copied wrong, and a second that is told late makes the next one late (docs/log.md).
+        """
+        for turn in range(-self.streams.first_turn % NOTE_TURNS, self.num_turns, NOTE_TURNS):
+            notes = [self._note(turn + late) for late in range(NOTE_LATE + 1)]
+            free = [(slot, ids) for slot, ids in notes if ids and self._is_free(slot, len(ids))]
+            slot, ids = (free or notes)[0]
+            self.write("act", ids, slot)
+
+    def _note(self, turn: int) -> tuple[int, list[int]]:
+        """That of micro-turn `turn`, and its slot: the tick of the clock comes before it."""
+        running = [r for r in self.running if r.start < turn < r.stop]
+        running.sort(key=lambda r: r.left(turn), reverse=True)
+        ids = [i for r in running for i in r.note(turn)]
+        return NUM_SLOTS * turn + 1, [tokens.NOTE, *ids, tokens.END] if ids else []
+
+    def _is_free(self, slot: int, size: int) -> bool:
         row = self._text["act"]
-        ticks = []
-        for at in range(slot, self.num_slots):
-            is_tick = tokens.is_count(int(row[at])) and row[at - 1] == PAD
-            if is_tick:
-                ticks.append(int(row[at]))
-                row[at] = PAD
-            elif at >= slot + len(ids):
-                break
-        self.write("act", ticks, self.write("act", ids, slot))
+        return slot + size <= len(row) and not row[slot : slot + size].any()
 
     def begin_at_note(self) -> None:
         """The session begins in the middle of a longer one, of which it knows what the note says

@@ -54,11 +54,6 @@ def count_token(seconds: int) -> int:
     return FIRST_COUNT + seconds
 
 
-def is_count(token: int) -> bool:
-    """Whether it is one of those of `count_token`."""
-    return FIRST_COUNT <= token <= FIRST_COUNT + MAX_COUNT
-
-
 class Tokenizer:
     """Text <-> token ids below `vocab_size`; control tokens come first, `<pad>` is 0."""
 
