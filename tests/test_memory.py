@@ -1,31 +1,32 @@
-"""Memory that stays with the process: asked of the C library, and what it does to page faults."""
+"""Advice on the allocator: one line where glibc's is the only one, none elsewhere."""
 
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
-FAULTS = """
-import resource, torch
-from interplay.train.memory import reuse_memory
-assert {reuse} is False or reuse_memory()
-def used(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20): torch.ones(10_000_000)
-before = used()
-for _ in range(10): torch.ones(10_000_000)
-print(used() - before)
-"""
+from interplay.train import memory
+
+LINE = "7f00-7f01 r-xp 0000 fe:00 11 /usr/lib/x86_64-linux-gnu/{}\n"
 
 
-def faults(reuse: bool) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS.format(reuse=reuse)], capture_output=True, check=True
-    )
-    return int(done.stdout)
+@pytest.mark.parametrize(
+    ("library", "is_advised"),
+    [("libc.so.6", True), ("libjemalloc.so.2", False), ("libtcmalloc.so.4", False)],
+)
+def test_whoever_has_glibc_alone_is_told_of_a_faster_one(
+    tmp_path: Path, monkeypatch, library, is_advised
+):
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    maps = tmp_path / "maps"
+    maps.write_text(LINE.format("ld-linux-x86-64.so.2") + LINE.format(library))
+    line = memory.advice(maps)
+    assert (line is not None) == is_advised
+    if line:
+        assert "LD_PRELOAD=libjemalloc.so.2" in line and "\n" not in line
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks glibc")
-def test_large_tensors_get_the_pages_of_those_before_them():
-    with_it = faults(reuse=True)
-    assert with_it < 100  # of 10 x 9766 pages
-    assert faults(reuse=False) > 10 * max(1, with_it)
+def test_other_systems_are_left_alone(tmp_path: Path, monkeypatch):
+    assert memory.advice(tmp_path / "missing") is None
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    (tmp_path / "maps").write_text(LINE.format("libc.so.6"))
+    assert memory.advice(tmp_path / "maps") is None

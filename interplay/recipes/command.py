@@ -11,7 +11,7 @@ from interplay.recipes.batches import Own
 from interplay.recipes.named import RECIPES, find_recipe
 from interplay.recipes.run import run_recipe
 from interplay.train import ranks
-from interplay.train.memory import reuse_memory
+from interplay.train.memory import advice
 
 OUT = Path("out")
 OWN_SHARE = 0.2
@@ -96,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and not out.is_dir():
         raise ConfigError(f"{out} holds no run to go on with; name its folder with --out")
     own = _own(args.data, args.share)
-    reuse_memory()  # before any thread has some of its own
+    if line := advice():
+        print(line, flush=True)
     try:
         with ranks.together():
             checkpoint = run_recipe(
