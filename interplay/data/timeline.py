@@ -259,10 +259,12 @@ class Timeline:
         copied wrong, and a second that is told late makes the next one late (docs/log.md).
         """
         for turn in range(-self.streams.first_turn % NOTE_TURNS, self.num_turns, NOTE_TURNS):
-            notes = [self._note(turn + late) for late in range(NOTE_LATE + 1)]
-            free = [(slot, ids) for slot, ids in notes if ids and self._is_free(slot, len(ids))]
-            slot, ids = (free or notes)[0]
-            self.write("act", ids, slot)
+            slot, ids = self._note(turn)
+            if ids:
+                notes = [self._note(turn + late) for late in range(NOTE_LATE + 1)]
+                free = [note for note in notes if note[1] and self._is_free(note[0], len(note[1]))]
+                slot, ids = free[0] if free else (slot, ids)
+                self.write("act", ids, slot)
 
     def _note(self, turn: int) -> tuple[int, list[int]]:
         """That of micro-turn `turn`, and its slot: the tick of the clock comes before it."""

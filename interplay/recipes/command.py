@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and not out.is_dir():
         raise ConfigError(f"{out} holds no run to go on with; name its folder with --out")
     own = _own(args.data, args.share)
-    if line := advice():
+    if recipe.device == "cpu" and (line := advice()):
         print(line, flush=True)
     try:
         with ranks.together():

@@ -19,7 +19,7 @@ from torch import Tensor
 from interplay.model.interaction import Inputs, InteractionModel
 from interplay.ops.linear import linear
 from interplay.train.batch import Batch
-from interplay.train.own_past import draw_sessions
+from interplay.train.own_past import draw_sessions, run_twice
 from interplay.turns.layout import TEXT_OUT, read_emitted
 from interplay.turns.types import PAD
 
@@ -38,8 +38,7 @@ def with_own_hearing(
     right behind it."""
     drawn = draw_sessions(len(batch.scored), share, generator).to(batch.muted.device)
     drawn &= ~batch.muted
-    runs = drawn.clone()
-    runs[0] |= not drawn.any()  # train.sharded: all processes run the layers equally often
+    runs = run_twice(drawn)
     right = batch.tokens[runs][..., HEARD]
     words, is_pad = hear_slots(model, batch.inputs.of(runs), right, dtype, generator)
     written, lost = mishear(right.flatten(1), words.flatten(1), is_pad.flatten(1))

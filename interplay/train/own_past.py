@@ -31,6 +31,14 @@ def draw_sessions(
     return marks[1:] > marks[:-1]
 
 
+def run_twice(drawn: Bool[Tensor, " B"]) -> Bool[Tensor, " B"]:
+    """The sessions drawn, or the first where none is: all processes that share the layers' weights
+    (train.sharded) run them equally often."""
+    runs = drawn.clone()
+    runs[0] |= not drawn.any()
+    return runs
+
+
 def with_own_past(
     model: InteractionModel,
     batch: Batch,
@@ -42,8 +50,7 @@ def with_own_past(
     what `model` says stands for the recording, and for its disturbed copy, wherever the slot before
     was on. Sessions whose voice is not to be learnt keep theirs."""
     drawn = draw_sessions(len(batch.scored), share, generator)
-    runs = drawn.clone()
-    runs[0] |= not drawn.any()  # train.sharded: all processes run the layers equally often
+    runs = run_twice(drawn)
     drawn, runs = drawn.to(batch.scored.device), runs.to(batch.scored.device)
     say, on = batch.tokens[runs][..., SAY], batch.voice_on[runs]
     said = say_slots(model, batch.inputs.of(runs), say, on, dtype)
