@@ -119,7 +119,7 @@ def _own_texts(
     plan: CorpusPlan, pools: dict[str, list[str]], requests: Collection[Request]
 ) -> dict[str, str]:
     """What the model says, and the tag of each: what it knows, and what it is asked to say."""
-    asked = [r.text for r in requests if r.tag == "reminder"]
+    asked = [said for r in requests for said in kinds.asked_for(r.tag, r.text)]
     texts = [
         *pools["phrase"],
         *pools["short"],
@@ -131,7 +131,7 @@ def _own_texts(
     english = kinds.english_of([r.text for r in requests if r.tag in LANGUAGES])
     return (
         dict.fromkeys(english, kinds.ENGLISH)
-        | dict.fromkeys([*texts, *kinds.reminded_of(asked)], "")
+        | dict.fromkeys([*texts, *asked], "")
         | dict.fromkeys(pools[TRAIT], TRAIT)
     )
 

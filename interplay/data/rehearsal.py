@@ -14,10 +14,11 @@ import numpy as np
 
 from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT, SAMPLES_PER_TURN
 from interplay.data.bank import Clip
-from interplay.data.talk import Talk
+from interplay.data.talk import NO_MARKS, Talk
 from interplay.data.texts import questions, vocabulary
 from interplay.data.texts.questions import Question
 from interplay.data.texts.speakers import TRAIT, draw_pools, speakers
+from interplay.data.texts.templates import Marks
 from interplay.media.dmel import NUM_MELS
 from interplay.turns.tokens import Tokenizer
 
@@ -122,9 +123,9 @@ class Rehearsal(Talk):
         start: int | None = None,
         *,
         goes_on: bool = False,
-        quotes: Sequence[int] = (),
+        marks: Marks = NO_MARKS,
     ) -> tuple[int, int]:
-        first, end = super().user(clip, start, goes_on=goes_on, quotes=quotes)
+        first, end = super().user(clip, start, goes_on=goes_on, marks=marks)
         return first, end + SAMPLES_PER_TURN
 
 

@@ -3,7 +3,7 @@
 Knows nothing of what the families are, of batches, noise or how clips were made.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,9 +12,11 @@ import numpy as np
 from interplay.clock import SAMPLE_RATE_HZ
 from interplay.data.bank import Clip
 from interplay.data.texts.questions import Question, borders
+from interplay.data.texts.templates import Marks
 from interplay.data.timeline import Spoken, Timeline
 
 SECOND = SAMPLE_RATE_HZ
+NO_MARKS = Marks()
 
 
 @runtime_checkable
@@ -67,18 +69,19 @@ class Talk:
         start: int | None = None,
         *,
         goes_on: bool = False,
-        quotes: Sequence[int] = (),
+        marks: Marks = NO_MARKS,
     ) -> tuple[int, int]:
         """The clip is heard, the cursor moves behind it. goes_on: it is the rest of a sentence.
-        quotes: numbers of words before what it quotes, beside those that `borders` finds.
-        Returns its first and last sample."""
+        marks: beside those that `borders` finds. Returns its first and last sample."""
         kinds = [-1, 1, 0]
         shares = [self.slip_rate, self.slip_rate, 1 - 2 * self.slip_rate]
         first, end = self.timeline.hear(
             clip,
             self.arrive(clip),
             self.cursor if start is None else start,
-            borders=() if goes_on else {*borders(clip.text), *quotes},
+            borders=() if goes_on else {*borders(clip.text), *marks.quotes},
+            waits=marks.waits,
+            ends=marks.ends,
             slips=self.rng.choice(kinds, len(clip.words), p=shares).tolist(),
         )
         self.cursor = max(self.cursor, end)

@@ -3,7 +3,8 @@
 The timing rules of the whole project live here. Knows nothing about what is said or why.
 
     heard   a word is due 0.2 s after its end; `<text>` stands before the first word of a
-            sentence and behind the last one before a quotation
+            sentence and behind the last one before a quotation, `<every>` before a word that is
+            to be waited for, `<end>` before the first word behind either
     say     the answer begins in the micro-turn in which the last word is due, one slot later;
             later words run 0.3 s ahead of their sound
     voice   begins one slot after the first `say` token; slot s is played 4 slots later
@@ -154,13 +155,16 @@ class Timeline:
         start: int,
         *,
         borders: Collection[int] = (),
+        waits: Collection[int] = (),
+        ends: Collection[int] = (),
         slips: Sequence[int] | None = None,
     ) -> tuple[int, int]:
         """User speech from sample `start`; `sound` is the clip as it arrives (augmented, maybe
         longer by its reverberation). Returns the true samples of its first and last word edge,
         `start` twice where it has no words.
 
-        borders: numbers of words after which `<text>` is written, 0 for before the first.
+        borders, waits, ends: numbers of words after which `<text>`, `<every>` and `<end>` are
+        written, 0 for before the first; the last two with the word that follows, which tells.
         slips: for every word by how many micro-turns `heard` is late (or early, below 0), as a
         model's own writing sometimes is; such micro-turns are context and not to be learnt.
         """
@@ -177,11 +181,14 @@ class Timeline:
             if slip:
                 self.heard_known[min(turn, turn + slip) : max(turn, turn + slip)] = False
             ids = [tokens.TEXT] if k == 0 and 0 in borders else []
+            ids += [tokens.END] if k in ends and k not in borders else []
+            ids += [tokens.EVERY] if k in waits else []
             ids += self.tokenizer.encode_word(word)
             at = self.write("heard", ids, max(at, NUM_SLOTS * (turn + slip)))
             self.heard_by.append(at)
             if k + 1 in borders:
-                at = self.write("heard", [tokens.TEXT], at)
+                ids = [tokens.END, tokens.TEXT] if k + 1 in ends else [tokens.TEXT]
+                at = self.write("heard", ids, at)
         return first, end
 
     def overhear(self, sound: np.ndarray, start: int) -> None:

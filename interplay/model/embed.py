@@ -20,9 +20,9 @@ from interplay.turns.follow import PAIRS, STREAMS
 from interplay.turns.layout import TEXT_OUT
 from interplay.turns.types import NUM_TILES, PAD
 
-# Of turns.follow.PAIRS the first so many are read in every slot; what stands behind a word that was
-# heard is news in the slot after it alone: something may be due then.
-NUM_LASTING = sum(written != "heard" for written, _ in PAIRS)
+# Of turns.follow.PAIRS those that are read in one slot alone; all others are in every slot. What
+# stands behind a word that was heard is news right after it: something may be due then.
+PASSING = tuple(written == "heard" for written, _ in PAIRS)
 
 READ = STREAMS.index("read")
 PHASE_PERIODS = (5, 50, 300)  # micro-turns: one second, ten seconds, one minute
@@ -73,6 +73,8 @@ class Embed(nn.Module):
         self.phases = nn.ParameterList(
             [nn.Parameter(torch.randn(period, dim) * 0.1) for period in PHASE_PERIODS]
         )
+        passing = torch.tensor(PASSING[: config.num_follow])
+        self.register_buffer("passing", passing, persistent=False)
         self.see = see
         if see is not None:
             self.tile_places = nn.Parameter(torch.randn(NUM_TILES, dim) * 0.1)
@@ -131,7 +133,7 @@ class Embed(nn.Module):
 
     def out(
         self,
-        tokens: Int[Tensor, "B N R 12"],
+        tokens: Int[Tensor, "B N R 13"],
         voice: Float[Tensor, "B N R S 80"],
         voice_on: Tensor,
         slot: int | None,
@@ -145,10 +147,8 @@ class Embed(nn.Module):
         emitted, latest, follow = tokens.split([len(TEXT_OUT), len(TEXT_OUT), num_follow], dim=-1)
         there = emitted != PAD
         newest = torch.where(there, emitted, latest)
-        if num_follow > NUM_LASTING:
-            heard = there[..., TEXT_OUT.index("heard"), None]
-            passing = follow[..., NUM_LASTING:].where(heard, PAD)
-            follow = torch.cat([follow[..., :NUM_LASTING], passing], dim=-1)
+        heard = there[..., TEXT_OUT.index("heard"), None]
+        follow = follow.where(heard | ~self.passing, PAD)
         # all words at once, since a live micro-turn waits for the calls, not for the words
         vectors = self.text(torch.cat([emitted, latest, newest, follow], dim=-1))
         now, before, newest, follow = vectors.split([*[len(TEXT_OUT)] * 3, num_follow], dim=-2)

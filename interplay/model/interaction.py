@@ -57,7 +57,7 @@ class ModelConfig:
 class Inputs:
     """`turns.layout.Laid` of B sessions as tensors (shapes there, with a leading B).
 
-    tokens: [B, N, 4, 12], `previous.as_read()`. see_on: bool [B, N]; None: where there is `see`,
+    tokens: [B, N, 4, 13], `previous.as_read()`. see_on: bool [B, N]; None: where there is `see`,
     the camera is on all the time.
     """
 

@@ -202,3 +202,21 @@ def xs_versed() -> Recipe:
             eyes=tuple(SEEN.items()),
         ),
     )
+
+
+def xs_literal() -> Recipe:
+    """Goes on from `xs-versed` with words to copy that are too many to be known, marked where they
+    are heard: asked to wait for a word that had never been waited for, it took another one."""
+    versed = xs_versed()
+    return replace(
+        versed,
+        name="xs-literal",
+        start="xs-versed",
+        compose=replace(
+            versed.compose,
+            drilled=0.15,
+            drilled_first=0.35,
+            drilled_until=0.12,
+            rehearsed=0.8,
+        ),
+    )

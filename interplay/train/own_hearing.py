@@ -102,7 +102,7 @@ def _so_far(
     return total - before
 
 
-def _read(read: Int[Tensor, "B N 4 2"], tokens: Int[Tensor, "B N 4 3"]) -> Int[Tensor, "B N 4 12"]:
+def _read(read: Int[Tensor, "B N 4 2"], tokens: Int[Tensor, "B N 4 3"]) -> Int[Tensor, "B N 4 13"]:
     """What the slots read of what stands on the streams now."""
     pairs = zip(read[..., 0].cpu().numpy(), tokens.cpu().numpy().astype(np.int32), strict=True)
     return torch.from_numpy(np.stack([read_emitted(*pair) for pair in pairs]))

@@ -13,13 +13,14 @@ from jaxtyping import Int
 from interplay.turns.types import PAD
 
 STREAMS = ("heard", "say", "act", "read")
-PAIRS = (  # (written, followed); models made earlier read the first five
+PAIRS = (  # (written, followed); models made earlier read the first five or six
     ("say", "read"),
     ("say", "heard"),
     ("say", "act"),
     ("act", "heard"),
     ("act", "act"),
     ("heard", "act"),
+    ("act", "heard"),
 )
 CONTEXT = 3  # words of the written stream that are compared
 MEMORY = 128  # newest words of a stream that are remembered
@@ -28,6 +29,9 @@ BORDER = 1  # that one: `<end>`
 # Where control tokens that follow are told apart: a word that is waited for stands before `<text>`,
 # the last of what is said then before `<end>`.
 TOLD_APART = np.array([written == "heard" for written, _ in PAIRS])
+# The last pair agrees on control tokens, too: behind `<every>` on `act` comes what is behind
+# `<every>` on `heard`, a word to wait for, and behind `<text>` what is to be said then.
+EXACT = np.array([k == len(PAIRS) - 1 for k in range(len(PAIRS))])
 _WRITTEN = [STREAMS.index(written) for written, _ in PAIRS]
 _FOLLOWED = [STREAMS.index(followed) for _, followed in PAIRS]
 
@@ -50,7 +54,7 @@ def newest(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 4"]:
     return memory[..., -1]
 
 
-def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 6"]:
+def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 7"]:
     """For each of PAIRS the word that came next in the followed stream, where that stream read
     like the end of the written one: longest agreement (up to CONTEXT words) first, then newest.
 
@@ -59,7 +63,9 @@ def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 6"]:
     another control token.
     """
     words = np.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
-    context, source = words[:, _WRITTEN, -CONTEXT:].copy(), words[:, _FOLLOWED]
+    exact = EXACT[:, None]
+    context = np.where(exact, memory[:, _WRITTEN, -CONTEXT:], words[:, _WRITTEN, -CONTEXT:])
+    source = np.where(exact, memory[:, _FOLLOWED], words[:, _FOLLOWED])
     context[..., -1][context[..., -1] == PAD] = BORDER  # before the first word is a border, too
     after = source[..., CONTEXT:]
     agreed = np.zeros(after.shape, np.int32)

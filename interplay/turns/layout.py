@@ -42,7 +42,7 @@ class Emitted:
     """What one output slot emitted, as the next slot reads it.
 
     tokens: int32 [3] (heard, say, act). latest: int32 [3], the newest word of each stream before
-    these tokens, however long ago. follow: int32 [6], what came next the last time
+    these tokens, however long ago. follow: int32 [7], what came next the last time
     (turns.follow), seen from behind these tokens. voice: float32 [S, 80] log10 mel.
     voice_on: bool [].
     """
@@ -54,7 +54,7 @@ class Emitted:
     voice_on: np.ndarray
 
     def as_read(self) -> np.ndarray:
-        """int32 [..., 12]: tokens, latest and follow side by side, as the model reads them."""
+        """int32 [..., 13]: tokens, latest and follow side by side, as the model reads them."""
         return np.concatenate([self.tokens, self.latest, self.follow], axis=-1)
 
     @staticmethod
@@ -133,7 +133,7 @@ def lay_out(streams: Streams, carry: Carry | None = None) -> tuple[Laid, Carry]:
 
 
 def read_emitted(read: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """int32 [N, 4, 12]: `Emitted.as_read` of the slots before those of a whole session. read: int32
+    """int32 [N, 4, 13]: `Emitted.as_read` of the slots before those of a whole session. read: int32
     [N, 4]. tokens: int32 [N, 4, 3], what it emits."""
     first = Emitted.nothing(0)
     _, latest, after, _ = _texts(read, _flat(tokens), first.follow, no_memory(1))

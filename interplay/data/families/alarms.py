@@ -5,7 +5,7 @@ Knows nothing of batches, noise or how clips were made.
 
 from interplay.clock import NUM_SLOTS
 from interplay.data.families.clockwork import Alarms, decided_turn, meanwhile, put
-from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.talk import NO_MARKS, SECOND, Talk, seconds
 from interplay.data.texts import vocabulary, wordings
 from interplay.data.texts.templates import seconds_of
 from interplay.turns import tokens
@@ -22,7 +22,7 @@ def once(talk: Talk) -> bool:
     text, wait = request.slots["x"], seconds_of(request.slots["t"])
     if not talk.fits(seconds(clip) + min(wait, 9) + 2.5) or (wait < 30 and not talk.fits(wait + 5)):
         return False
-    end = put(talk, clip, request.quotes)
+    end = put(talk, clip, request.marks)
     alarms = Alarms(talk)
     alarms.set(decided_turn(end), (text, wait))
     talk.answer(vocabulary.ACKNOWLEDGE, end)
@@ -65,7 +65,7 @@ def two(talk: Talk) -> bool:
     entries = [(slots["x"], seconds_of(slots["t"])), (slots["y"], seconds_of(slots["u"]))]
     if not talk.fits(seconds(clip) + entries[1][1] + 2.5):
         return False
-    end = put(talk, clip, request.quotes, typed_rate=0.0)
+    end = put(talk, clip, request.marks, typed_rate=0.0)
     alarms = Alarms(talk)
     both = alarms.set(decided_turn(end), *entries)
     talk.answer(vocabulary.ACKNOWLEDGE, end)
@@ -94,12 +94,12 @@ def changed(talk: Talk) -> bool:
     length = seconds(clip) + seconds(change) + 3.5
     if wait < seconds(change) + 4 or not talk.fits(length + later + 1.5):
         return False
-    end = put(talk, clip, request.quotes)
+    end = put(talk, clip, request.marks)
     alarms = Alarms(talk)
     alarms.set(decided_turn(end), (text, wait))
     talk.answer(vocabulary.ACKNOWLEDGE, end)
     talk.rest(0.3, max(0.4, min(2.5, wait - seconds(change) - 3.5)))
-    end = talk.user(change, quotes=then.quotes if then else ())[1]
+    end = talk.user(change, marks=then.marks if then else NO_MARKS)[1]
     alarms.cancel(decided_turn(end))
     if then:
         alarms.set(decided_turn(end), (then.slots.get("x", text), later))
@@ -119,9 +119,9 @@ def event(talk: Talk) -> bool:
         return False
     if not talk.fits(seconds(clip) + seconds(with_word) + seconds(other) + wait + 6.0):
         return False
-    end = put(talk, clip, request.quotes, typed_rate=0.0)
+    end = put(talk, clip, request.marks, typed_rate=0.0)
     encode = talk.timeline.tokenizer.encode
-    ids = [tokens.TIMER, tokens.count_token(wait), *encode(word), tokens.TEXT, *encode(text)]
+    ids = [tokens.EVERY, *encode(word), tokens.count_token(wait), tokens.TEXT, *encode(text)]
     talk.timeline.write("act", [*ids, tokens.END], NUM_SLOTS * decided_turn(end) + 1)
     talk.answer(vocabulary.ACKNOWLEDGE, end)
     talk.rest(0.4, 1.5)
@@ -142,7 +142,7 @@ def after_talk(talk: Talk) -> bool:
     text, wait = request.slots["x"], seconds_of(request.slots["t"])
     if not talk.fits(seconds(clip) + wait + 5.0):
         return False
-    end = talk.user(clip, quotes=request.quotes)[1]
+    end = talk.user(clip, marks=request.marks)[1]
     alarms = Alarms(talk)
     alarms.set(decided_turn(end), (text, wait))
     for _ in range(int(talk.rng.integers(1, 4))):

@@ -45,7 +45,7 @@ def _beats(talk: Talk, clip: Clip, request: Request, texts: list[str], number: i
         times -= 1
     if not times or times < number:
         return False
-    end = put(talk, clip, request.quotes)
+    end = put(talk, clip, request.marks)
     decided = decided_turn(end)
     _agree(talk, NUM_SLOTS * decided + 1, period, texts, 0)
     talk.answer(words.ACKNOWLEDGE, end)

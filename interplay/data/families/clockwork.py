@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT
 from interplay.data.bank import Clip
 from interplay.data.families.reading import typed
-from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.talk import NO_MARKS, SECOND, Talk, seconds
+from interplay.data.texts.templates import Marks
 from interplay.data.timeline import HEARD_DELAY, Running, time_tokens, turn_with
 from interplay.turns import tokens
 
@@ -20,11 +21,11 @@ BEFORE_S = 0.45  # nobody begins to speak so shortly before an alarm
 LEAD_TURNS = 2  # from its decision until an utterance sounds
 
 
-def put(talk: Talk, clip: Clip, quotes: Sequence[int] = (), typed_rate: float = 0.1) -> int:
+def put(talk: Talk, clip: Clip, marks: Marks = NO_MARKS, typed_rate: float = 0.1) -> int:
     """The user says the clip, or now and then types its words; returns the sample it ends at."""
     if talk.rng.random() < typed_rate:
         return typed(talk, clip.text)
-    return talk.user(clip, quotes=quotes)[1]
+    return talk.user(clip, marks=marks)[1]
 
 
 def decided_turn(end: int) -> int:

@@ -41,7 +41,7 @@ def cue(talk: Talk) -> bool:
     rules = [each.make(talk.timeline.tokenizer.encode) for each in agreed]
     begun = 0
     for clip, each, rule in zip(asked, agreed, rules, strict=True):
-        end = put(talk, clip, each.quotes)
+        end = put(talk, clip, each.marks)
         begun = decided_turn(end)
         talk.timeline.write("act", rule.ids, NUM_SLOTS * begun + 1)
         talk.answer(words.ACKNOWLEDGE, end)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
 from interplay.data.families.clockwork import decided_turn
 from interplay.data.families.reading import deliver, read_aloud
-from interplay.data.talk import SECOND, Talk, seconds
+from interplay.data.talk import NO_MARKS, SECOND, Talk, seconds
 from interplay.data.texts import vocabulary as words
 from interplay.data.texts.kinds import CALL_BACK, SORRY
+from interplay.data.texts.templates import Marks
 from interplay.data.timeline import Spoken, turn_with
 from interplay.turns import tokens
 
@@ -58,12 +59,12 @@ def _ask(talk: Talk, room_s: float, tag: str = "delegate") -> Bridge | None:
     clip = talk.source.user(tag, talk.rng)
     if not talk.fits(seconds(clip) + room_s):
         return None
-    asked, quotes = clip.text, ()
+    asked, marks = clip.text, NO_MARKS
     for back in CALL_BACK:
         if f" {back} " in clip.text:
             asked = clip.text.split(f" {back} ", 1)[1]
-            quotes = (len(clip.text.split()) - len(asked.split()),)
-    return hand_over(talk, talk.user(clip, quotes=quotes)[1], asked)
+            marks = Marks(quotes=(len(clip.text.split()) - len(asked.split()),))
+    return hand_over(talk, talk.user(clip, marks=marks)[1], asked)
 
 
 def _result(talk: Talk, text: str, turn: int, slot: int = 0) -> Spoken:

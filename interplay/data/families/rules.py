@@ -14,13 +14,15 @@ from functools import cache
 import numpy as np
 
 from interplay.data.bank import Clip
-from interplay.data.talk import Source
+from interplay.data.talk import NO_MARKS, Source
 from interplay.data.texts import claims, cue_wordings, kinds, vocabulary
+from interplay.data.texts.templates import Marks
 from interplay.turns import tokens
 
 Encode = Callable[[str], list[int]]
 FULL_STOP = "full stop"
-_TAGS = {"mention": 0.5, "listen": 0.3, "statement": 0.1, "word": 0.1}
+TRIES = 4  # kinds of talk that are looked through for a word
+_TAGS = {"mention": 0.5, "listen": 0.2, "statement": 0.06, "word": 0.07, "everyday": 0.17}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +69,10 @@ def alike(word: str) -> tuple[str, ...]:
 
 def with_word(source: Source, rng: np.random.Generator, words: Sequence[str]) -> Clip | None:
     """Speech with one of the words."""
-    tag = str(rng.choice(list(_TAGS), p=list(_TAGS.values())))
-    return source.user_with(tag, rng, words)
+    for tag in rng.choice(list(_TAGS), size=TRIES, p=list(_TAGS.values())):
+        if clip := source.user_with(str(tag), rng, words):
+            return clip
+    return None
 
 
 class OnWord(Rule):
@@ -206,7 +210,7 @@ class Agreement:
     """A request for a rule, as it was said. make: the rule itself."""
 
     make: Callable[[Encode], Rule]
-    quotes: tuple[int, ...] = ()
+    marks: Marks = NO_MARKS
     ask_at_end: bool = False
 
 
@@ -218,37 +222,44 @@ def agreement(tag: str, text: str) -> Agreement:
 def _cue(text: str) -> Agreement:
     request = cue_wordings.CUE.parse(text)
     word, answer = request.slots["w"], request.slots["a"]
-    return Agreement(make=lambda e: OnWord(e, [word], word, answer), quotes=request.quotes)
+    return Agreement(make=lambda e: OnWord(e, [word], word, answer), marks=request.marks)
 
 
 def _category(text: str) -> Agreement:
     request = cue_wordings.CATEGORY.parse(text)
     kind, answer = request.slots["c"].split()[1], request.slots["a"]
     members = claims.KINDS_OF_THINGS[kind]
-    return Agreement(make=lambda e: OnWord(e, members, kind, answer), quotes=request.quotes)
+    return Agreement(make=lambda e: OnWord(e, members, kind, answer), marks=request.marks)
 
 
 def _filler(text: str) -> Agreement:
     request = cue_wordings.FILLER.parse(text)
-    return Agreement(make=lambda e: OnNoise(e, request.slots["a"]), quotes=request.quotes)
+    return Agreement(make=lambda e: OnNoise(e, request.slots["a"]), marks=request.marks)
 
 
 def _count_word(text: str) -> Agreement:
-    word = cue_wordings.COUNT_WORD.parse(text).slots["w"]
-    return Agreement(make=lambda e: Count(e, [word], word, aloud=True))
+    request = cue_wordings.COUNT_WORD.parse(text)
+    word = request.slots["w"]
+    return Agreement(make=lambda e: Count(e, [word], word, aloud=True), marks=request.marks)
 
 
 def _count_kind(text: str, aloud: bool = True) -> Agreement:
     wording = cue_wordings.COUNT_KIND if aloud else cue_wordings.COUNT_QUIETLY
-    plural = wording.parse(text).slots["s"]
+    request = wording.parse(text)
+    plural = request.slots["s"]
     kind = next(kind for kind, name in claims.PLURAL.items() if name == plural)
     members = claims.KINDS_OF_THINGS[kind]
-    return Agreement(make=lambda e: Count(e, members, plural, aloud=aloud), ask_at_end=not aloud)
+    return Agreement(
+        make=lambda e: Count(e, members, plural, aloud=aloud),
+        marks=request.marks,
+        ask_at_end=not aloud,
+    )
 
 
 def _named(text: str) -> Agreement:
-    slots = cue_wordings.NAMED.parse(text).slots
-    return Agreement(make=lambda e: Remind(e, slots["k"], slots["m"]))
+    request = cue_wordings.NAMED.parse(text)
+    kin, name = request.slots["k"], request.slots["m"]
+    return Agreement(make=lambda e: Remind(e, kin, name), marks=request.marks)
 
 
 _AGREEMENTS: dict[str, Callable[[str], Agreement]] = {

@@ -4,9 +4,11 @@ Knows nothing of batches, noise or how clips were made.
 """
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_TURN
+from interplay.data.bank import Clip
 from interplay.data.families.clockwork import LEAD_TURNS, count_left, decided_turn
 from interplay.data.talk import SECOND, Talk, seconds
 from interplay.data.texts import vocabulary as words
+from interplay.data.texts.templates import Marks
 from interplay.data.timeline import Running
 from interplay.turns import tokens
 
@@ -17,7 +19,7 @@ def timer(talk: Talk) -> bool:
     text, num_seconds = parse_timer(clip.text)
     if not talk.fits(seconds(clip) + num_seconds + 2.0):
         return False
-    _, end = talk.user(clip)
+    _, end = talk.user(clip, marks=_before_time(clip))
     decided = decided_turn(end)
     due = decided + 5 * num_seconds - LEAD_TURNS
     ids = talk.timeline.tokenizer.encode(text)
@@ -32,6 +34,11 @@ def timer(talk: Talk) -> bool:
     _aside(talk, (due - 3) * SAMPLES_PER_TURN)
     talk.reply(text, NUM_SLOTS * due + 1)
     return True
+
+
+def _before_time(clip: Clip) -> Marks:
+    """What is to be said ends before "in N seconds" or "every N seconds"."""
+    return Marks(ends=(len(clip.words) - 3,))
 
 
 def _aside(talk: Talk, before: int) -> None:
@@ -51,7 +58,7 @@ def every(talk: Talk) -> bool:
         num_times -= 1
     if not num_times:
         return False
-    _, end = talk.user(clip)
+    _, end = talk.user(clip, marks=_before_time(clip))
     decided = decided_turn(end)
     ids = talk.timeline.tokenizer.encode(text)
     start = [tokens.EVERY, tokens.count_token(period), *ids, tokens.END]

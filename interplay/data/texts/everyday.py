@@ -20,6 +20,7 @@ from interplay.data.texts.questions import split_of
 FOLDER = "/usr/share/wordnet"
 LENGTHS = (3, 10)  # words
 RARE = 3  # times that a word has to occur in all of them, or it is too seldom heard to be learnt
+SHORTEST = 4  # letters of a noun that somebody waits for
 _EXAMPLE = re.compile(r'"([^"]+)"')
 _PLAIN = re.compile(r"[a-z' ]+")
 
@@ -45,6 +46,34 @@ def examples(root: Path) -> tuple[str, ...]:
             if split_of(text) == "train" and min(often[word] for word in text.split()) >= RARE
         )
     )
+
+
+@cache
+def nouns(root: Path) -> tuple[str, ...]:
+    """Nouns that the examples are made of and no other text of the training has, sorted: whoever
+    is told to wait for one, or to say it, has to copy it, for there are too many to be known. None
+    where there is no WordNet."""
+    known = {*vocabulary.CONTENT, *claims.NAMES, *claims.KIN, *claims.PLURAL, *claims.PLURAL.values()}
+    known |= {word for name in vocabulary.REMINDERS for word in name.split()}
+    found = {word for text in examples(root) for word in text.split()} - known
+    return tuple(
+        sorted(
+            word
+            for word in found & _lemmas(root, "noun")
+            if len(word) >= SHORTEST and split_of(word) == "train"
+        )
+    )
+
+
+def _lemmas(root: Path, kind: str) -> set[str]:
+    """Words of a part of speech, in small letters only: the first word of every entry and its
+    synonyms, which stand at every other place from the fifth on (wndb(5WN))."""
+    found = set()
+    for line in (root / f"data.{kind}").read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.startswith(" "):
+            fields = line.split(" ")
+            found |= set(fields[4 : 4 + 2 * int(fields[3], 16) : 2])
+    return found
 
 
 def is_installed() -> bool:

@@ -6,6 +6,7 @@ payloads are words and phrases of the training split. Knows nothing of voices.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -36,6 +37,7 @@ CUE_WORDS = tuple(
     for word in TRAIN_WORDS
     if word not in HELD_OUT_CUES and word not in vocabulary.NUMBERS and len(word) > 3
 )
+NEW_RATE = 0.7  # of the words that have to be copied: nouns that are in no other request
 _FACTS = questions.facts("train")
 _PLURALS = tuple(claims.PLURAL.values())
 HESITATIONS = ("um", "uh", "er", "hm")
@@ -101,6 +103,30 @@ def _one(rng: np.random.Generator, pool: Sequence[T]) -> T:
     return pool[int(rng.integers(len(pool)))]
 
 
+def word(rng: np.random.Generator, known: Sequence[str] = TRAIN_WORDS) -> str:
+    """One to be copied: of those known, or a noun of which there are too many to be known."""
+    nouns = _nouns()
+    return _one(rng, nouns if nouns and rng.random() < NEW_RATE else known)
+
+
+@cache
+def _nouns() -> tuple[str, ...]:
+    found = everyday.nouns(everyday.folder())
+    return tuple(noun for noun in found if noun not in HELD_OUT_CUES)
+
+
+def words(rng: np.random.Generator, low: int, high: int) -> str:
+    """`low` to `high` of them."""
+    return " ".join(word(rng) for _ in range(int(rng.integers(low, high + 1))))
+
+
+def _two_words(rng: np.random.Generator, known: Sequence[str] = TRAIN_WORDS) -> tuple[str, str]:
+    """Different ones, the first of those `known`."""
+    while (first := word(rng, known)) == (other := word(rng)):
+        pass
+    return first, other
+
+
 def everyday_or_tale(rng: np.random.Generator, _: Pools) -> str:
     """Something about anything; a tale where WordNet is not installed."""
     return everyday.draw(rng) or stories.tell(rng)
@@ -123,20 +149,20 @@ def reminder(rng: np.random.Generator, _: Pools) -> str:
     if rng.random() < 0.55:
         text = notices.draw(rng)
     else:
-        text = training_text(lambda: questions.phrase(rng, 1, 3))
+        text = training_text(lambda: words(rng, 1, 3))
     return w.ONCE.draw(rng, x=text, t=spoken_time(int(_one(rng, ONCE_SECONDS))))
 
 
 def two(rng: np.random.Generator, _: Pools) -> str:
     first = int(rng.integers(3, 8))
     other = first + int(rng.integers(3, 8))
-    x, y = rng.choice(TRAIN_WORDS, 2, replace=False)
-    return w.TWO.draw(rng, x=str(x), y=str(y), t=spoken_time(first), u=spoken_time(other))
+    x, y = _two_words(rng)
+    return w.TWO.draw(rng, x=x, y=y, t=spoken_time(first), u=spoken_time(other))
 
 
 def event(rng: np.random.Generator, pools: Pools) -> str:
     seconds = spoken_time(int(rng.integers(2, 10)))
-    return w.EVENT.draw(rng, x=_one(rng, pools["short"]), t=seconds, w=_one(rng, CUE_WORDS))
+    return w.EVENT.draw(rng, x=_one(rng, pools["short"]), t=seconds, w=word(rng, CUE_WORDS))
 
 
 def after_talk(rng: np.random.Generator, pools: Pools) -> str:
@@ -156,9 +182,8 @@ def times(rng: np.random.Generator, pools: Pools) -> str:
 
 
 def in_turn(rng: np.random.Generator, _: Pools) -> str:
-    pairs = (_one(rng, OPPOSITES), rng.choice(TRAIN_WORDS, 2, replace=False))
-    one, other = pairs[int(rng.random() < 0.7)]
-    return w.IN_TURN.draw(rng, w=str(one), v=str(other), t=spoken_time(int(rng.integers(2, 7))))
+    one, other = _two_words(rng) if rng.random() < 0.7 else _one(rng, OPPOSITES)
+    return w.IN_TURN.draw(rng, w=one, v=other, t=spoken_time(int(rng.integers(2, 7))))
 
 
 def count_down(rng: np.random.Generator, _: Pools) -> str:
@@ -167,14 +192,13 @@ def count_down(rng: np.random.Generator, _: Pools) -> str:
 
 
 def cue(rng: np.random.Generator, _: Pools) -> str:
-    while (answer := _one(rng, TRAIN_WORDS)) == (word := _one(rng, CUE_WORDS)):
-        pass
-    return c.CUE.draw(rng, w=word, a=answer)
+    waited, answer = _two_words(rng, CUE_WORDS)
+    return c.CUE.draw(rng, w=waited, a=answer)
 
 
 def category(rng: np.random.Generator, _: Pools) -> str:
     kind = _one(rng, tuple(claims.KINDS_OF_THINGS))
-    while (answer := _one(rng, TRAIN_WORDS)) in claims.KINDS_OF_THINGS[kind]:
+    while (answer := word(rng)) in claims.KINDS_OF_THINGS[kind]:
         pass
     return c.CATEGORY.draw(rng, c=f"{claims.ARTICLE[kind]} {kind}", a=answer)
 
@@ -222,9 +246,9 @@ def aside(rng: np.random.Generator, _: Pools) -> str:
 
 
 def mention(rng: np.random.Generator, _: Pools) -> str:
-    """A few words that end with a known one: where cues are met in talk."""
+    """A few words that end with one that somebody may wait for: where cues are met in talk."""
     start = _one(rng, _SHORT_LEAD) if rng.random() < 0.5 else stories.lead(rng)
-    return f"{start} {_one(rng, vocabulary.CONTENT)}"
+    return f"{start} {word(rng, vocabulary.CONTENT)}"
 
 
 def stop_word(rng: np.random.Generator, pools: Pools) -> str:
@@ -274,9 +298,9 @@ KINDS: dict[str, Kind] = {
     "longer": _of(w.LONGER, 100),
     "cue": Kind(count=2400, draw=cue),
     "category": Kind(count=800, draw=category),
-    "filler": Kind(count=300, draw=lambda rng, _: c.FILLER.draw(rng, a=_one(rng, TRAIN_WORDS))),
+    "filler": Kind(count=300, draw=lambda rng, _: c.FILLER.draw(rng, a=word(rng))),
     "count_word": Kind(
-        count=700, draw=lambda rng, _: c.COUNT_WORD.draw(rng, w=_one(rng, CUE_WORDS))
+        count=700, draw=lambda rng, _: c.COUNT_WORD.draw(rng, w=word(rng, CUE_WORDS))
     ),
     "count_kind": Kind(
         count=400, draw=lambda rng, _: c.COUNT_KIND.draw(rng, s=_one(rng, _PLURALS))
@@ -295,7 +319,7 @@ KINDS: dict[str, Kind] = {
     "cues_off": _of(c.CUES_OFF, 150),
     "tell": Kind(count=1800, draw=lambda rng, _: stories.tell(rng)),
     "everyday": Kind(count=8000, draw=everyday_or_tale),
-    "mention": Kind(count=1800, draw=mention),
+    "mention": Kind(count=3600, draw=mention),
     "stop_word": Kind(count=600, draw=stop_word),
     "claim": Kind(count=1300, draw=lambda rng, _: claims.draw(rng)),
     "name_used": Kind(
@@ -340,9 +364,26 @@ def english_of(texts: Collection[str]) -> list[str]:
     return [said.text for text in texts for said in sentences.sentence_of(text).english]
 
 
-def reminded_of(texts: Collection[str]) -> list[str]:
-    """What the model says when user utterances of the kind "reminder" fall due."""
-    return [w.ONCE.parse(text).slots["x"] for text in texts]
+SAID = {  # kind: its wordings, and slots of what the model says when it is due
+    "reminder": (w.ONCE, "x"),
+    "two": (w.TWO, "xy"),
+    "in_turn": (w.IN_TURN, "wv"),
+    "cue": (c.CUE, "a"),
+    "category": (c.CATEGORY, "a"),
+    "filler": (c.FILLER, "a"),
+}
+
+
+def asked_for(tag: str, text: str) -> list[str]:
+    """What the model says to a user utterance of a kind when it is due, where it may be anything
+    but what other pools have."""
+    if tag == "stop_word":
+        return [text.split()[-3]]
+    if tag not in SAID:
+        return []
+    wordings, slots = SAID[tag]
+    found = wordings.parse(text).slots
+    return [found[slot] for slot in slots]
 
 
 def own_texts() -> list[str]:

@@ -52,8 +52,8 @@ def draw_pools(
     """So many different texts of each kind that can be said: long and short phrases, statements,
     traits."""
     return {
-        "phrase": training_texts(lambda: questions.phrase(rng, 1, 9), phrases),
-        "short": training_texts(lambda: questions.phrase(rng, 1, 2), short),
+        "phrase": training_texts(lambda: kinds.words(rng, 1, 9), phrases),
+        "short": training_texts(lambda: kinds.words(rng, 1, 2), short),
         "statement": training_texts(lambda: questions.statement(rng), statements),
         TRAIT: kinds.traits(rng, traits),
     }

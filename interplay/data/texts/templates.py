@@ -25,16 +25,30 @@ _SLOTS = {  # what a slot may hold; every other slot holds one word
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What is marked in a sentence where it is written down, as numbers of words before it.
+
+    quotes: where what is to be said later begins. waits: where a word begins that is waited for.
+    ends: where either ends and other words follow.
+    """
+
+    quotes: tuple[int, ...] = ()
+    waits: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """A sentence taken apart. quotes: numbers of words before what it quotes."""
+    """A sentence taken apart."""
 
     slots: dict[str, str]
-    quotes: tuple[int, ...]
+    marks: Marks
 
 
 @dataclass(frozen=True)
 class Wordings:
-    """Templates with `{slots}`; those in double quotes are words to be said later.
+    """Templates with `{slots}`; those in double quotes are words to be said later, those in
+    brackets a word to be waited for.
 
     A sentence of several templates belongs to the longest: "say the words {x}" before "say {x}".
     Raises KeyError where a slot is not given, and in `parse` on a sentence of no template.
@@ -44,27 +58,42 @@ class Wordings:
 
     @property
     def plain(self) -> tuple[str, ...]:
-        return tuple(template.replace('"', "") for template in self.templates)
+        return tuple(re.sub(r'["\[\]]', "", template) for template in self.templates)
 
     def draw(self, rng: np.random.Generator, **slots: str) -> str:
         """One of the templates, filled."""
         return self.plain[int(rng.integers(len(self.templates)))].format(**slots)
 
     def parse(self, text: str) -> Request:
-        for pattern, quoted in self._patterns:
+        for pattern, quoted, awaited in self._patterns:
             if match := pattern.fullmatch(text):
-                quotes = tuple(len(text[: match.start(name)].split()) for name in quoted)
-                return Request(slots=match.groupdict(), quotes=quotes)
+                marks = _marks(text, match, quoted, awaited)
+                return Request(slots=match.groupdict(), marks=marks)
         raise KeyError(f"{text!r} has none of the wordings {self.templates}")
 
     @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[str], list[str]]]:
+    def _patterns(self) -> list[tuple[re.Pattern[str], list[str], list[str]]]:
         patterns = []
         pairs = zip(self.templates, self.plain, strict=True)
         for template, plain in sorted(pairs, key=lambda pair: -len(re.sub(r"{\w}", "", pair[1]))):
             pattern = re.sub(r"\{(\w)\}", lambda slot: _group(slot[1]), plain)
-            patterns.append((re.compile(pattern), re.findall(r'"\{(\w)\}"', template)))
+            marked = (re.findall(form, template) for form in (r'"\{(\w)\}"', r"\[\{(\w)\}\]"))
+            patterns.append((re.compile(pattern), *marked))
         return patterns
+
+
+def _marks(text: str, match: re.Match[str], quoted: list[str], awaited: list[str]) -> Marks:
+    """Of a thing of a kind, "an animal", the last word is what is waited for."""
+
+    def before(place: int) -> int:
+        return len(text[:place].split())
+
+    ends = [before(match.end(name)) for name in (*quoted, *awaited)]
+    return Marks(
+        quotes=tuple(before(match.start(name)) for name in quoted),
+        waits=tuple(before(match.end(name)) - 1 for name in awaited),
+        ends=tuple(end for end in ends if end < len(text.split())),
+    )
 
 
 def _group(name: str) -> str:

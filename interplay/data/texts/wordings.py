@@ -110,18 +110,18 @@ CANCEL = (
 )
 EVENT = Wordings(
     (
-        'when i say {w} wait {t} and say "{x}"',
-        'after i say {w} wait {t} then say "{x}"',
-        '{t} after you hear {w} say "{x}"',
-        'once i say {w} wait for {t} and say "{x}"',
-        'if i say {w} wait {t} and then say "{x}"',
-        'listen for {w} and say "{x}" {t} after it',
-        'as soon as you hear {w} wait {t} and say "{x}"',
-        'say "{x}" {t} after i say {w}',
-        'the word is {w} and {t} after it you say "{x}"',
-        'if you hear {w} say "{x}" after {t}',
-        'when {w} comes up wait {t} and say "{x}"',
-        '{t} after the word {w} tell me "{x}"',
+        'when i say [{w}] wait {t} and say "{x}"',
+        'after i say [{w}] wait {t} then say "{x}"',
+        '{t} after you hear [{w}] say "{x}"',
+        'once i say [{w}] wait for {t} and say "{x}"',
+        'if i say [{w}] wait {t} and then say "{x}"',
+        'listen for [{w}] and say "{x}" {t} after it',
+        'as soon as you hear [{w}] wait {t} and say "{x}"',
+        'say "{x}" {t} after i say [{w}]',
+        'the word is [{w}] and {t} after it you say "{x}"',
+        'if you hear [{w}] say "{x}" after {t}',
+        'when [{w}] comes up wait {t} and say "{x}"',
+        '{t} after the word [{w}] tell me "{x}"',
     )
 )
 AFTER_TALK = Wordings(

@@ -8,7 +8,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from interplay.turns.follow import BORDER, CONTEXT, FIRST_WORD, PAIRS, STREAMS, TOLD_APART
+from interplay.turns.follow import (
+    BORDER,
+    CONTEXT,
+    EXACT,
+    FIRST_WORD,
+    PAIRS,
+    STREAMS,
+    TOLD_APART,
+)
 from interplay.turns.types import PAD
 
 READ = STREAMS.index("read")
@@ -22,11 +30,13 @@ def remember(memory: Int[Tensor, "b 4 M"], tokens: Int[Tensor, "b 4"]) -> Int[Te
     return torch.where((tokens != PAD)[..., None], longer, memory)
 
 
-def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 6"]:
+def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 7"]:
     """For each of PAIRS the word that came next the last time."""
     words = torch.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
-    context = torch.stack([words[:, i, -CONTEXT:] for i in _WRITTEN], dim=1)
-    source = torch.stack([words[:, i] for i in _FOLLOWED], dim=1)
+    compared = [memory if is_exact else words for is_exact in EXACT]
+    pairs = list(zip(compared, _WRITTEN, _FOLLOWED, strict=True))
+    context = torch.stack([rows[:, i, -CONTEXT:] for rows, i, _ in pairs], dim=1)
+    source = torch.stack([rows[:, i] for rows, _, i in pairs], dim=1)
     newest = context[..., -1:]
     newest = torch.where(newest == PAD, BORDER, newest)  # before the first word is a border, too
     context = torch.cat([context[..., :-1], newest], dim=-1)
