@@ -13,7 +13,7 @@ from interplay.clock import NUM_SLOTS, SAMPLE_RATE_HZ, SAMPLES_PER_SLOT
 from interplay.data.bank import Clip
 from interplay.data.command import session_table
 from interplay.data.corpus import _spellings
-from interplay.data.talk import Talk
+from interplay.data.talk import NO_MARKS, Talk
 from interplay.data.texts import kinds, questions, vocabulary
 from interplay.data.timeline import Spoken, Timeline
 from interplay.turns import tokens
@@ -132,8 +132,8 @@ class LoggedTalk(Talk):
 
     heard: list[Heard] = field(default_factory=list)
 
-    def user(self, clip, start=None, *, goes_on=False, quotes=()):
-        first, end = super().user(clip, start, goes_on=goes_on, quotes=quotes)
+    def user(self, clip, start=None, *, goes_on=False, marks=NO_MARKS):
+        first, end = super().user(clip, start, goes_on=goes_on, marks=marks)
         self.heard.append(Heard(clip.text, first / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ))
         return first, end
 

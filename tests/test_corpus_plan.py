@@ -28,6 +28,6 @@ def test_what_is_asked_to_be_said_can_be_said():
     asked = [r for r in requests if r.tag in LANGUAGES]
     assert set(kinds.english_of([r.text for r in asked])) <= spoken.keys()
     assert all(r.voice.startswith(("espeak:de+", "espeak:es")) for r in asked)
-    later = kinds.reminded_of([r.text for r in requests if r.tag == "reminder"])
+    later = [said for r in requests for said in kinds.asked_for(r.tag, r.text)]
     assert later and {spoken[text] for text in later} <= {"", TRAIT}
     assert {tag for tag in spoken.values()} == {"", TRAIT, kinds.ENGLISH}

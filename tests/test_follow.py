@@ -111,3 +111,21 @@ def test_a_word_that_is_waited_for_is_known_from_one_that_is_said_then():
     of_two_words = [EVERY, A, B, TEXT, C, END]
     assert found("heard", "act", act=of_two_words, heard=[D, A]) == B
     assert found("heard", "act", act=of_two_words, heard=[A, B]) == TEXT
+
+
+def waits_and_says(heard: list[int], act: list[int]) -> int:
+    """What the last pair hands over."""
+    assert PAIRS[-1] == ("act", "heard")
+    return int(follow(memory_of(heard=heard, act=act))[0, -1])
+
+
+def test_a_mark_on_heard_hands_over_what_stands_behind_it():
+    heard = [TEXT, C, TEXT, B, END, D, EVERY, A, D, END, C]
+    assert waits_and_says(heard, [EVERY]) == A
+    assert waits_and_says(heard, [EVERY, A]) == D
+    assert waits_and_says(heard, [EVERY, A, D]) == END, "the word has ended"
+    assert waits_and_says(heard, [EVERY, A, D, TEXT]) == B
+    assert waits_and_says(heard, [EVERY, A, D, TEXT, B]) == END
+    timer = [TIMER, count_token(4)]
+    assert waits_and_says(heard, timer) == 0, "nobody says that"
+    assert found("act", "heard", heard=heard, act=timer) == B, "no text begins but behind <text>"

@@ -21,7 +21,7 @@ def test_recipes_are_found_by_name_and_wrong_ones_list_the_right_ones():
         assert find_recipe(name).name == name
     with pytest.raises(
         ConfigError,
-        match="xs-seeing, xs-watching, xs-wide, xs-fluent, xs-versed, s, s-moe",
+        match="xs-seeing, xs-watching, xs-wide, xs-fluent, xs-versed, xs-literal, s, s-moe",
     ):
         find_recipe("xxl")
 

@@ -11,7 +11,7 @@ from interplay.data.compose import ComposeConfig, Composer
 from interplay.data.corpus import USER_TAGS, Corpus
 from interplay.data.families import FAMILIES, REHEARSED, fill
 from interplay.data.rehearsal import Rehearsal, Unspoken, unheard
-from interplay.data.texts import cue_wordings, kinds, questions, vocabulary
+from interplay.data.texts import cue_wordings, everyday, kinds, questions, vocabulary
 from interplay.data.texts.questions import split_of
 from interplay.data.texts.speakers import speakers
 from interplay.data.timeline import Timeline
@@ -100,9 +100,11 @@ def test_texts_are_those_of_the_training(unspoken):
     for tag in ("fact", "statement", "delegate", "deed"):
         found = {unspoken.user(tag, rng).text for _ in range(60)}
         assert len(found) > 15 and {split_of(text) for text in found} == {"train"}
+    nouns = everyday.nouns(everyday.folder())
     for _ in range(60):
         slots_ = cue_wordings.CUE.parse(unspoken.user("cue", rng).text).slots
-        assert slots_["w"] in kinds.CUE_WORDS and slots_["w"] not in kinds.HELD_OUT_CUES
+        assert slots_["w"] in (*kinds.CUE_WORDS, *nouns)
+        assert slots_["w"] not in kinds.HELD_OUT_CUES
     with_piano = unspoken.user_with("listen", rng, ["piano"])
     assert with_piano is not None and with_piano.text.split()[-1] == "piano"
     assert unspoken.user_where("fact", rng, lambda text: "nowhere" in text) is None

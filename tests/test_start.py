@@ -49,7 +49,7 @@ def everything_said(model: InteractionModel) -> list[Tensor]:
         hear=ids(16, 2, 6, 4, 4, 80).to(torch.uint8),
         read=ids(VOCAB, 2, 6, 4, 2),
         turn=torch.arange(6).expand(2, 6),
-        tokens=ids(VOCAB, 2, 6, 4, 12),
+        tokens=ids(VOCAB, 2, 6, 4, 13),
         voice=torch.randn(2, 6, 4, 4, 80, generator=made),
         voice_on=ids(2, 2, 6, 4).bool(),
     )

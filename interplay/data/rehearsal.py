@@ -19,6 +19,7 @@ from interplay.data.texts import questions, vocabulary
 from interplay.data.texts.questions import Question
 from interplay.data.texts.speakers import TRAIT, draw_pools, speakers
 from interplay.data.texts.templates import Marks
+from interplay.data.timeline import HEARD_DELAY, turn_with
 from interplay.media.dmel import NUM_MELS
 from interplay.turns.tokens import Tokenizer
 
@@ -126,7 +127,11 @@ class Rehearsal(Talk):
         marks: Marks = NO_MARKS,
     ) -> tuple[int, int]:
         first, end = super().user(clip, start, goes_on=goes_on, marks=marks)
-        return first, end + SAMPLES_PER_TURN
+        end += SAMPLES_PER_TURN
+        if clip.words:  # one of many pieces may still be written in that micro-turn
+            written = (self.timeline.heard_by[-1] - 1) // NUM_SLOTS
+            end += SAMPLES_PER_TURN * max(0, written + 1 - turn_with(end + HEARD_DELAY))
+        return first, end
 
 
 def unheard(clip: Clip) -> np.ndarray:

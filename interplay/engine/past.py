@@ -70,7 +70,7 @@ class Said:
         return Said(**{key: value[-1:] for key, value in vars(self).items()})
 
     def as_read(self) -> Tensor:
-        """int32 [R, 12]: tokens, latest and follow side by side, as the model reads them."""
+        """int32 [R, 13]: tokens, latest and follow side by side, as the model reads them."""
         return torch.cat([self.tokens, self.latest, self.follow], dim=-1)
 
     def played(self, num_samples: int) -> "Said":

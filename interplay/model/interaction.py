@@ -148,7 +148,7 @@ class InteractionModel(nn.Module):
 
     def read_slot(
         self,
-        tokens: Int[Tensor, "b R 12"],
+        tokens: Int[Tensor, "b R 13"],
         voice: Float[Tensor, "b R S 80"],
         voice_on: Tensor,
         slot: int | None,

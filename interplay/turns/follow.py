@@ -26,6 +26,10 @@ CONTEXT = 3  # words of the written stream that are compared
 MEMORY = 128  # newest words of a stream that are remembered
 FIRST_WORD = 74  # ids below are control tokens (turns.tokens); as neighbours all count as one
 BORDER = 1  # that one: `<end>`
+# On `heard` a text begins behind `<text>` alone, and these are no border to what follows it:
+# behind `<every>` stands a word to wait for, behind `<end>` the rest of the sentence.
+NO_BORDER = {"heard": (1, 8)}
+INSIDE = FIRST_WORD - 1  # what such a one is compared as: agrees with nothing
 # Where control tokens that follow are told apart: a word that is waited for stands before `<text>`,
 # the last of what is said then before `<end>`.
 TOLD_APART = np.array([written == "heard" for written, _ in PAIRS])
@@ -65,9 +69,13 @@ def follow(memory: Int[np.ndarray, "b 4 M"]) -> Int[np.ndarray, "b 7"]:
     words = np.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
     exact = EXACT[:, None]
     context = np.where(exact, memory[:, _WRITTEN, -CONTEXT:], words[:, _WRITTEN, -CONTEXT:])
-    source = np.where(exact, memory[:, _FOLLOWED], words[:, _FOLLOWED])
+    inside = words.copy()
+    for stream, ids in NO_BORDER.items():
+        row = STREAMS.index(stream)
+        inside[:, row][np.isin(memory[:, row], ids)] = INSIDE
+    source = np.where(exact, memory[:, _FOLLOWED], inside[:, _FOLLOWED])
     context[..., -1][context[..., -1] == PAD] = BORDER  # before the first word is a border, too
-    after = source[..., CONTEXT:]
+    after = words[:, _FOLLOWED, CONTEXT:]
     agreed = np.zeros(after.shape, np.int32)
     so_far = np.ones(after.shape, bool)
     for back in range(1, CONTEXT + 1):

@@ -13,6 +13,8 @@ from interplay.turns.follow import (
     CONTEXT,
     EXACT,
     FIRST_WORD,
+    INSIDE,
+    NO_BORDER,
     PAIRS,
     STREAMS,
     TOLD_APART,
@@ -33,14 +35,17 @@ def remember(memory: Int[Tensor, "b 4 M"], tokens: Int[Tensor, "b 4"]) -> Int[Te
 def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 7"]:
     """For each of PAIRS the word that came next the last time."""
     words = torch.where((memory < FIRST_WORD) & (memory != PAD), BORDER, memory)
-    compared = [memory if is_exact else words for is_exact in EXACT]
-    pairs = list(zip(compared, _WRITTEN, _FOLLOWED, strict=True))
-    context = torch.stack([rows[:, i, -CONTEXT:] for rows, i, _ in pairs], dim=1)
-    source = torch.stack([rows[:, i] for rows, _, i in pairs], dim=1)
+    pairs = list(zip(EXACT, _WRITTEN, _FOLLOWED, strict=True))
+    context = torch.stack(
+        [(memory if is_exact else words)[:, i, -CONTEXT:] for is_exact, i, _ in pairs], dim=1
+    )
+    source = torch.stack(
+        [memory[:, i] if is_exact else _inside(memory, words, i) for is_exact, _, i in pairs], dim=1
+    )
     newest = context[..., -1:]
     newest = torch.where(newest == PAD, BORDER, newest)  # before the first word is a border, too
     context = torch.cat([context[..., :-1], newest], dim=-1)
-    after = source[..., CONTEXT:]
+    after = torch.stack([words[:, i, CONTEXT:] for i in _FOLLOWED], dim=1)
     agreed = torch.zeros_like(after)
     so_far = torch.ones_like(after, dtype=torch.bool)
     for back in range(1, CONTEXT + 1):
@@ -60,6 +65,16 @@ def follow(memory: Int[Tensor, "b 4 M"]) -> Int[Tensor, "b 7"]:
         dim=1,
     )
     return torch.where(found, after.gather(-1, last), PAD)[..., 0].int()
+
+
+def _inside(
+    memory: Int[Tensor, "b 4 M"], words: Int[Tensor, "b 4 M"], stream: int
+) -> Int[Tensor, "b M"]:
+    """A stream as it is compared with what is written: some of its tokens are no border."""
+    row = words[:, stream]
+    for token in NO_BORDER.get(STREAMS[stream], ()):
+        row = torch.where(memory[:, stream] == token, INSIDE, row)
+    return row
 
 
 def read_pairs(
