@@ -214,9 +214,9 @@ def xs_literal() -> Recipe:
         start="xs-versed",
         compose=replace(
             versed.compose,
-            drilled=0.15,
+            drilled=0.2,
             drilled_first=0.35,
             drilled_until=0.12,
-            rehearsed=0.8,
+            rehearsed=0.85,
         ),
     )

@@ -109,12 +109,13 @@ EYES = {
 }
 # The same with fewer films in which nothing is asked for or only once.
 SEEN = {**EYES, "count_reps": 0.33, "leaving": 0.11, "count_objects": 0.06, "looking_on": 0.06}
-# Without a sound (data.rehearsal): what hangs on sound alone is not among them. Cues, calls and
-# refusals gain most by it; alarms take their time all the same.
+# Without a sound (data.rehearsal): what hangs on sound alone is not among them. Cues, calls,
+# refusals and what foreign words mean gain most by it; alarms take their time all the same.
 REHEARSED = {
     **{"cue": 13, "once": 4, "two": 2.5, "changed": 4, "event": 1.5, "after_talk": 0.6},
     **{"beat": 0.8, "times": 0.6, "in_turn": 1, "count_down": 1.2, "longer": 0.3, "called": 6},
     **{"late": 1.2, "in_pieces": 1, "dropped": 1, "failed": 0.8, "deed": 6, "secret": 5},
+    "translate": 16,
 }
 
 
