@@ -5,7 +5,6 @@ one has rung or was taken back. Every second `act` tells how much time is left. 
 how people ask for any of this.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interplay.clock import NUM_SLOTS, SAMPLES_PER_SLOT

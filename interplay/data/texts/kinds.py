@@ -146,10 +146,7 @@ def once(rng: np.random.Generator, pools: Pools) -> str:
 def reminder(rng: np.random.Generator, _: Pools) -> str:
     """As `once`, but what is to be said is of a grammar, or words that were put together for it
     alone: from a few hundred phrases a model learns those phrases, and not to copy."""
-    if rng.random() < 0.55:
-        text = notices.draw(rng)
-    else:
-        text = training_text(lambda: words(rng, 1, 3))
+    text = notices.draw(rng) if rng.random() < 0.55 else training_text(lambda: words(rng, 1, 3))
     return w.ONCE.draw(rng, x=text, t=spoken_time(int(_one(rng, ONCE_SECONDS))))
 
 
