@@ -154,6 +154,11 @@ def test_two_alarms_ring_in_turn_and_dropped_ones_do_not():
     assert dropped > 3
 
 
+def _is_asked(texts: Collection[str], heard: str) -> bool:
+    """Whether a request is one of those, with or without something around it."""
+    return any(f" {text} " in f" {heard} " for text in texts)
+
+
 def _is(wording: templates.Wordings, text: str) -> bool:
     try:
         wording.parse(text)
@@ -268,15 +273,15 @@ def expected(talk: LoggedTalk) -> list[tuple[str, float]]:
             except KeyError:
                 continue
         else:
-            if heard.text in cue_wordings.FOREIGN:
+            if _is_asked(cue_wordings.FOREIGN, heard.text):
                 rules.append(agreement("foreign_rule", "").make(encode))
-            elif heard.text in cue_wordings.CORRECT:
+            elif _is_asked(cue_wordings.CORRECT, heard.text):
                 rules.append(agreement("correct", "").make(encode))
-            elif heard.text in cue_wordings.LAST_WORD:
+            elif _is_asked(cue_wordings.LAST_WORD, heard.text):
                 rules.append(agreement("last_word", "").make(encode))
             elif _is(cue_wordings.NAMED, heard.text):
                 rules.append(agreement("named", heard.text).make(encode))
-            elif heard.text in (*cue_wordings.CUES_OFF, *cue_wordings.HOW_MANY):
+            elif _is_asked((*cue_wordings.CUES_OFF, *cue_wordings.HOW_MANY), heard.text):
                 rules = []
             else:
                 found = sorted(

@@ -55,6 +55,8 @@ def _signs(rows: int, dim: int) -> nn.Parameter:
 class Embed(nn.Module):
     """Tables for sound, text, slots and phases of the clock."""
 
+    passing: Tensor
+
     def __init__(self, config: EmbedConfig, see: See | None = None) -> None:
         super().__init__()
         self.config = config

@@ -38,7 +38,8 @@ CUE = Wordings(
         'at the word [{w}] say "{a}"',
         'here is a game so say "{a}" when i say [{w}]',
         'be ready to say "{a}" when i say [{w}]',
-    )
+    ),
+    is_request=True,
 )
 CATEGORY = Wordings(
     (
@@ -54,7 +55,8 @@ CATEGORY = Wordings(
         'whenever [{c}] comes up say "{a}"',
         'reply "{a}" if i name [{c}]',
         'i will talk and when there is [{c}] say "{a}"',
-    )
+    ),
+    is_request=True,
 )
 FILLER = Wordings(
     (
@@ -68,7 +70,8 @@ FILLER = Wordings(
         'say "{a}" for every um or uh',
         'each um or uh of mine you answer with "{a}"',
         'catch me and say "{a}" when i say um or uh',
-    )
+    ),
+    is_request=True,
 )
 COUNT_WORD = Wordings(
     (
@@ -85,7 +88,8 @@ COUNT_WORD = Wordings(
         "count every time i say [{w}]",
         "how often do i say [{w}] count it aloud",
         "for each [{w}] say a number",
-    )
+    ),
+    is_request=True,
 )
 COUNT_KIND = Wordings(
     (
@@ -100,7 +104,8 @@ COUNT_KIND = Wordings(
         "as i tell my story count the [{s}]",
         "say the next number for each of the [{s}]",
         "listen to my story and count the [{s}] out loud",
-    )
+    ),
+    is_request=True,
 )
 COUNT_QUIETLY = Wordings(
     (
@@ -113,7 +118,8 @@ COUNT_QUIETLY = Wordings(
         "do not say it yet but count the [{s}]",
         "remember how many [{s}] i name",
         "count the [{s}] and wait until i ask",
-    )
+    ),
+    is_request=True,
 )
 HOW_MANY = (
     "how many were there",
@@ -169,7 +175,8 @@ TRANSLATE = Wordings(
         "as i talk in {l} you say it in english",
         "listen to my {l} and translate it",
         "start translating what i say",
-    )
+    ),
+    is_request=True,
 )
 TRANSLATE_OFF = (
     "stop translating",
@@ -210,7 +217,8 @@ NAMED = Wordings(
         'remind me that my [{k}] is "{m}" when i say another name',
         'my [{k}] is "{m}" so say the name when i get it wrong',
         'if i do not call my [{k}] "{m}" tell me the name',
-    )
+    ),
+    is_request=True,
 )
 NAME_USED = Wordings(
     (

@@ -17,7 +17,7 @@ from interplay.data.texts import wordings as w
 from interplay.data.texts.languages import sentences
 from interplay.data.texts.languages.lexicon import LANGUAGES
 from interplay.data.texts.questions import split_of, training_text, training_texts
-from interplay.data.texts.templates import Wordings, spoken_time
+from interplay.data.texts.templates import Wordings, dressed, spoken_time
 
 T = TypeVar("T")
 ENGLISH = "english"  # tag of own utterances that only translations need
@@ -264,6 +264,10 @@ def _of(texts: Sequence[str], count: int) -> Kind:
     return Kind(count=count, draw=lambda rng, _: _one(rng, texts))
 
 
+def _asked(texts: Sequence[str], count: int) -> Kind:
+    return Kind(count=count, draw=lambda rng, _: dressed(rng, _one(rng, texts)))
+
+
 def _sentences_of(language: str) -> Kind:
     """To be translated while they are said."""
     return Kind(count=2400, draw=lambda rng, _: sentences.draw(rng, language, "train").text)
@@ -306,14 +310,14 @@ KINDS: dict[str, Kind] = {
         count=400, draw=lambda rng, _: c.COUNT_QUIETLY.draw(rng, s=_one(rng, _PLURALS))
     ),
     "how_many": _of(c.HOW_MANY, 100),
-    "last_word": _of(c.LAST_WORD, 350),
-    "foreign_rule": _of(c.FOREIGN, 400),
-    "correct": _of(c.CORRECT, 600),
+    "last_word": _asked(c.LAST_WORD, 350),
+    "foreign_rule": _asked(c.FOREIGN, 400),
+    "correct": _asked(c.CORRECT, 600),
     "named": Kind(
         count=600,
         draw=lambda rng, _: c.NAMED.draw(rng, k=_one(rng, claims.KIN), m=_one(rng, claims.NAMES)),
     ),
-    "cues_off": _of(c.CUES_OFF, 150),
+    "cues_off": _asked(c.CUES_OFF, 150),
     "tell": Kind(count=1800, draw=lambda rng, _: stories.tell(rng)),
     "everyday": Kind(count=8000, draw=everyday_or_tale),
     "mention": Kind(count=3600, draw=mention),
@@ -336,7 +340,7 @@ KINDS: dict[str, Kind] = {
     ),
     **{language: _sentences_of(language) for language in LANGUAGES},
     "translate": Kind(count=800, draw=lambda rng, _: c.TRANSLATE.draw(rng, l=_one(rng, LANGUAGES))),
-    "translate_off": _of(c.TRANSLATE_OFF, 120),
+    "translate_off": _asked(c.TRANSLATE_OFF, 120),
     "reminder": Kind(count=2000, draw=reminder),
 }
 

@@ -24,6 +24,29 @@ _SLOTS = {  # what a slot may hold; every other slot holds one word
 }
 
 
+# What people put around a request, whatever it is: it is none the less the same request.
+LEADS = (
+    *("please", "okay", "now", "hey", "listen", "so", "and", "well then", "one more thing"),
+    *("can you help me", "i have an idea", "all right", "next", "my friend", "oh and"),
+    *("let me see", "here is what i need", "another thing", "good", "as i said"),
+)
+TAILS = (
+    *("please", "okay", "for me", "thank you", "will you", "if you can", "from now on"),
+    *("all right", "my friend", "this time", "would you", "and thank you", "that is all"),
+    *("do not forget", "if you please", "today", "can you do that"),
+)
+LEAD_RATE, TAIL_RATE = 0.3, 0.25
+
+
+def dressed(rng: np.random.Generator, text: str) -> str:
+    """The request with something around it now and then."""
+    if rng.random() < LEAD_RATE:
+        text = f"{LEADS[int(rng.integers(len(LEADS)))]} {text}"
+    if rng.random() < TAIL_RATE:
+        text = f"{text} {TAILS[int(rng.integers(len(TAILS)))]}"
+    return text
+
+
 @dataclass(frozen=True, kw_only=True)
 class Marks:
     """What is marked in a sentence where it is written down, as numbers of words before it.
@@ -51,10 +74,12 @@ class Wordings:
     brackets a word to be waited for.
 
     A sentence of several templates belongs to the longest: "say the words {x}" before "say {x}".
+    is_request: other words may stand around it (`dressed`).
     Raises KeyError where a slot is not given, and in `parse` on a sentence of no template.
     """
 
     templates: tuple[str, ...]
+    is_request: bool = False
 
     @property
     def plain(self) -> tuple[str, ...]:
@@ -62,7 +87,8 @@ class Wordings:
 
     def draw(self, rng: np.random.Generator, **slots: str) -> str:
         """One of the templates, filled."""
-        return self.plain[int(rng.integers(len(self.templates)))].format(**slots)
+        text = self.plain[int(rng.integers(len(self.templates)))].format(**slots)
+        return dressed(rng, text) if self.is_request else text
 
     def parse(self, text: str) -> Request:
         for pattern, quoted, awaited in self._patterns:
@@ -77,6 +103,8 @@ class Wordings:
         pairs = zip(self.templates, self.plain, strict=True)
         for template, plain in sorted(pairs, key=lambda pair: -len(re.sub(r"{\w}", "", pair[1]))):
             pattern = re.sub(r"\{(\w)\}", lambda slot: _group(slot[1]), plain)
+            if self.is_request:
+                pattern = f"(?:(?:{'|'.join(LEADS)}) )?{pattern}(?: (?:{'|'.join(TAILS)}))?"
             marked = (re.findall(form, template) for form in (r'"\{(\w)\}"', r"\[\{(\w)\}\]"))
             patterns.append((re.compile(pattern), *marked))
         return patterns

@@ -41,7 +41,8 @@ ONCE = Wordings(
         'i have {t} left so then say "{x}"',
         'remember to tell me "{x}" after {t}',
         'in exactly {t} say "{x}"',
-    )
+    ),
+    is_request=True,
 )
 TWO = Wordings(
     (
@@ -57,7 +58,8 @@ TWO = Wordings(
         'in {t} say "{x}" and in {u} say "{y}"',
         'please say "{x}" after {t} and also "{y}" after {u}',
         'let me hear "{x}" in {t} and "{y}" {u} from now',
-    )
+    ),
+    is_request=True,
 )
 MOVED = Wordings(
     (
@@ -71,7 +73,8 @@ MOVED = Wordings(
         "let us make that {t}",
         "better say it in {t}",
         "no wait say it in {t}",
-    )
+    ),
+    is_request=True,
 )
 INSTEAD = Wordings(
     (
@@ -83,7 +86,8 @@ INSTEAD = Wordings(
         'scrap that and in {t} say "{x}"',
         'forget that one and say "{x}" in {t}',
         'i changed my mind so say "{x}" in {t}',
-    )
+    ),
+    is_request=True,
 )
 DROP = Wordings(
     (
@@ -96,7 +100,8 @@ DROP = Wordings(
         "you can forget the {w} one",
         "skip the {w} please",
         "leave out the {w} one",
-    )
+    ),
+    is_request=True,
 )
 CANCEL = (
     "cancel that",
@@ -122,7 +127,8 @@ EVENT = Wordings(
         'if you hear [{w}] say "{x}" after {t}',
         'when [{w}] comes up wait {t} and say "{x}"',
         '{t} after the word [{w}] tell me "{x}"',
-    )
+    ),
+    is_request=True,
 )
 AFTER_TALK = Wordings(
     (
@@ -136,7 +142,8 @@ AFTER_TALK = Wordings(
         'listen until i stop and {t} later say "{x}"',
         'let me finish and then after {t} say "{x}"',
         '{t} after i have finished say "{x}"',
-    )
+    ),
+    is_request=True,
 )
 EVERY = Wordings(
     (
@@ -160,7 +167,8 @@ EVERY = Wordings(
         'each time {t} have passed say "{x}"',
         'every {t} say the words "{x}"',
         'do not stop saying "{x}" every {t}',
-    )
+    ),
+    is_request=True,
 )
 TIMES = Wordings(
     (
@@ -173,7 +181,8 @@ TIMES = Wordings(
         'repeat "{x}" {n} times every {t}',
         'please say "{x}" {n} times one every {t}',
         '{n} times i want to hear "{x}" every {t}',
-    )
+    ),
+    is_request=True,
 )
 IN_TURN = Wordings(
     (
@@ -189,7 +198,8 @@ IN_TURN = Wordings(
         'say "{w}" and after {t} "{v}" and so on',
         'go back and forth between "{w}" and "{v}" every {t}',
         'i breathe so say "{w}" then "{v}" every {t}',
-    )
+    ),
+    is_request=True,
 )
 CHART = Wordings(
     (
@@ -200,7 +210,8 @@ CHART = Wordings(
         "make me a chart with the numbers {x}",
         "i need a graph of {x}",
         "can you draw {x} as a chart",
-    )
+    ),
+    is_request=True,
 )
 COUNT_DOWN = Wordings(
     (
@@ -214,7 +225,8 @@ COUNT_DOWN = Wordings(
         "please count down from {n} every {t}",
         "begin with {n} and count down every {t}",
         "say the numbers from {n} down to one every {t}",
-    )
+    ),
+    is_request=True,
 )
 TALKED = Wordings(
     (
@@ -228,7 +240,8 @@ TALKED = Wordings(
         "i have {t} to talk so say when they are over",
         "say now once i have talked for {t}",
         "when my talk has taken {t} give me a sign",
-    )
+    ),
+    is_request=True,
 )
 LONGER = (
     "tell me when it takes longer than the last time",
