@@ -1,5 +1,7 @@
 """Families of behaviour: what they expect of the model holds, over seeds. No engine, no bank."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 from family_helpers import LoggedTalk, talk_with

@@ -6,6 +6,17 @@ sound, time or what is done.
 
 from interplay.data.texts.templates import Wordings
 
+_WHEN = "(when|whenever|every time|each time|any time|as soon as|once|if|the moment|should)"
+_OFTEN = "(when|every time|each time|any time|as soon as|once|if|the moment|should)"
+_TOLD = (
+    "(you hear|i mention|i use the word|you hear me say|i bring up|i name|i come to|i talk about|"
+    "i speak of|i use|you catch)"
+)
+_SAY = (
+    "(say|you say|please say|answer|reply|then say|call out|shout|answer with|tell me|"
+    "i want to hear|let me hear|just say|respond with)"
+)
+
 CUE = Wordings(
     (
         'when i say [{w}] you say "{a}"',
@@ -38,6 +49,9 @@ CUE = Wordings(
         'at the word [{w}] say "{a}"',
         'here is a game so say "{a}" when i say [{w}]',
         'be ready to say "{a}" when i say [{w}]',
+        f'{_WHEN} {_TOLD} [{{w}}] {_SAY} "{{a}}"',
+        f'{_OFTEN} i say [{{w}}] {_SAY} "{{a}}"',
+        f'{_SAY} "{{a}}" {_OFTEN} (i say|{_TOLD[1:]} [{{w}}]',
     ),
     is_request=True,
 )
@@ -55,6 +69,8 @@ CATEGORY = Wordings(
         'whenever [{c}] comes up say "{a}"',
         'reply "{a}" if i name [{c}]',
         'i will talk and when there is [{c}] say "{a}"',
+        f'{_WHEN} {_TOLD} [{{c}}] {_SAY} "{{a}}"',
+        f'{_SAY} "{{a}}" {_WHEN} {_TOLD} [{{c}}]',
     ),
     is_request=True,
 )
@@ -88,6 +104,8 @@ COUNT_WORD = Wordings(
         "count every time i say [{w}]",
         "how often do i say [{w}] count it aloud",
         "for each [{w}] say a number",
+        f"(count|count aloud|count out loud|say the next number) {_WHEN} {_TOLD} [{{w}}]",
+        f"{_WHEN} {_TOLD} [{{w}}] (count it|say how many that makes|tell me the number)",
     ),
     is_request=True,
 )

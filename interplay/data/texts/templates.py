@@ -3,7 +3,9 @@
 Knows nothing of what is asked for.
 """
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,6 +38,8 @@ TAILS = (
     *("do not forget", "if you please", "today", "can you do that"),
 )
 LEAD_RATE, TAIL_RATE = 0.3, 0.25
+MANY = 12
+_ALTERNATIVES = re.compile(r"\(([^)]*)\)")
 
 
 def dressed(rng: np.random.Generator, text: str) -> str:
@@ -74,7 +78,8 @@ class Wordings:
     brackets a word to be waited for.
 
     A sentence of several templates belongs to the longest: "say the words {x}" before "say {x}".
-    is_request: other words may stand around it (`dressed`).
+    is_request: other words may stand around it (`dressed`). "(a|b)" is one of these; a template
+    with such alternatives is drawn as often as so many templates, up to MANY.
     Raises KeyError where a slot is not given, and in `parse` on a sentence of no template.
     """
 
@@ -83,11 +88,14 @@ class Wordings:
 
     @property
     def plain(self) -> tuple[str, ...]:
-        return tuple(re.sub(r'["\[\]]', "", template) for template in self.templates)
+        """With the first of all alternatives."""
+        return tuple(_choose(template, lambda parts: parts[0]) for template in self.templates)
 
     def draw(self, rng: np.random.Generator, **slots: str) -> str:
         """One of the templates, filled."""
-        text = self.plain[int(rng.integers(len(self.templates)))].format(**slots)
+        template = self.templates[int(rng.choice(len(self.templates), p=self._shares))]
+        text = _choose(template, lambda parts: parts[int(rng.integers(len(parts)))])
+        text = text.format(**slots)
         return dressed(rng, text) if self.is_request else text
 
     def parse(self, text: str) -> Request:
@@ -98,16 +106,31 @@ class Wordings:
         raise KeyError(f"{text!r} has none of the wordings {self.templates}")
 
     @cached_property
+    def _shares(self) -> list[float]:
+        counts = [
+            min(MANY, math.prod(found.count("|") + 1 for found in _ALTERNATIVES.findall(template)))
+            for template in self.templates
+        ]
+        return [count / sum(counts) for count in counts]
+
+    @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], list[str], list[str]]]:
         patterns = []
         pairs = zip(self.templates, self.plain, strict=True)
-        for template, plain in sorted(pairs, key=lambda pair: -len(re.sub(r"{\w}", "", pair[1]))):
-            pattern = re.sub(r"\{(\w)\}", lambda slot: _group(slot[1]), plain)
+        for template, _ in sorted(pairs, key=lambda pair: -len(re.sub(r"{\w}", "", pair[1]))):
+            pattern = re.sub(r'["\[\]]', "", template).replace("(", "(?:")
+            pattern = re.sub(r"\{(\w)\}", lambda slot: _group(slot[1]), pattern)
             if self.is_request:
                 pattern = f"(?:(?:{'|'.join(LEADS)}) )?{pattern}(?: (?:{'|'.join(TAILS)}))?"
             marked = (re.findall(form, template) for form in (r'"\{(\w)\}"', r"\[\{(\w)\}\]"))
             patterns.append((re.compile(pattern), *marked))
         return patterns
+
+
+def _choose(template: str, choose: Callable[[list[str]], str]) -> str:
+    """A template without marks, one of each of its alternatives chosen."""
+    plain = re.sub(r'["\[\]]', "", template)
+    return _ALTERNATIVES.sub(lambda found: choose(found[1].split("|")), plain)
 
 
 def _marks(text: str, match: re.Match[str], quoted: list[str], awaited: list[str]) -> Marks:

@@ -7,6 +7,10 @@ time or what is done.
 
 from interplay.data.texts.templates import Wordings
 
+_TOLD = (
+    "(you hear|i mention|i use the word|you hear me say|i bring up|i name|i come to|i talk about)"
+)
+_SAY = "(say|you say|please say|then say|tell me|call out|i want to hear|let me hear)"
 ONCE = Wordings(
     (
         'say "{x}" in {t}',
@@ -41,6 +45,12 @@ ONCE = Wordings(
         'i have {t} left so then say "{x}"',
         'remember to tell me "{x}" after {t}',
         'in exactly {t} say "{x}"',
+        "(would you|could you|can you|i want you to|you should|you can) (say|tell me|call out) "
+        '"{x}" (after|in|in about|in exactly) {t}',
+        "(when|once|as soon as) {t} (are over|have passed|have gone by|are up|are gone) "
+        '(say|tell me|call out|please say|i want to hear|let me hear) "{x}"',
+        "(i would like to hear|i want to hear|let me hear|do not forget to tell me|remember to "
+        'say) "{x}" (after|in|when we have waited) {t}',
     ),
     is_request=True,
 )
@@ -127,6 +137,10 @@ EVENT = Wordings(
         'if you hear [{w}] say "{x}" after {t}',
         'when [{w}] comes up wait {t} and say "{x}"',
         '{t} after the word [{w}] tell me "{x}"',
+        f"(when|once|as soon as|if) {_TOLD} [{{w}}] (wait|wait for|let) {{t}} (and|then|and then) "
+        f'{_SAY} "{{x}}"',
+        f'{{t}} after (the next|{_TOLD[1:]} [{{w}}] {_SAY} "{{x}}"',
+        f'{_SAY} "{{x}}" {{t}} after (i say|{_TOLD[1:]} [{{w}}]',
     ),
     is_request=True,
 )
