@@ -20,10 +20,10 @@ from interplay.data.texts.questions import split_of
 FOLDER = "/usr/share/wordnet"
 LENGTHS = (3, 10)  # words
 RARE = 3  # times that a word has to occur in all of them, or it is too seldom heard to be learnt
-UNKIND = frozenset(  # nouns that nobody is asked to say
-    "bitch bomb breast cocaine corpse damn drug heroin idiot killer killing murder prostitute "
-    "suicide terrorist".split()
-)
+UNKIND = {  # nouns that nobody is asked to say
+    *("bitch", "bomb", "breast", "cocaine", "corpse", "damn", "drug", "heroin", "idiot", "killer"),
+    *("killing", "murder", "prostitute", "suicide", "terrorist"),
+}
 SHORTEST = 4  # letters of a noun that somebody waits for
 _EXAMPLE = re.compile(r'"([^"]+)"')
 _PLAIN = re.compile(r"[a-z' ]+")

@@ -23,6 +23,7 @@ _SLOTS = {  # what a slot may hold; every other slot holds one word
     "t": r"[a-z]+ (?:second|minute)s?",
     "u": r"[a-z]+ (?:second|minute)s?",
     "c": r"an? [a-z]+",
+    "w": r"(?!me\b)[a-z']+",  # "you hear me say" what comes then
 }
 
 
