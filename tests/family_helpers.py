@@ -4,6 +4,7 @@ Every text comes from the generators of the training; every word takes 0.3 s. Kn
 what a family should do.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -15,6 +16,7 @@ from interplay.data.command import session_table
 from interplay.data.corpus import _spellings
 from interplay.data.talk import NO_MARKS, Talk
 from interplay.data.texts import kinds, questions, vocabulary
+from interplay.data.texts.templates import Wordings
 from interplay.data.timeline import Spoken, Timeline
 from interplay.turns import tokens
 from interplay.turns.tokens import Tokenizer
@@ -184,3 +186,17 @@ def talk_with(seed: int = 0, num_turns: int = 128, first_turn: int = 7) -> Logge
         return clip.samples.astype(np.float32) / 32768
 
     return LoggedTalk(timeline, MadeUp(), np.random.default_rng(seed), arrive, cursor=3000)
+
+
+def is_one_of(texts: Collection[str], heard: str) -> bool:
+    """Whether a request is one of those, with or without something around it."""
+    return any(f" {text} " in f" {heard} " for text in texts)
+
+
+def is_in(wording: Wordings, text: str) -> bool:
+    """Whether it is a sentence of these wordings."""
+    try:
+        wording.parse(text)
+    except KeyError:
+        return False
+    return True

@@ -61,7 +61,7 @@ def test_the_untrained_model_wakes_every_part():
     outputs = run(engine().open(), range(30))
     on = np.concatenate([o.voice_on for o in outputs])
     assert 0 < on.mean() < 1, "voice goes on and off"
-    assert len({o.say for o in outputs}) > 5 and len({o.heard for o in outputs}) > 5
+    assert len({o.say for o in outputs}) > 4 and len({o.heard for o in outputs}) > 4
     assert max(abs(o.voice).max() for o in outputs) > 1e-4
 
 

@@ -1,10 +1,8 @@
 """Families of behaviour: what they expect of the model holds, over seeds. No engine, no bank."""
 
-from collections.abc import Collection
-
 import numpy as np
 import pytest
-from family_helpers import LoggedTalk, talk_with
+from family_helpers import LoggedTalk, is_in, is_one_of, talk_with
 
 from interplay.clock import SAMPLE_RATE_HZ, TURN_S
 from interplay.data.families import BEHAVIOURS, EYES, FAMILIES, LISTENING
@@ -144,7 +142,7 @@ def test_two_alarms_ring_in_turn_and_dropped_ones_do_not():
     dropped = 0
     for talk in talks("two", 24):
         slots = wordings.TWO.parse(talk.heard[0].text).slots
-        drops = [h.text for h in talk.heard if _is(wordings.DROP, h.text)]
+        drops = [h.text for h in talk.heard if is_in(wordings.DROP, h.text)]
         gone = wordings.DROP.parse(drops[0]).slots["w"] if drops else ""
         for which, x, t in (("first", "x", "t"), ("second", "y", "u")):
             at_s = talk.heard[0].end_s + templates.seconds_of(slots[t])
@@ -156,19 +154,6 @@ def test_two_alarms_ring_in_turn_and_dropped_ones_do_not():
     assert dropped > 3
 
 
-def _is_asked(texts: Collection[str], heard: str) -> bool:
-    """Whether a request is one of those, with or without something around it."""
-    return any(f" {text} " in f" {heard} " for text in texts)
-
-
-def _is(wording: templates.Wordings, text: str) -> bool:
-    try:
-        wording.parse(text)
-    except KeyError:
-        return False
-    return True
-
-
 def test_a_changed_alarm_rings_at_its_new_time_only():
     kinds_seen = set()
     answer_of = {question.text: question.answer for question in questions.facts("train")}
@@ -177,15 +162,15 @@ def test_a_changed_alarm_rings_at_its_new_time_only():
         change = next(
             h
             for h in talk.heard
-            if _is(wordings.MOVED, h.text)
-            or _is(wordings.INSTEAD, h.text)
+            if is_in(wordings.MOVED, h.text)
+            or is_in(wordings.INSTEAD, h.text)
             or h.text in wordings.CANCEL
         )
         if change.text in wordings.CANCEL:
             kinds_seen.add("cancel")
             assert texts(talk) == [ACK, ACK], talk.table()
             continue
-        new = wordings.MOVED if _is(wordings.MOVED, change.text) else wordings.INSTEAD
+        new = wordings.MOVED if is_in(wordings.MOVED, change.text) else wordings.INSTEAD
         slots = new.parse(change.text).slots
         kinds_seen.add(new)
         if old:
@@ -278,15 +263,15 @@ def expected(talk: LoggedTalk) -> list[tuple[str, float]]:
             except KeyError:
                 continue
         else:
-            if _is_asked(cue_wordings.FOREIGN, heard.text):
+            if is_one_of(cue_wordings.FOREIGN, heard.text):
                 rules.append(agreement("foreign_rule", "").make(encode))
-            elif _is_asked(cue_wordings.CORRECT, heard.text):
+            elif is_one_of(cue_wordings.CORRECT, heard.text):
                 rules.append(agreement("correct", "").make(encode))
-            elif _is_asked(cue_wordings.LAST_WORD, heard.text):
+            elif is_one_of(cue_wordings.LAST_WORD, heard.text):
                 rules.append(agreement("last_word", "").make(encode))
-            elif _is(cue_wordings.NAMED, heard.text):
+            elif is_in(cue_wordings.NAMED, heard.text):
                 rules.append(agreement("named", heard.text).make(encode))
-            elif _is_asked((*cue_wordings.CUES_OFF, *cue_wordings.HOW_MANY), heard.text):
+            elif is_one_of((*cue_wordings.CUES_OFF, *cue_wordings.HOW_MANY), heard.text):
                 rules = []
             else:
                 found = sorted(
@@ -300,7 +285,7 @@ def expected(talk: LoggedTalk) -> list[tuple[str, float]]:
     return due_now
 
 
-def test_cues_are_answered_over_the_user_and_nothing_else_is():
+def test_cues_are_answered_over_the_user_and_nothing_elseis_in():
     over, quiet, num = 0, 0, 0
     for talk in talks("cue", 50):
         if "<text>" in _read(talk):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from family_helpers import WORD_S, LoggedTalk, clip_of, talk_with
+from family_helpers import WORD_S, LoggedTalk, clip_of, is_in, is_one_of, talk_with
 
 from interplay.clock import SAMPLE_RATE_HZ, SAMPLES_PER_SLOT
 from interplay.data.families import BEHAVIOURS, FAMILIES
@@ -52,10 +52,10 @@ def wanted(talk: LoggedTalk) -> list[Piece]:
     """What a listener who knows both languages would say, and when."""
     pieces, words, is_agreed = [], [], False
     for heard in talk.heard:
-        if not words and _is_request(heard.text):
+        if not words and is_in(cue_wordings.TRANSLATE, heard.text):
             is_agreed = True
             continue
-        if heard.text in cue_wordings.TRANSLATE_OFF:
+        if is_one_of(cue_wordings.TRANSLATE_OFF, heard.text):
             is_agreed = False
             continue
         spoken = heard.text.split()
@@ -71,14 +71,6 @@ def wanted(talk: LoggedTalk) -> list[Piece]:
                 pieces.append(Piece(said.text, slot))
         words = []
     return pieces
-
-
-def _is_request(text: str) -> bool:
-    try:
-        cue_wordings.TRANSLATE.parse(text)
-    except KeyError:
-        return False
-    return True
 
 
 def _starts_s(slot: int) -> float:
@@ -126,7 +118,7 @@ def test_it_is_agreed_told_in_notes_and_ended():
     for talk in talks(16):
         agreed = "".join(talk.act).split("<end>")[0]
         assert agreed == "<every> translate<text> english", talk.table()
-        is_off = any(heard.text in cue_wordings.TRANSLATE_OFF for heard in talk.heard)
+        is_off = any(is_one_of(cue_wordings.TRANSLATE_OFF, heard.text) for heard in talk.heard)
         assert ("<cancel>" in talk.act) == is_off
         ended += is_off
         acks = [said for said in talk.said if said.text == ACK]
@@ -141,9 +133,10 @@ def test_foreign_talk_without_an_agreement_stays_untranslated():
     before = after = english = 0
     for talk in talks(60):
         texts = [heard.text for heard in talk.heard]
-        asked = next(k for k, text in enumerate(texts) if _is_request(text))
+        asked = next(k for k, text in enumerate(texts) if is_in(cue_wordings.TRANSLATE, text))
         before += asked > 0
-        after += texts[-1] in known() and any(text in cue_wordings.TRANSLATE_OFF for text in texts)
+        ended = any(is_one_of(cue_wordings.TRANSLATE_OFF, text) for text in texts)
+        after += texts[-1] in known() and ended
         pieces = {word for text in texts[asked + 1 :] for word in text.split()}
         english += bool(pieces & {"the", "we", "they"})
     assert before and after and english
