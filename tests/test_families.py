@@ -285,7 +285,7 @@ def expected(talk: LoggedTalk) -> list[tuple[str, float]]:
     return due_now
 
 
-def test_cues_are_answered_over_the_user_and_nothing_elseis_in():
+def test_cues_are_answered_over_the_user_and_nothing_else_is():
     over, quiet, num = 0, 0, 0
     for talk in talks("cue", 50):
         if "<text>" in _read(talk):

@@ -9,6 +9,7 @@ from interplay.turns.follow import (
     CONTEXT,
     FIRST_WORD,
     MEMORY,
+    NO_BORDER,
     PAIRS,
     STREAMS,
     follow,
@@ -115,7 +116,7 @@ def test_a_word_that_is_waited_for_is_known_from_one_that_is_said_then():
 
 def waits_and_says(heard: list[int], act: list[int]) -> int:
     """What the last pair hands over."""
-    assert PAIRS[-1] == ("act", "heard")
+    assert PAIRS[-1] == ("act", "heard") and NO_BORDER == {"heard": (END, EVERY)}
     return int(follow(memory_of(heard=heard, act=act))[0, -1])
 
 

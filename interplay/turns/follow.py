@@ -28,14 +28,14 @@ FIRST_WORD = 74  # ids below are control tokens (turns.tokens); as neighbours al
 BORDER = 1  # that one: `<end>`
 # On `heard` a text begins behind `<text>` alone, and these are no border to what follows it:
 # behind `<every>` stands a word to wait for, behind `<end>` the rest of the sentence.
-NO_BORDER = {"heard": (1, 8)}
+NO_BORDER = {"heard": (1, 8)}  # `<end>`, `<every>` (turns.tokens, which knows this file)
 INSIDE = FIRST_WORD - 1  # what such a one is compared as: agrees with nothing
 # Where control tokens that follow are told apart: a word that is waited for stands before `<text>`,
 # the last of what is said then before `<end>`.
 TOLD_APART = np.array([written == "heard" for written, _ in PAIRS])
 # The last pair agrees on control tokens, too: behind `<every>` on `act` comes what is behind
 # `<every>` on `heard`, a word to wait for, and behind `<text>` what is to be said then.
-EXACT = np.array([k == len(PAIRS) - 1 for k in range(len(PAIRS))])
+EXACT = np.arange(len(PAIRS)) == len(PAIRS) - 1
 _WRITTEN = [STREAMS.index(written) for written, _ in PAIRS]
 _FOLLOWED = [STREAMS.index(followed) for _, followed in PAIRS]
 

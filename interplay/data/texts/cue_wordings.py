@@ -4,14 +4,10 @@ None of these wordings is one of CueSpeak-open (docs/data.md, "What is held out"
 sound, time or what is done.
 """
 
-from interplay.data.texts.templates import Wordings
+from interplay.data.texts.templates import TOLD, Wordings
 
 _WHEN = "(when|whenever|every time|each time|any time|as soon as|once|if|the moment|should)"
 _OFTEN = "(when|every time|each time|any time|as soon as|once|if|the moment|should)"
-_TOLD = (
-    "(you hear|i mention|i use the word|you hear me say|i bring up|i name|i come to|i talk about|"
-    "i speak of|i use|you catch)"
-)
 _SAY = (
     "(say|you say|please say|answer|reply|then say|call out|shout|answer with|tell me|"
     "i want to hear|let me hear|just say|respond with)"
@@ -49,9 +45,9 @@ CUE = Wordings(
         'at the word [{w}] say "{a}"',
         'here is a game so say "{a}" when i say [{w}]',
         'be ready to say "{a}" when i say [{w}]',
-        f'{_WHEN} {_TOLD} [{{w}}] {_SAY} "{{a}}"',
+        f'{_WHEN} ({TOLD}) [{{w}}] {_SAY} "{{a}}"',
         f'{_OFTEN} i say [{{w}}] {_SAY} "{{a}}"',
-        f'{_SAY} "{{a}}" {_OFTEN} (i say|{_TOLD[1:]} [{{w}}]',
+        f'{_SAY} "{{a}}" {_OFTEN} (i say|{TOLD}) [{{w}}]',
     ),
     is_request=True,
 )
@@ -69,8 +65,8 @@ CATEGORY = Wordings(
         'whenever [{c}] comes up say "{a}"',
         'reply "{a}" if i name [{c}]',
         'i will talk and when there is [{c}] say "{a}"',
-        f'{_WHEN} {_TOLD} [{{c}}] {_SAY} "{{a}}"',
-        f'{_SAY} "{{a}}" {_WHEN} {_TOLD} [{{c}}]',
+        f'{_WHEN} ({TOLD}) [{{c}}] {_SAY} "{{a}}"',
+        f'{_SAY} "{{a}}" {_WHEN} ({TOLD}) [{{c}}]',
     ),
     is_request=True,
 )
@@ -104,8 +100,8 @@ COUNT_WORD = Wordings(
         "count every time i say [{w}]",
         "how often do i say [{w}] count it aloud",
         "for each [{w}] say a number",
-        f"(count|count aloud|count out loud|say the next number) {_WHEN} {_TOLD} [{{w}}]",
-        f"{_WHEN} {_TOLD} [{{w}}] (count it|say how many that makes|tell me the number)",
+        f"(count|count aloud|count out loud|say the next number) {_WHEN} ({TOLD}) [{{w}}]",
+        f"{_WHEN} ({TOLD}) [{{w}}] (count it|say how many that makes|tell me the number)",
     ),
     is_request=True,
 )

@@ -40,6 +40,11 @@ TAILS = (
 )
 LEAD_RATE, TAIL_RATE = 0.3, 0.25
 MANY = 12
+# How people say that they will say something, as alternatives of templates.
+TOLD = (
+    "you hear|i mention|i use the word|you hear me say|i bring up|i name|i come to|i talk about|"
+    "i speak of|i use|you catch"
+)
 _ALTERNATIVES = re.compile(r"\(([^)]*)\)")
 
 

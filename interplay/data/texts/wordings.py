@@ -5,11 +5,8 @@ EVERY, whose contents are split instead (docs/data.md, "What is held out"). Know
 time or what is done.
 """
 
-from interplay.data.texts.templates import Wordings
+from interplay.data.texts.templates import TOLD, Wordings
 
-_TOLD = (
-    "(you hear|i mention|i use the word|you hear me say|i bring up|i name|i come to|i talk about)"
-)
 _SAY = "(say|you say|please say|then say|tell me|call out|i want to hear|let me hear)"
 ONCE = Wordings(
     (
@@ -137,10 +134,10 @@ EVENT = Wordings(
         'if you hear [{w}] say "{x}" after {t}',
         'when [{w}] comes up wait {t} and say "{x}"',
         '{t} after the word [{w}] tell me "{x}"',
-        f"(when|once|as soon as|if) {_TOLD} [{{w}}] (wait|wait for|let) {{t}} (and|then|and then) "
+        f"(when|once|as soon as|if) ({TOLD}) [{{w}}] (wait|wait for|let) {{t}} (and|then|and then) "
         f'{_SAY} "{{x}}"',
-        f'{{t}} after (the next|{_TOLD[1:]} [{{w}}] {_SAY} "{{x}}"',
-        f'{_SAY} "{{x}}" {{t}} after (i say|{_TOLD[1:]} [{{w}}]',
+        f'{{t}} after (the next|{TOLD}) [{{w}}] {_SAY} "{{x}}"',
+        f'{_SAY} "{{x}}" {{t}} after (i say|{TOLD}) [{{w}}]',
     ),
     is_request=True,
 )
